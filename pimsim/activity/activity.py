@@ -1,0 +1,83 @@
+"""How often each thing happened and for how many cycles; no joule and no second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ActionCount:
+    """``count`` actions of one kind on one component, summed over the samples of a run.
+
+    ``bits`` is the word or operand width of one action; ``second_bits`` the other operand's where the
+    action has two (a multiplication) or the rows of an analog column; ``capacity_bits`` the size of the
+    memory the action goes to (0 for logic).  Prices depend on these and on nothing else.
+    """
+
+    component: str
+    action: str
+    count: int
+    bits: int = 0
+    second_bits: int = 0
+    capacity_bits: int = 0
+
+
+@dataclass(frozen=True)
+class UnitCycles:
+    """Cycles of one unit over a run: busy + stall + idle = the total for every unit."""
+
+    busy: int
+    stall: int
+    idle: int
+
+    @property
+    def total(self) -> int:
+        return self.busy + self.stall + self.idle
+
+    def __add__(self, other: UnitCycles) -> UnitCycles:
+        return UnitCycles(self.busy + other.busy, self.stall + other.stall, self.idle + other.idle)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Hardware that leaks and is clocked whether it is used or not, as built (not as used)."""
+
+    component: str
+    capacity_bits: int = 0
+    width_bits: int = 0
+    instances: int = 1
+
+
+@dataclass(frozen=True)
+class LayerActivity:
+    """One layer on its engine, summed over the samples."""
+
+    layer: str
+    engine: str
+    dense_macs: int
+    accumulates: int
+    input_spikes: int
+    output_spikes: int
+    neurons: int
+    cycles: int
+    utilization: float
+    actions: tuple[ActionCount, ...]
+    units: tuple[tuple[str, UnitCycles], ...]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A whole run.
+
+    ``latency_cycles`` is the mean over samples of one inference alone on the machine, ``total_cycles`` the
+    cycles from the first sample's start to the last one's end, ``interval_cycles`` the steady-state
+    distance between two results.
+    """
+
+    samples: int
+    layers: tuple[LayerActivity, ...]
+    storage: tuple[Storage, ...]
+    latency_cycles: float
+    total_cycles: int
+    interval_cycles: float
+    bottleneck: str

@@ -1,0 +1,192 @@
+"""Network structure without weights: shapes, receptive fields, operation counts.
+
+Every weighted layer is treated as a 3-D convolution over a feature map of shape
+``(C, D, H, W)`` (channels, spectral depth, height, width).  A 2-D convolution has ``D = 1``;
+a linear layer is a convolution whose kernel covers the whole map, so it has one output position.
+Two structural operations may stand in front of a layer and cost no multiplication: an average
+pool (integer: a sum, the ``1/k`` goes into the next threshold) and ``spectral_map``, the reshape of
+CNN-32H that lays the channels of a ``(C, D, 1, 1)`` map side by side as one ``(1, 1, D, C)`` map.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from pimsim.errors import ModelError
+
+Shape4 = tuple[int, int, int, int]
+Shape3 = tuple[int, int, int]
+
+CONV3D, CONV2D, LINEAR = "conv3d", "conv2d", "linear"
+LAYER_KINDS = (CONV3D, CONV2D, LINEAR)
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """Geometry of one weighted layer.
+
+    ``in_shape`` is the map that the layer's kernel sees, after `pool` and `spectral_map`.
+    Tuples are (depth, height, width).
+    """
+
+    name: str
+    kind: str
+    source_shape: Shape4
+    out_channels: int
+    kernel: Shape3
+    stride: Shape3 = (1, 1, 1)
+    padding: Shape3 = (0, 0, 0)
+    pool: Shape3 = (1, 1, 1)
+    spectral_map: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in LAYER_KINDS:
+            raise ModelError(f'layer "{self.name}": kind={self.kind!r} is not one of {", ".join(LAYER_KINDS)}')
+        numbers = (*self.source_shape, self.out_channels, *self.kernel, *self.stride, *self.pool)
+        if min(numbers) < 1 or min(self.padding) < 0:
+            raise ModelError(f'layer "{self.name}": sizes must be at least 1 and paddings at least 0, got {self}')
+        if self.spectral_map and self.source_shape[2:] != (1, 1):
+            raise ModelError(
+                f'layer "{self.name}": spectral_map needs a (C, D, 1, 1) map, got {self.source_shape}'
+            )
+        if min(self.in_shape) < 1:
+            raise ModelError(f'layer "{self.name}": pool {self.pool} is larger than its map {self.source_shape}')
+        if self.kind == LINEAR and self.kernel != self.in_shape[1:]:
+            raise ModelError(
+                f'layer "{self.name}": a linear kernel must cover its map, {self.kernel} against {self.in_shape[1:]}'
+            )
+        if min(self.out_size) < 1:
+            raise ModelError(
+                f'layer "{self.name}": kernel {self.kernel} exceeds the padded map {self.in_shape[1:]} '
+                f"(padding {self.padding})"
+            )
+
+    @property
+    def viewed_shape(self) -> Shape4:
+        """Map after `spectral_map`, before the pool."""
+        c, d, h, w = self.source_shape
+        return (1, 1, d, c) if self.spectral_map else (c, d, h, w)
+
+    @property
+    def in_shape(self) -> Shape4:
+        c, d, h, w = self.viewed_shape
+        pd, ph, pw = self.pool
+        return c, d // pd, h // ph, w // pw
+
+    @property
+    def out_size(self) -> Shape3:
+        """Output positions (depth, height, width)."""
+        sizes = zip(self.in_shape[1:], self.kernel, self.stride, self.padding, strict=True)
+        d, h, w = ((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
+        return d, h, w
+
+    @property
+    def out_shape(self) -> Shape4:
+        return (self.out_channels, *self.out_size)
+
+    @property
+    def positions(self) -> int:
+        return prod(self.out_size)
+
+    @property
+    def neurons(self) -> int:
+        return prod(self.out_shape)
+
+    @property
+    def fan_in(self) -> int:
+        """Weights per output neuron."""
+        return self.in_shape[0] * prod(self.kernel)
+
+    @property
+    def weights(self) -> int:
+        return self.fan_in * self.out_channels
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one dense pass, padding counted as the papers do."""
+        return self.weights * self.positions
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A chain of layers; the last one is the classifier."""
+
+    name: str
+    input_shape: Shape4
+    layers: tuple[LayerShape, ...]
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ModelError(f'network "{self.name}" has no layer')
+        source = self.input_shape
+        for layer in self.layers:
+            if layer.source_shape != source:
+                raise ModelError(f'layer "{layer.name}" expects a map {layer.source_shape}, its input is {source}')
+            source = layer.out_shape
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def neurons(self) -> int:
+        return sum(layer.neurons for layer in self.layers)
+
+
+class _Chain:
+    """Appends layers, each fed by the one before."""
+
+    def __init__(self, input_shape: Shape4) -> None:
+        self.shape = input_shape
+        self.layers: list[LayerShape] = []
+
+    def conv(
+        self,
+        name: str,
+        out_channels: int,
+        kernel: Shape3,
+        stride: Shape3 = (1, 1, 1),
+        padding: Shape3 = (0, 0, 0),
+        *,
+        kind: str = CONV3D,
+        spectral_map: bool = False,
+    ) -> None:
+        layer = LayerShape(
+            name, kind, self.shape, out_channels, kernel, stride, padding, spectral_map=spectral_map
+        )
+        self.layers.append(layer)
+        self.shape = layer.out_shape
+
+    def linear(self, name: str, out_channels: int, pool: Shape3 = (1, 1, 1)) -> None:
+        _, d, h, w = self.shape
+        kernel = (d // pool[0], h // pool[1], w // pool[2])
+        self.layers.append(LayerShape(name, LINEAR, self.shape, out_channels, kernel, pool=pool))
+        self.shape = self.layers[-1].out_shape
+
+
+def cnn3d(bands: int, classes: int, patch: int = 5) -> Architecture:
+    """CNN-3D (HYPER-SNN, arXiv 2107.11979, Table I): six 3-D convolutions and a classifier."""
+    chain = _Chain((1, bands, patch, patch))
+    chain.conv("conv1", 20, (3, 3, 3))
+    chain.conv("conv2", 40, (3, 1, 1), (2, 1, 1), (1, 0, 0))
+    chain.conv("conv3", 84, (3, 3, 3), (1, 1, 1), (1, 0, 0))
+    chain.conv("conv4", 84, (3, 1, 1), (2, 1, 1), (1, 0, 0))
+    chain.conv("conv5", 84, (3, 1, 1), (1, 1, 1), (1, 0, 0))
+    chain.conv("conv6", 84, (2, 1, 1), (2, 1, 1), (1, 0, 0))
+    chain.linear("classifier", classes)
+    return Architecture("cnn3d", (1, bands, patch, patch), tuple(chain.layers))
+
+
+def cnn32h(bands: int, classes: int, patch: int = 3, pool: int = 2, width: int = 512) -> Architecture:
+    """CNN-32H (HYPER-SNN, Table I), with the 2×2 pool that its weight counts imply."""
+    chain = _Chain((1, bands, patch, patch))
+    chain.conv("conv1", 90, (18, 3, 3), (7, 1, 1))
+    chain.conv("conv2", 64, (1, 3, 3), kind=CONV2D, spectral_map=True)
+    chain.conv("conv3", 128, (1, 3, 3), kind=CONV2D)
+    chain.linear("fc1", width, pool=(1, pool, pool))
+    chain.linear("classifier", classes)
+    return Architecture("cnn32h", (1, bands, patch, patch), tuple(chain.layers))
+
+
+ARCHITECTURES = {"cnn3d": cnn3d, "cnn32h": cnn32h}
