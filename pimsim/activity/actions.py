@@ -1,0 +1,192 @@
+"""Every action that the machine can count, by name: the contract between counting and pricing.
+
+An action without a price is an error, so a cost table must know every entry of `CATALOGUE`; and
+`ActionDefinition.count` refuses a width that the definition does not announce, so that a price never
+silently misses an operand.  docs/microarchitecture.md says in which cycle each one happens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pimsim.activity.activity import ActionCount
+
+MEMORY, COMPUTE, CONTROL = "memory", "compute", "control"
+"""Groups: `compute` is what the papers count, `memory` are buffer accesses, `control` moves addresses."""
+
+
+@dataclass(frozen=True)
+class ActionDefinition:
+    """One (component, action) and what its counts carry.
+
+    ``bits``, ``second_bits`` and ``capacity_bits`` say what the field of an `ActionCount` means;
+    an empty text means that the field is always 0.
+    """
+
+    component: str
+    action: str
+    group: str
+    meaning: str
+    bits: str = ""
+    second_bits: str = ""
+    capacity_bits: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.component, self.action
+
+    def count(self, count: int, *, bits: int = 0, second_bits: int = 0, capacity_bits: int = 0) -> ActionCount:
+        """An `ActionCount` of this action; raises ValueError where widths and definition disagree."""
+        given = {"bits": bits, "second_bits": second_bits, "capacity_bits": capacity_bits}
+        for name, value in given.items():
+            if bool(getattr(self, name)) != (value > 0):
+                raise ValueError(f"{self.component}.{self.action}: {name}={value} against {getattr(self, name)!r}")
+        return ActionCount(self.component, self.action, int(count), bits, second_bits, capacity_bits)
+
+
+def _memory(component: str, content: str, word: str) -> tuple[ActionDefinition, ActionDefinition]:
+    capacity = "size of the whole memory, all banks"
+    read = ActionDefinition(component, "read", MEMORY, f"one word of {content} read", word, "", capacity)
+    write = ActionDefinition(component, "write", MEMORY, f"one word of {content} written", word, "", capacity)
+    return read, write
+
+
+# SRAM buffers: one count is one access of the stated word.
+INPUT_READ, INPUT_WRITE = _memory("input_memory", "input codes", "codes per word x input bits")
+WEIGHT_READ, WEIGHT_WRITE = _memory("weight_memory", "weights", "lanes (or port) x weight bits")
+MEMBRANE_READ, MEMBRANE_WRITE = _memory("membrane_memory", "membranes", "lanes x accumulator bits")
+CURRENT_READ, CURRENT_WRITE = _memory(
+    "current_memory", "first-layer currents or partial sums", "words x accumulator bits"
+)
+COUNT_READ, COUNT_WRITE = _memory("count_memory", "zero-point event counts", "count bits of one position")
+SPIKE_READ, SPIKE_WRITE = _memory("spike_memory", "the packed spike map", "scan width")
+ACTIVATION_READ, ACTIVATION_WRITE = _memory(
+    "activation_memory", "multi-bit activations (iso-architecture CNN)", "activations per word x activation bits"
+)
+
+# Event core (scatter).
+SCANNER_LOAD = ActionDefinition("scanner", "load", CONTROL, "a spike word enters the scan register", "scan width")
+SCANNER_ENCODE = ActionDefinition(
+    "scanner", "encode", CONTROL, "the lowest set bit is found and cleared: one event", "scan width"
+)
+FIFO_PUSH = ActionDefinition(
+    "fifo", "push", CONTROL, "an event address is stored", "entry width", "", "entries x entry width"
+)
+FIFO_POP = ActionDefinition(
+    "fifo", "pop", CONTROL, "an event address is taken", "entry width", "", "entries x entry width"
+)
+GENERATOR_BEAT = ActionDefinition(
+    "address_generator", "beat", CONTROL, "weight and membrane address of one beat", "membrane address width"
+)
+LANE_ACCUMULATE = ActionDefinition(
+    "lane", "accumulate", COMPUTE, "one weight added to one accumulator", "accumulator bits", "weight bits"
+)
+
+# Zero-point correction (absent when the zero point is 0).
+CORRECTION_COUNT = ActionDefinition(
+    "correction", "count", COMPUTE, "the event count of one target position incremented", "count bits"
+)
+CORRECTION_MULTIPLY = ActionDefinition(
+    "correction",
+    "multiply",
+    COMPUTE,
+    "zero point x count (or x sum of input codes) of a position",
+    "count bits (or bits of the sum of input codes)",
+    "weight bits",
+)
+CORRECTION_ADD = ActionDefinition(
+    "correction", "add", COMPUTE, "a correction term or per-channel offset added to a sum", "accumulator bits"
+)
+
+# Neuron sweep.
+NEURON_INTEGRATE = ActionDefinition(
+    "neuron", "integrate", COMPUTE, "a current (pim, mac) added to the membrane", "accumulator bits"
+)
+NEURON_LEAK = ActionDefinition(
+    "neuron", "leak", COMPUTE, "membrane x fixed-point leak", "accumulator bits", "leak bits"
+)
+NEURON_COMPARE = ActionDefinition(
+    "neuron", "compare", COMPUTE, "membrane against threshold, or one class in the argmax", "accumulator bits"
+)
+NEURON_RESET = ActionDefinition(
+    "neuron", "reset", COMPUTE, "threshold subtracted from a neuron that fired", "accumulator bits"
+)
+NEURON_RELU = ActionDefinition(
+    "neuron",
+    "relu",
+    COMPUTE,
+    "an activation rescaled and clipped (iso-architecture CNN)",
+    "accumulator bits",
+    "activation bits",
+)
+PACKER_PACK = ActionDefinition(
+    "packer", "pack", CONTROL, "spike bits of one sweep word shifted into the output word", "lanes"
+)
+
+# Dense multiplier array.
+MAC_MULTIPLY = ActionDefinition("mac", "multiply", COMPUTE, "weight x input", "weight bits", "input bits")
+MAC_ACCUMULATE = ActionDefinition("mac", "accumulate", COMPUTE, "a product added to a sum", "accumulator bits")
+MAC_LOAD_WEIGHT = ActionDefinition(
+    "mac", "load_weight", CONTROL, "a weight written to a multiplier's register", "weight bits"
+)
+MAC_LOAD_INPUT = ActionDefinition("mac", "load_input", CONTROL, "an input written to an operand register", "input bits")
+
+# In-memory crossbar.
+ROW_LOAD = ActionDefinition("row_register", "load", CONTROL, "an input code written to a row's register", "input bits")
+ROW_PULSE = ActionDefinition(
+    "row_driver", "pulse", COMPUTE, "a word line driven for a 1 bit (bit-serial)", "columns of the array"
+)
+DAC_CONVERT = ActionDefinition(
+    "dac", "convert", COMPUTE, "an input slice turned into a word-line amplitude (analog)", "DAC bits"
+)
+COLUMN_PRECHARGE = ActionDefinition(
+    "column", "precharge", COMPUTE, "a bit column precharged and evaluated (bit-serial)", "1", "rows of the array"
+)
+ANALOG_MULTIPLY = ActionDefinition(
+    "analog_column",
+    "multiply",
+    COMPUTE,
+    "an analog product accumulated on a column group (analog)",
+    "weight magnitude bits + sign",
+    "DAC bits",
+)
+ADC_CONVERT = ActionDefinition(
+    "adc", "convert", COMPUTE, "one conversion", "ADC bits", "rows active at once (or products per conversion)"
+)
+SHIFT_ADD = ActionDefinition("shift_add", "add", COMPUTE, "a converted value shifted and added", "accumulator bits")
+ARRAY_WRITE = ActionDefinition(
+    "pim_array",
+    "write",
+    MEMORY,
+    "one row of cells rewritten, when the arrays are too few for the layer",
+    "columns of the array",
+    "",
+    "cells of one array",
+)
+
+CATALOGUE: dict[tuple[str, str], ActionDefinition] = {
+    definition.key: definition for definition in tuple(globals().values()) if isinstance(definition, ActionDefinition)
+}
+"""All definitions by (component, action)."""
+
+STORAGE_COMPONENTS: dict[str, str] = {
+    "input_memory": "SRAM",
+    "weight_memory": "SRAM",
+    "membrane_memory": "SRAM",
+    "current_memory": "SRAM",
+    "count_memory": "SRAM",
+    "spike_memory": "SRAM",
+    "activation_memory": "SRAM",
+    "fifo": "registers: entries x entry width",
+    "pipeline": "registers of an engine's pipeline, capacity = flip-flops",
+    "row_register": "registers of the row inputs",
+    "pim_array": "SRAM cells in arrays, width = columns",
+    "lane": "adders, width = accumulator bits",
+    "neuron": "neuron sweep lanes, width = accumulator bits",
+    "mac": "multipliers with accumulator, width = weight bits",
+    "adc": "converters, width = bits",
+    "dac": "converters, width = bits",
+    "row_driver": "word-line drivers, width = columns",
+    "shift_add": "shift-adders, width = accumulator bits",
+}
+"""Components that an `Activity.storage` entry may name: what leaks and is clocked as built."""
