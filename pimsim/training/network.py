@@ -1,7 +1,13 @@
-"""One set of weights that runs as the ReLU network and as the spiking network."""
+"""One set of weights that runs as the ReLU network and as the spiking network.
+
+The spiking forward pass works in integer units: weights and inputs are codes minus zero point, thresholds
+are rounded to the accumulator's scale, leaks to 2^-f.  In float32 every current is then an exact integer
+and the network differs from the exported one only in the rounding of the leaked membrane.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,26 +16,36 @@ from torch import Tensor, nn
 
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.training.neuron import spike
-from pimsim.training.quantize import AFFINE, Grid, fake_quantize
+from pimsim.training.quantize import AFFINE, Grid, fake_quantize, round_through
 
 
 @dataclass(frozen=True)
 class Precision:
-    """Bits of weights and inputs; 0 means float."""
+    """How a forward pass computes.
+
+    ``weight_bits`` 0 means float weights, thresholds and leaks.  ``half`` computes the convolutions in
+    bfloat16: spikes and codes are exact in it, sums are rounded to 8 bits.  ``floor_leak`` rounds every
+    leaked membrane down to an integer, as the accelerator does.
+    """
 
     weight_bits: int = 0
-    input_bits: int = 0
     scheme: str = AFFINE
-    #: compute the convolutions in bfloat16 (spikes and codes are exact in it, sums are rounded)
+    leak_fraction_bits: int = 8
     half: bool = False
+    floor_leak: bool = False
 
 
 class Network(nn.Module):
-    """Weights, thresholds and leaks of an `Architecture`; no biases, no batch norm (HYPER-SNN §III)."""
+    """Weights, thresholds and leaks of an `Architecture`; no biases, no batch norm (HYPER-SNN §III).
 
-    def __init__(self, architecture: Architecture, dropout: float = 0.0, seed: int = 0) -> None:
+    ``input_grid`` quantizes normalized patches; every forward pass takes its codes minus zero point.
+    Thresholds are in real units, those of ``scale of the weights × scale of the input``.
+    """
+
+    def __init__(self, architecture: Architecture, input_grid: Grid, *, dropout: float = 0.0, seed: int = 0) -> None:
         super().__init__()
         self.architecture = architecture
+        self.input_grid = input_grid
         self.dropout = dropout
         generator = torch.Generator().manual_seed(seed)
         self.weights = nn.ParameterList([_kaiming(layer, generator) for layer in architecture.layers])
@@ -37,44 +53,80 @@ class Network(nn.Module):
         self.thresholds = nn.ParameterList([nn.Parameter(torch.ones(())) for _ in range(hidden)])
         self.leaks = nn.ParameterList([nn.Parameter(torch.ones(())) for _ in range(hidden)])
 
-    def weight(self, index: int, precision: Precision) -> Tensor:
-        weight: Tensor = self.weights[index]
-        if precision.weight_bits:
-            grid = Grid.of(weight.detach(), precision.weight_bits, precision.scheme)
-            weight = fake_quantize(weight, grid)
-        return weight
+    def centre(self, codes: Tensor) -> Tensor:
+        """Input codes (uint8) → codes minus zero point, float32."""
+        return codes.float() - self.input_grid.zero_point
 
-    def forward_relu(self, patches: Tensor, precision: Precision) -> Tensor:
-        """patches (N, C, D, H, W), normalized → logits (N, classes)."""
-        x = patches
+    def weight_grid(self, index: int, precision: Precision) -> Grid | None:
+        """Grid of a layer's weights at the present range; None for float weights."""
+        if not precision.weight_bits:
+            return None
+        return Grid.of(self.weights[index].detach(), precision.weight_bits, precision.scheme)
+
+    def weight(self, index: int, precision: Precision) -> tuple[Tensor, float]:
+        """A layer's weight in units of the returned scale."""
+        weight: Tensor = self.weights[index]
+        grid = self.weight_grid(index, precision)
+        return (weight, 1.0) if grid is None else (fake_quantize(weight, grid), grid.scale)
+
+    def forward_relu(self, codes: Tensor, precision: Precision) -> Tensor:
+        """Centred input codes (N, C, D, H, W) → logits (N, classes)."""
+        x = codes.permute(0, 3, 4, 1, 2)
+        last = len(self.architecture.layers) - 1
         for index, layer in enumerate(self.architecture.layers):
-            x = convolve(x, self.weight(index, precision), layer, half=precision.half)
-            if index < len(self.architecture.layers) - 1:
+            weight, scale = self.weight(index, precision)
+            x = convolve(x, weight * self.unit(index, scale), layer, half=precision.half)
+            if index < last:
                 x = F.dropout(F.relu(x), self.dropout, self.training)
-        return x.flatten(1)
+        return x.float().flatten(1)
+
+    def unit(self, index: int, scale: float) -> float:
+        """Real value of 1 in a layer's accumulator, for weights in units of ``scale``.
+
+        The first layer's inputs are codes; behind a pool the inputs are sums over the window, so the
+        share of one spike in the average belongs to the unit.
+        """
+        share = 1 / math.prod(self.architecture.layers[index].pool)
+        return scale * share * (self.input_grid.scale if index == 0 else 1.0)
+
+    def neuron(self, index: int, scale: float, precision: Precision) -> tuple[Tensor, Tensor]:
+        """Leak and threshold, the latter in units of the layer's accumulator."""
+        leak: Tensor = self.leaks[index]
+        threshold: Tensor = self.thresholds[index] / self.unit(index, scale)
+        if precision.weight_bits:
+            one = 2**precision.leak_fraction_bits
+            leak = round_through(leak * one) / one
+            threshold = round_through(threshold).clamp(min=1.0)
+        return leak, threshold
 
     def forward_spiking(
-        self, patches: Tensor, precision: Precision, steps: int, rates: list[float] | None = None
+        self, codes: Tensor, precision: Precision, steps: int, spikes: list[Tensor] | None = None
     ) -> Tensor:
-        """patches (N, C, D, H, W) → membrane of the classifier after ``steps`` steps (N, classes).
+        """Centred input codes (N, C, D, H, W) → classifier membrane after ``steps`` steps (N, classes), real units.
 
         Direct encoding: the first convolution is computed once.  Layers run one after the other over
-        all steps, which a feed-forward network without a step of delay allows.
+        all steps, which a feed-forward network without a step of delay allows.  ``spikes`` collects
+        every hidden layer's spikes, (T, N, H, W, C, D).
         """
-        count = patches.shape[0]
-        x = patches
-        for index, layer in enumerate(self.architecture.layers):
-            current = convolve(x, self.weight(index, precision), layer, half=precision.half)
-            if index == len(self.architecture.layers) - 1:
-                return current.flatten(1).reshape(-1, count, layer.out_channels).sum(0)
+        count = codes.shape[0]
+        x = codes.permute(0, 3, 4, 1, 2)
+        for index, layer in enumerate(self.architecture.layers[:-1]):
+            weight, scale = self.weight(index, precision)
+            current = convolve(x, weight, layer, half=precision.half)
             current = current.reshape(-1, count, *current.shape[1:])
-            x = spike(current, self.leaks[index], self.thresholds[index], steps)
-            if rates is not None:
-                rates.append(float(x.sum()) / (count * layer.neurons))
+            leak, threshold = self.neuron(index, scale, precision)
+            x = spike(current, leak, threshold, steps, floor_leak=precision.floor_leak)
+            if spikes is not None:
+                spikes.append(x)
             if self.dropout and self.training:  # one mask per sample for all steps (DIET-SNN)
                 x = x * F.dropout(torch.ones_like(x[:1]), self.dropout)
-            x = x.reshape(steps * count, *x.shape[2:])
-        raise AssertionError("an architecture ends with its classifier")
+            x = x.flatten(0, 1)
+        last = len(self.architecture.layers) - 1
+        weight, scale = self.weight(last, precision)
+        current = convolve(x, weight, self.architecture.layers[-1], half=precision.half).float()
+        # a network of one layer has no time axis: its constant current is added at every step
+        total = current.flatten(1).reshape(-1, count, current.shape[3]).sum(0)
+        return total * (self.unit(last, scale) * (steps if last == 0 else 1))
 
     def clamp(self) -> None:
         """Leaks stay in [0, 1], thresholds above 0 (after each optimizer step)."""
@@ -91,35 +143,42 @@ def _kaiming(layer: LayerShape, generator: torch.Generator) -> nn.Parameter:
 
 
 def convolve(x: Tensor, weight: Tensor, layer: LayerShape, *, half: bool = False) -> Tensor:
-    """x (N, C, D, H, W) → (N, C_out, D', H', W'), after the layer's reshape and pool.
+    """x (N, H, W, C, D) → (N, H', W', C_out, D'), after the layer's reshape and pool (a sum).
 
-    A kernel that is 1×1 in space, or covers the whole patch in space, is a 1-D convolution; the
-    library's 1-D form is several times faster than its 3-D form on these shapes.
+    The spectral axis is innermost, so that a kernel which is 1×1 in space, or covers the whole patch, is
+    a 1-D convolution on a view; the library's 1-D form is several times faster than its 3-D form here.
     """
     x = arrange(x, layer)
     if half:
         x, weight = x.to(torch.bfloat16), weight.to(torch.bfloat16)
-    n, c, d, h, w = x.shape
+    n, _, _, c, d = x.shape
     (_, kh, kw), (sd, sh, sw), (pd, ph, pw) = layer.kernel, layer.stride, layer.padding
-    if layer.kernel[0] == d and pd == 0 and (kh, kw) == (h, w) and ph == pw == 0:
-        y = F.linear(x.reshape(n, -1), weight.reshape(layer.out_channels, -1))
-        y = y.reshape(n, *layer.out_shape)
-    elif (ph, pw) != (0, 0) or d == 1:
-        y = F.conv3d(x, weight, stride=layer.stride, padding=layer.padding)
+    if d == 1 and pd == 0:
+        y = F.conv2d(x[..., 0].permute(0, 3, 1, 2), weight[:, :, 0], stride=(sh, sw), padding=(ph, pw))
+        y = y.permute(0, 2, 3, 1).unsqueeze(-1)
     else:
-        windows = x.unfold(3, kh, sh).unfold(4, kw, sw)  # N, C, D, H', W', kh, kw
-        ho, wo = windows.shape[3:5]
-        windows = windows.permute(0, 3, 4, 1, 5, 6, 2).reshape(n * ho * wo, c * kh * kw, d)
-        taps = weight.permute(0, 1, 3, 4, 2).reshape(layer.out_channels, c * kh * kw, -1)
-        y = F.conv1d(windows, taps, stride=sd, padding=pd)
-        y = y.reshape(n, ho, wo, layer.out_channels, -1).permute(0, 3, 4, 1, 2)
-    return y.float() if half else y
+        windows = _windows(F.pad(x, (0, 0, 0, 0, pw, pw, ph, ph)), (kh, kw), (sh, sw))
+        ho, wo = windows.shape[1:3]
+        taps = weight.permute(0, 3, 4, 1, 2).reshape(layer.out_channels, kh * kw * c, -1)
+        y = F.conv1d(windows.reshape(n * ho * wo, kh * kw * c, d), taps, stride=sd, padding=pd)
+        y = y.reshape(n, ho, wo, layer.out_channels, -1)
+    return y
+
+
+def _windows(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
+    """(N, H, W, C, D) → (N, H', W', kh, kw, C, D); a view wherever one exists, for autograd's sake too."""
+    n, h, w, c, d = x.shape
+    if kernel == (1, 1):
+        return x[:, :: stride[0], :: stride[1], None, None]
+    if kernel == (h, w):
+        return x.reshape(n, 1, 1, h, w, c, d)
+    return x.unfold(1, kernel[0], stride[0]).unfold(2, kernel[1], stride[1]).permute(0, 1, 2, 5, 6, 3, 4)
 
 
 def arrange(x: Tensor, layer: LayerShape) -> Tensor:
-    """The layer's reshape and average pool."""
-    if layer.spectral_map:
-        x = x.squeeze(-1).transpose(1, 2).unsqueeze(1).unsqueeze(1).flatten(4)
+    """The layer's reshape and pool, as a sum, on (N, H, W, C, D)."""
+    if layer.spectral_map:  # (N, 1, 1, C, D) → height D, width C, one channel
+        x = x[:, 0, 0].transpose(1, 2).unsqueeze(-1).unsqueeze(-1)
     if layer.pool != (1, 1, 1):
-        x = F.avg_pool3d(x, layer.pool)
+        x = F.avg_pool3d(x.permute(0, 3, 4, 1, 2), layer.pool, divisor_override=1).permute(0, 3, 4, 1, 2)
     return x

@@ -16,63 +16,77 @@ import torch
 from torch import Tensor
 
 GAMMA = 0.3
+#: neurons handled at a time: five steps of membranes, spikes and gradients stay in a 1 MiB cache
+CHUNK = 1 << 14
 
 
-def integrate(current: Tensor, leak: Tensor, threshold: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-    """Membranes and spikes, each (steps, ...); ``current`` is (steps, ...) or (1, ...) for a constant one."""
-    membranes = current.new_empty((steps, *current.shape[1:]))
-    spikes = torch.empty_like(membranes)
+def integrate(
+    current: Tensor, leak: Tensor, threshold: Tensor, steps: int, *, floor_leak: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Membranes (float32) and spikes (dtype of the current), each (steps, M).
+
+    ``current`` is (steps, M), or (1, M) where it is the same at every step.
+    """
+    # a product of a membrane and an 8-bit leak can exceed float32's 24 bits, and its floor must be exact
+    dtype = torch.float64 if floor_leak else torch.float32
+    membranes = current.new_empty((steps, current.shape[1]), dtype=dtype)
+    spikes = torch.empty_like(membranes, dtype=current.dtype)
     last = current.shape[0] - 1
-    for t in range(steps):
-        u = membranes[t]
-        if t == 0:
-            u.copy_(current[0])
-        else:
-            torch.mul(membranes[t - 1], leak, out=u)
-            u.add_(current[min(t, last)])
-            u.addcmul_(spikes[t - 1], threshold, value=-1.0)
-        torch.gt(u, threshold, out=spikes[t])
+    for start in range(0, current.shape[1], CHUNK):
+        part = slice(start, start + CHUNK)
+        for t in range(steps):
+            u = membranes[t, part]
+            if t == 0:
+                u.copy_(current[0, part])
+            else:
+                torch.mul(membranes[t - 1, part], leak, out=u)
+                if floor_leak:
+                    u.floor_()
+                u.add_(current[min(t, last), part])
+                u.addcmul_(spikes[t - 1, part].to(dtype), threshold, value=-1.0)
+            spikes[t, part] = u > threshold
     return membranes, spikes
 
 
 class LeakyIntegrateFire(torch.autograd.Function):
-    """current (1 or T, ...), leak (), threshold (), steps → spikes (T, ...)."""
+    """current (1 or T, M), leak (), threshold (), steps → spikes (T, M)."""
 
     @staticmethod
-    def forward(ctx: Any, current: Tensor, leak: Tensor, threshold: Tensor, steps: int) -> Tensor:
-        membranes, spikes = integrate(current, leak, threshold, steps)
+    def forward(ctx: Any, current: Tensor, leak: Tensor, threshold: Tensor, steps: int, floor_leak: bool) -> Tensor:
+        membranes, spikes = integrate(current, leak, threshold, steps, floor_leak=floor_leak)
         ctx.save_for_backward(membranes, spikes, leak, threshold)
-        ctx.constant_current = current.shape[0] == 1 and steps > 1
+        ctx.constant_current = current.shape[0] == 1
         return spikes
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         membranes, spikes, leak, threshold = ctx.saved_tensors
-        gradient = gradients[0]
-        steps = membranes.shape[0]
-        leak_gradient = torch.zeros((), dtype=torch.float64)
-        threshold_gradient = torch.zeros((), dtype=torch.float64)
-        # surrogate of every step at once: h = γ max(0, 1 − |u/v − 1|) · dL/do
-        surrogate = membranes / threshold
-        ratio = surrogate.clone()
-        surrogate.sub_(1.0).abs_().neg_().add_(1.0).clamp_(min=0.0).mul_(gradient).mul_(GAMMA)
-        threshold_gradient -= _dot(surrogate, ratio) / threshold
-        delta = surrogate.div_(threshold)
-        for t in range(steps - 2, -1, -1):
-            delta[t].addcmul_(delta[t + 1], leak)
-        if steps > 1:
-            leak_gradient += _dot(delta[1:], membranes[:-1])
-            threshold_gradient -= _dot(delta[1:], spikes[:-1])
-        current_gradient = delta.sum(0, keepdim=True) if ctx.constant_current else delta
-        like = leak.dtype
-        return current_gradient, leak_gradient.to(like), threshold_gradient.to(like), None
+        upstream = gradients[0].contiguous()
+        rows = 1 if ctx.constant_current else membranes.shape[0]
+        current_gradient = torch.empty((rows, membranes.shape[1]), dtype=spikes.dtype)
+        leak_gradient, threshold_gradient = 0.0, 0.0
+        for start in range(0, membranes.shape[1], CHUNK):
+            part = slice(start, start + CHUNK)
+            delta, direct = _through_time(membranes[:, part], upstream[:, part], leak, threshold)
+            leak_gradient += float(torch.sum(delta[1:] * membranes[:-1, part]))
+            threshold_gradient += direct - float(torch.sum(delta[1:] * spikes[:-1, part]))
+            current_gradient[:, part] = delta.sum(0, keepdim=True) if ctx.constant_current else delta
+        return current_gradient, leak.new_tensor(leak_gradient), leak.new_tensor(threshold_gradient), None, None
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.dot(a.flatten(), b.flatten()).double()
+def _through_time(membranes: Tensor, upstream: Tensor, leak: Tensor, threshold: Tensor) -> tuple[Tensor, float]:
+    """dL/du[t] of every step, and the part of dL/dv that goes through z = u/v − 1."""
+    ratio = membranes / threshold
+    delta = (ratio - 1.0).abs_().neg_().add_(1.0).clamp_(min=0.0).mul_(upstream)
+    delta.mul_(GAMMA / float(threshold))
+    direct = -float(torch.sum(delta * ratio))
+    for t in range(membranes.shape[0] - 2, -1, -1):
+        delta[t].addcmul_(delta[t + 1], leak)
+    return delta, direct
 
 
-def spike(current: Tensor, leak: Tensor, threshold: Tensor, steps: int) -> Tensor:
-    """Spikes (T, ...) as 0.0 / 1.0; differentiable."""
-    result: Tensor = LeakyIntegrateFire.apply(current, leak, threshold, steps)  # type: ignore[no-untyped-call]
-    return result
+def spike(current: Tensor, leak: Tensor, threshold: Tensor, steps: int, *, floor_leak: bool = False) -> Tensor:
+    """Spikes (T, ...) as 0 and 1 in the current's dtype, for a current (1 or T, ...); differentiable."""
+    flat = current.reshape(current.shape[0], -1)
+    spikes: Tensor = LeakyIntegrateFire.apply(flat, leak, threshold, steps, floor_leak)  # type: ignore[no-untyped-call]
+    return spikes.reshape(steps, *current.shape[1:])

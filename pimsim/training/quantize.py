@@ -3,11 +3,15 @@
 HYPER-SNN (arXiv 2107.11979, §III-B): weights and first-layer inputs are quantized per tensor,
 affine, with the range taken from the tensor itself at every mini-batch; the gradient of the rounding
 is 1 inside the range.  ``scale`` is the symmetric form that the paper uses at inference.
+
+Everything is computed in units of the grid's scale (codes minus zero point), so that the float network
+adds the very integers that the accelerator adds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,6 +44,7 @@ class Grid:
 
     @staticmethod
     def of(tensor: Tensor, bits: int, scheme: str) -> Grid:
+        """Grid over the range of a tensor."""
         if scheme == AFFINE:
             return Grid.affine(float(tensor.min()), float(tensor.max()), bits)
         if scheme == SCALE:
@@ -55,24 +60,27 @@ class Grid:
         return self.codes(tensor) - self.zero_point
 
 
-class _StraightThrough(torch.autograd.Function):
-    """Rounds to a grid in units of its scale; gradient as if it were a division by the scale."""
+class _Centred(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, grid: Grid) -> Tensor:
+        low, high = grid.low - grid.zero_point, grid.high - grid.zero_point
+        units = tensor / grid.scale
+        ctx.save_for_backward((units >= low - 0.5) & (units <= high + 0.5))
+        ctx.scale = grid.scale
+        return grid.centred(tensor)
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, tensor: Tensor, grid: Grid) -> Tensor:
-        low = (grid.low - grid.zero_point) * grid.scale
-        high = (grid.high - grid.zero_point) * grid.scale
-        half = grid.scale / 2
-        ctx.save_for_backward((tensor >= low - half) & (tensor <= high + half))  # type: ignore[attr-defined]
-        return grid.centred(tensor) * grid.scale
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def,override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (inside,) = ctx.saved_tensors
-        return gradient * inside, None
+        return gradients[0] * inside / ctx.scale, None
 
 
 def fake_quantize(tensor: Tensor, grid: Grid) -> Tensor:
-    """The tensor on the grid, in real units; straight-through inside the grid's range."""
-    result: Tensor = _StraightThrough.apply(tensor, grid)  # type: ignore[no-untyped-call]
+    """Codes minus zero point; the gradient is that of tensor / scale inside the grid's range, else 0."""
+    result: Tensor = _Centred.apply(tensor, grid)  # type: ignore[no-untyped-call]
     return result
+
+
+def round_through(tensor: Tensor) -> Tensor:
+    """Nearest integer with the gradient of the identity."""
+    return tensor + (torch.round(tensor) - tensor).detach()

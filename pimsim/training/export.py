@@ -1,0 +1,108 @@
+"""Trained network → integer network, and how far the two agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pimsim.model.network import (
+    ACCUMULATE,
+    FLOOR,
+    LIF,
+    InputQuantization,
+    IntegerLayer,
+    IntegerNetwork,
+    Neuron,
+)
+from pimsim.training.network import Network, Precision
+from pimsim.training.quantize import Grid
+
+
+def export(
+    network: Network,
+    quantization: InputQuantization,
+    precision: Precision,
+    *,
+    time_steps: int,
+    scheme: str | None = None,
+    provenance: Mapping[str, object] | None = None,
+) -> IntegerNetwork:
+    """The integer network of ``network`` at ``precision``.
+
+    ``scheme`` quantizes the weights another way than they were trained (``scale`` is the paper's
+    inference form); None keeps the trained one.
+    """
+    chosen = precision if scheme is None else Precision(precision.weight_bits, scheme, precision.leak_fraction_bits)
+    layers = tuple(_layer(network, index, chosen) for index in range(len(network.architecture.layers)))
+    return IntegerNetwork(
+        architecture=network.architecture,
+        input=quantization,
+        layers=layers,
+        time_steps=time_steps,
+        leak_fraction_bits=chosen.leak_fraction_bits,
+        leak_rounding=FLOOR,
+        provenance=dict(provenance or {}),
+    )
+
+
+def _layer(network: Network, index: int, precision: Precision) -> IntegerLayer:
+    grid = network.weight_grid(index, precision)
+    if grid is None:
+        raise ValueError("a network with float weights has no integer form")
+    codes = grid.codes(network.weights[index].detach()).numpy()
+    return IntegerLayer(
+        shape=network.architecture.layers[index],
+        weight=codes.astype(np.uint8 if grid.low >= 0 else np.int8),
+        weight_bits=precision.weight_bits,
+        scheme=precision.scheme,
+        zero_point=grid.zero_point,
+        scale=network.unit(index, grid.scale),
+        neuron=_neuron(network, index, grid, precision),
+    )
+
+
+def _neuron(network: Network, index: int, grid: Grid, precision: Precision) -> Neuron:
+    if index == len(network.thresholds):
+        return Neuron(ACCUMULATE)
+    leak, threshold = network.neuron(index, grid.scale, precision)
+    return Neuron(LIF, threshold=round(float(threshold)), leak=round(float(leak) * 2**precision.leak_fraction_bits))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Spikes of the float network that the integer network repeats, as fractions, per hidden layer."""
+
+    layers: tuple[str, ...]
+    equal: tuple[float, ...]
+    predictions: float
+
+    def describe(self) -> dict[str, float]:
+        """Percent per layer and of the predictions, for a JSON file."""
+        shares = zip((*self.layers, "predictions"), (*self.equal, self.predictions), strict=True)
+        return {name: round(100 * share, 4) for name, share in shares}
+
+
+def agreement(
+    network: Network,
+    codes: torch.Tensor,
+    precision: Precision,
+    spikes: list[np.ndarray],
+    predictions: np.ndarray,
+) -> Agreement:
+    """Compare the float network at ``precision`` with spikes of the integer network.
+
+    codes (N, C, D, H, W) uint8; spikes per hidden layer bool (N, T, D, H, W, C); predictions (N,).
+    """
+    recorded: list[torch.Tensor] = []
+    with torch.no_grad():
+        logits = network.forward_spiking(network.centre(codes), precision, spikes[0].shape[1], recorded)
+    equal = []
+    for mine, theirs in zip(recorded, spikes, strict=True):
+        aligned = mine.permute(1, 0, 5, 2, 3, 4).numpy() > 0  # (T, N, H, W, C, D) → (N, T, D, H, W, C)
+        equal.append(float(np.mean(aligned == theirs)))
+    names = tuple(layer.name for layer in network.architecture.layers[:-1])
+    same = float(np.mean(logits.argmax(1).numpy() == predictions))
+    return Agreement(names, tuple(equal), same)
