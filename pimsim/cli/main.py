@@ -1,0 +1,50 @@
+"""Entry point: every foreseeable failure becomes one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from pimsim import __version__
+from pimsim.cli.lazy import LazyGroup
+from pimsim.errors import PimsimError
+
+#: bad input; click uses the same code for wrong usage
+EXIT_BAD_INPUT = 2
+#: 128 + SIGINT, as shells report it
+EXIT_INTERRUPTED = 130
+
+COMMANDS = {
+    "run": ("pimsim.cli.run", "Cost of a network on a machine, layer by layer."),
+    "train": ("pimsim.cli.train", "Train, convert, quantize and export a network (needs the extra 'train')."),
+    "info": ("pimsim.cli.info", "What a model, trace or hardware file holds."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pimsim")
+def cli() -> None:
+    """Energy, delay and area of quantized spiking networks on processing-in-memory accelerators."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line (``sys.argv`` by default) and exit: 0 done, 2 bad input, 130 interrupted."""
+    try:
+        sys.exit(cli.main(args=arguments, prog_name="pimsim", standalone_mode=False))
+    except click.UsageError as error:
+        asked = error.ctx.command_path if error.ctx else "pimsim"
+        _fail(f"{error.format_message()} (see {asked} --help)", error.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), EXIT_BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", EXIT_INTERRUPTED)
+    except (PimsimError, OSError) as error:
+        _fail(str(error), EXIT_BAD_INPUT)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    sys.exit(code)
