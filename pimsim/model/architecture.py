@@ -10,16 +10,23 @@ CNN-32H that lays the channels of a ``(C, D, 1, 1)`` map side by side as one ``(
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import prod
 
 from pimsim.errors import ModelError
+from pimsim.model import checks
 
 Shape4 = tuple[int, int, int, int]
 Shape3 = tuple[int, int, int]
 
 CONV3D, CONV2D, LINEAR = "conv3d", "conv2d", "linear"
 LAYER_KINDS = (CONV3D, CONV2D, LINEAR)
+
+#: limits that no layer of use comes near; a file that passes them is damaged or hostile
+MAX_WEIGHTS = 2**28
+MAX_NEURONS = 2**31
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -41,26 +48,57 @@ class LayerShape:
     spectral_map: bool = False
 
     def __post_init__(self) -> None:
-        if self.kind not in LAYER_KINDS:
-            raise ModelError(f'layer "{self.name}": kind={self.kind!r} is not one of {", ".join(LAYER_KINDS)}')
-        numbers = (*self.source_shape, self.out_channels, *self.kernel, *self.stride, *self.pool)
-        if min(numbers) < 1 or min(self.padding) < 0:
-            raise ModelError(f'layer "{self.name}": sizes must be at least 1 and paddings at least 0, got {self}')
+        if not _NAME.fullmatch(self.name):
+            raise ModelError(f"layer name {self.name!r}: expected 1 to 64 letters, digits, dots, dashes or underscores")
+        with checks.inside(f'layer "{self.name}"'):
+            checks.choice("kind", self.kind, LAYER_KINDS)
+            self._check_sizes()
+            self._check_kind()
+            self._check_limits()
+
+    def _check_sizes(self) -> None:
+        positive = {"input": self.source_shape, "out_channels": (self.out_channels,), "kernel": self.kernel}
+        positive |= {"stride": self.stride, "pool": self.pool}
+        for key, values in positive.items():
+            if min(values) < 1:
+                raise ModelError(f"{key}={values[0] if len(values) == 1 else values} must be at least 1")
         if self.spectral_map and self.source_shape[2:] != (1, 1):
-            raise ModelError(
-                f'layer "{self.name}": spectral_map needs a (C, D, 1, 1) map, got {self.source_shape}'
-            )
+            raise ModelError(f"spectral_map needs a (C, D, 1, 1) map, got {self.source_shape}")
         if min(self.in_shape) < 1:
-            raise ModelError(f'layer "{self.name}": pool {self.pool} is larger than its map {self.source_shape}')
-        if self.kind == LINEAR and self.kernel != self.in_shape[1:]:
-            raise ModelError(
-                f'layer "{self.name}": a linear kernel must cover its map, {self.kernel} against {self.in_shape[1:]}'
-            )
+            raise ModelError(f"pool={self.pool} is larger than its map {self.viewed_shape[1:]}")
+        if min(self.padding) < 0 or any(p >= k for p, k in zip(self.padding, self.kernel, strict=True)):
+            raise ModelError(f"padding={self.padding} must be from 0 to below the kernel {self.kernel}")
         if min(self.out_size) < 1:
             raise ModelError(
-                f'layer "{self.name}": kernel {self.kernel} exceeds the padded map {self.in_shape[1:]} '
-                f"(padding {self.padding})"
+                f"kernel={self.kernel} exceeds the padded map {self.in_shape[1:]} (padding {self.padding})"
             )
+
+    def _check_kind(self) -> None:
+        if self.kind == LINEAR and self.kernel != self.in_shape[1:]:
+            raise ModelError(f"kernel={self.kernel}: a linear kernel covers its map {self.in_shape[1:]}")
+        if self.kind == LINEAR and (self.stride, self.padding) != ((1, 1, 1), (0, 0, 0)):
+            raise ModelError(f"stride={self.stride}, padding={self.padding}: a linear layer takes neither")
+        flat = (self.in_shape[1], self.kernel[0], self.stride[0], self.padding[0])
+        if self.kind == CONV2D and flat != (1, 1, 1, 0):
+            given = "map {}, kernel {}, stride {}, padding {}".format(*flat)
+            raise ModelError(f"conv2d needs depth 1 everywhere and no padding in depth, got {given}")
+
+    def _check_limits(self) -> None:
+        if self.weights > MAX_WEIGHTS:
+            raise ModelError(f"{self.weights} weights, at most {MAX_WEIGHTS} are allowed")
+        if self.neurons > MAX_NEURONS:
+            raise ModelError(f"{self.neurons} neurons, at most {MAX_NEURONS} are allowed")
+
+    @classmethod
+    def linear(
+        cls, name: str, source_shape: Shape4, out_channels: int, *, pool: Shape3 = (1, 1, 1), spectral_map: bool = False
+    ) -> LayerShape:
+        """A linear layer over the whole map, pooled first: its kernel follows from the map."""
+        c, *view = source_shape
+        d, h, w = (1, view[0], c) if spectral_map else view
+        pd, ph, pw = (max(p, 1) for p in pool)  # a pool below 1 is reported by the constructor
+        kernel = (max(d // pd, 1), max(h // ph, 1), max(w // pw, 1))
+        return cls(name, LINEAR, source_shape, out_channels, kernel, pool=pool, spectral_map=spectral_map)
 
     @property
     def viewed_shape(self) -> Shape4:
@@ -119,6 +157,10 @@ class Architecture:
     def __post_init__(self) -> None:
         if not self.layers:
             raise ModelError(f'network "{self.name}" has no layer')
+        names = [layer.name for layer in self.layers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ModelError(f'layer name "{name}" is given twice')
         source = self.input_shape
         for layer in self.layers:
             if layer.source_shape != source:
@@ -152,16 +194,12 @@ class _Chain:
         kind: str = CONV3D,
         spectral_map: bool = False,
     ) -> None:
-        layer = LayerShape(
-            name, kind, self.shape, out_channels, kernel, stride, padding, spectral_map=spectral_map
-        )
+        layer = LayerShape(name, kind, self.shape, out_channels, kernel, stride, padding, spectral_map=spectral_map)
         self.layers.append(layer)
         self.shape = layer.out_shape
 
     def linear(self, name: str, out_channels: int, pool: Shape3 = (1, 1, 1)) -> None:
-        _, d, h, w = self.shape
-        kernel = (d // pool[0], h // pool[1], w // pool[2])
-        self.layers.append(LayerShape(name, LINEAR, self.shape, out_channels, kernel, pool=pool))
+        self.layers.append(LayerShape.linear(name, self.shape, out_channels, pool=pool))
         self.shape = self.layers[-1].out_shape
 
 

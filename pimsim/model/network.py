@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from pimsim.errors import ModelError, SceneError
+from pimsim.model import checks
 from pimsim.model.architecture import Architecture, LayerShape
 
 IntArray = npt.NDArray[np.integer]
@@ -31,6 +33,13 @@ DIRECT = "direct"
 ENCODINGS = (DIRECT,)
 FLOOR, HALF_UP = "floor", "half_up"
 ROUNDINGS = (FLOOR, HALF_UP)
+
+MAX_CODE_BITS = 16
+MAX_TIME_STEPS = 4096
+MAX_THRESHOLD = 2**31 - 1
+#: a word of 46 bits times a leak of at most 2^16 stays inside int64
+MAX_WORD_BITS = 46
+MAX_FRACTION_BITS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +56,39 @@ class InputQuantization:
     mean: FloatArray
     deviation: FloatArray
 
+    def __post_init__(self) -> None:
+        checks.integer("input.bits", self.bits, 1, MAX_CODE_BITS)
+        checks.positive("input.scale", self.scale)
+        checks.integer("input.zero_point", self.zero_point, 0, 2**self.bits - 1)
+        checks.finite_vector("input.mean", self.mean)
+        checks.finite_vector("input.deviation", self.deviation, positive=True)
+        if self.mean.shape != self.deviation.shape:
+            raise ModelError(
+                f"input.deviation: shape {self.deviation.shape} differs from input.mean {self.mean.shape}"
+            )
+
+    @property
+    def code_dtype(self) -> type[np.unsignedinteger]:
+        return np.uint8 if self.bits <= 8 else np.uint16
+
+    def quantize(self, raw: npt.ArrayLike) -> npt.NDArray[np.unsignedinteger]:
+        """Raw samples (N, C, D, H, W) → codes of the same shape, uint8 up to 8 bits, else uint16.
+
+        Computed in float64 in the order of the formula above, so the codes do not depend on the type
+        of ``raw``.  Raises `SceneError` for another number of bands, NaN or infinity.
+        """
+        samples = _samples(raw, self.mean.size)
+        mean, deviation = (v.astype(np.float64)[:, None, None] for v in (self.mean, self.deviation))
+        codes = np.empty(samples.shape, self.code_dtype)
+        for sample, code in zip(samples, codes, strict=True):  # one at a time bounds the float64 copy
+            value = sample.astype(np.float64)
+            if not np.isfinite(value).all():
+                raise SceneError(f"input samples hold {_first_bad(value)}; every value must be finite")
+            with np.errstate(over="ignore"):  # beyond float64 is beyond the last code as well
+                steps = np.rint((value - mean) / deviation / self.scale) + self.zero_point
+            code[...] = np.clip(steps, 0, 2**self.bits - 1)
+        return codes
+
 
 @dataclass(frozen=True)
 class Neuron:
@@ -59,6 +101,15 @@ class Neuron:
     kind: str
     threshold: int = 0
     leak: int = 0
+
+    def __post_init__(self) -> None:
+        checks.choice("neuron", self.kind, NEURON_KINDS)
+        checks.integer("threshold", self.threshold, 0, MAX_THRESHOLD)
+        checks.integer("leak", self.leak, 0, 2**MAX_FRACTION_BITS)
+        if self.kind == ACCUMULATE and (self.threshold, self.leak) != (0, 0):
+            raise ModelError(
+                f'neuron "accumulate" has threshold 0 and leak 0, got {self.threshold} and {self.leak}'
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +127,25 @@ class IntegerLayer:
     zero_point: int
     scale: float
     neuron: Neuron
+
+    def __post_init__(self) -> None:
+        with checks.inside(f'layer "{self.shape.name}"'):
+            checks.choice("scheme", self.scheme, SCHEMES)
+            checks.integer("weight_bits", self.weight_bits, 1 if self.scheme == AFFINE else 2, MAX_CODE_BITS)
+            checks.integer("zero_point", self.zero_point, 0, max(0, self.code_range[1]) if self.scheme == AFFINE else 0)
+            checks.positive("scale", self.scale)
+            checks.codes("weight", self.weight, self.weight_shape, self.code_range)
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int, int]:
+        return (self.shape.out_channels, self.shape.in_shape[0], *self.shape.kernel)
+
+    @property
+    def code_range(self) -> tuple[int, int]:
+        """Smallest and largest weight code."""
+        if self.scheme == AFFINE:
+            return 0, 2**self.weight_bits - 1
+        return -(2 ** (self.weight_bits - 1) - 1), 2 ** (self.weight_bits - 1) - 1
 
     @property
     def name(self) -> str:
@@ -104,6 +174,18 @@ class IntegerNetwork:
     leak_rounding: str = FLOOR
     provenance: Mapping[str, object] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        checks.integer("time_steps", self.time_steps, 1, MAX_TIME_STEPS)
+        checks.choice("encoding", self.encoding, ENCODINGS)
+        checks.integer("leak_fraction_bits", self.leak_fraction_bits, 0, MAX_FRACTION_BITS)
+        checks.choice("leak_rounding", self.leak_rounding, ROUNDINGS)
+        if self.input.mean.size != self.architecture.input_shape[1]:
+            raise ModelError(
+                f"input.mean: {self.input.mean.size} bands, the input shape {self.architecture.input_shape} "
+                f"has {self.architecture.input_shape[1]}"
+            )
+        _check_chain(self)
+
     @property
     def name(self) -> str:
         return self.architecture.name
@@ -117,17 +199,83 @@ class IntegerNetwork:
 class BitSerial:
     """Numerics of a bit-serial crossbar whose ADC is too narrow to be lossless.
 
-    Each conversion of at most ``rows`` active rows gives ``min(count, 2^adc_bits − 1)``.
+    Each conversion of at most ``rows`` active rows gives ``min(count, 2^adc_bits − 1)``.  Rows are taken
+    in order, ``rows`` at a time, row ``((kd · kH + kh) · kW + kw) · C_in + c``.  The reference column,
+    all ones, that carries ``Σ x`` for the zero point is read by the same converter and clips alike.
     """
 
     rows: int
     adc_bits: int
 
+    def __post_init__(self) -> None:
+        checks.integer("bit_serial.rows", self.rows, 1, 2**20)
+        checks.integer("bit_serial.adc_bits", self.adc_bits, 1, 24)
+
 
 @dataclass(frozen=True)
 class LayerNumerics:
-    """Word widths of one layer on the machine that runs it; ``bit_serial`` is None for exact sums."""
+    """Word widths of one layer on the machine that runs it; ``bit_serial`` is None for exact sums.
+
+    The membrane v[t] of every neuron, and the running sum of the classifier, must fit in
+    ``accumulator_bits``; the mapping proves that they do.  Write-backs saturate to ``membrane_bits``.
+    """
 
     accumulator_bits: int = 32
     membrane_bits: int = 32
     bit_serial: BitSerial | None = None
+
+    def __post_init__(self) -> None:
+        checks.integer("accumulator_bits", self.accumulator_bits, 1, MAX_WORD_BITS)
+        checks.integer("membrane_bits", self.membrane_bits, 1, self.accumulator_bits)
+
+    def as_mapping(self) -> dict[str, int]:
+        """As a trace records it; 0 rows and 0 ADC bits stand for exact sums."""
+        serial = self.bit_serial
+        return {
+            "accumulator_bits": self.accumulator_bits,
+            "membrane_bits": self.membrane_bits,
+            "adc_rows": serial.rows if serial else 0,
+            "adc_bits": serial.adc_bits if serial else 0,
+        }
+
+
+def _check_chain(network: IntegerNetwork) -> None:
+    """Layers against the architecture, and neurons against their place in the chain."""
+    shapes = network.architecture.layers
+    if len(network.layers) != len(shapes):
+        raise ModelError(f"{len(network.layers)} layers, the architecture has {len(shapes)}")
+    if len(shapes) < 2:
+        raise ModelError("layers: a spiking network needs a spiking layer before its classifier, got 1 layer")
+    for layer, shape in zip(network.layers, shapes, strict=True):
+        with checks.inside(f'layer "{shape.name}"'):
+            if layer.shape != shape:
+                raise ModelError(f"shape {layer.shape} differs from the architecture's {shape}")
+            _check_neuron(network, layer, last=shape is shapes[-1])
+    if shapes[0].pool != (1, 1, 1):
+        raise ModelError(f'layer "{shapes[0].name}": pool {shapes[0].pool}, the first layer takes no pool')
+    if shapes[-1].positions != 1:
+        raise ModelError(f'layer "{shapes[-1].name}": the classifier has {shapes[-1].positions} positions, not 1')
+
+
+def _check_neuron(network: IntegerNetwork, layer: IntegerLayer, *, last: bool) -> None:
+    neuron, one = layer.neuron, 2**network.leak_fraction_bits
+    if (neuron.kind == ACCUMULATE) != last:
+        wanted = ACCUMULATE if last else f"one of {LIF}, {IF}, {SINGLE_SPIKE}"
+        raise ModelError(f'neuron="{neuron.kind}", expected {wanted} ("accumulate" is the last layer, and only that)')
+    checks.integer("leak", neuron.leak, one if neuron.kind == IF else 0, one)
+
+
+def _samples(raw: npt.ArrayLike, bands: int) -> npt.NDArray[np.generic]:
+    samples = np.asarray(raw)
+    if samples.dtype.kind not in "iufb":
+        raise SceneError(f"input samples are {samples.dtype}, expected numbers")
+    if samples.ndim != 5:
+        expected = "(samples, channels, bands, height, width)"
+        raise SceneError(f"input samples have shape {samples.shape}, expected {expected}")
+    if samples.shape[2] != bands:
+        raise SceneError(f"input samples have {samples.shape[2]} bands, the model takes {bands}")
+    return samples
+
+
+def _first_bad(values: FloatArray) -> str:
+    return str(values[~np.isfinite(values)][0])

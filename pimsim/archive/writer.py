@@ -1,0 +1,70 @@
+"""Writes ``.npz`` archives: the same content gives the same bytes, and a file is whole or not there."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.archive.header import ErrorClass
+from pimsim.archive.reader import HEADER
+from pimsim.errors import OutputError
+
+#: earliest date a zip archive can carry
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def encode(header: Mapping[str, object], error: ErrorClass) -> npt.NDArray[np.uint8]:
+    """A header as UTF-8 JSON in a uint8 vector; what JSON cannot carry raises ``error``."""
+    try:
+        text = json.dumps(header, indent=1, ensure_ascii=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as problem:
+        raise error(f"header: cannot be written as JSON ({problem})") from None
+    return np.frombuffer(text.encode("ascii"), np.uint8)
+
+
+def pack(arrays: Mapping[str, npt.NDArray[Any]], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """An .npz archive of ``arrays`` in their given order, without a date of its own."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(array).reshape(array.shape), (1, 0), False)
+            info = zipfile.ZipInfo(f"{name}.npy", _DATE)
+            info.compress_type, info.create_system, info.external_attr = compression, 3, 0o644 << 16
+            archive.writestr(info, member.getvalue(), compression, 9)
+    return buffer.getvalue()
+
+
+def write_archive(
+    path: str | os.PathLike[str],
+    header: npt.NDArray[np.uint8],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    *,
+    compression: int = zipfile.ZIP_DEFLATED,
+) -> None:
+    """Writes beside the target and renames, so that a reader never meets half a file.
+
+    Raises `OutputError` where the target cannot be written; nothing is left behind then.
+    """
+    target = Path(path)
+    data = pack({HEADER: header, **arrays}, compression)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(f"{target} is a folder")
+        with open(temporary, "xb") as stream:
+            stream.write(data)
+        os.replace(temporary, target)
+    except OSError as problem:
+        reason = problem.strerror or str(problem)
+        raise OutputError(f"{target}: cannot be written ({reason})") from None
+    finally:
+        temporary.unlink(missing_ok=True)

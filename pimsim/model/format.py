@@ -1,0 +1,237 @@
+"""``model.npz``, version 1: an `IntegerNetwork` as a file (docs/model-format.md).
+
+A JSON header plus one array per tensor, readable with ``numpy.load`` and writable with ``numpy.savez``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.archive.header import Fields, check_format
+from pimsim.archive.reader import ArchiveReader
+from pimsim.archive.writer import encode, write_archive
+from pimsim.errors import ModelError
+from pimsim.model import checks
+from pimsim.model.architecture import CONV2D, LINEAR, Architecture, LayerShape, Shape3, Shape4
+from pimsim.model.network import (
+    AFFINE,
+    DIRECT,
+    FLOOR,
+    InputQuantization,
+    IntegerLayer,
+    IntegerNetwork,
+    Neuron,
+)
+
+FORMAT, VERSION = "pimsim-model", 1
+MEAN, DEVIATION = "input.mean", "input.deviation"
+MAX_LAYERS = 1000
+
+
+def load_network(path: str | os.PathLike[str]) -> IntegerNetwork:
+    """Read and check a model file.
+
+    Raises `MissingFileError`, or `ModelError` naming the file, the array or key, the value and the limit.
+    """
+    with ArchiveReader(path, ModelError) as archive:
+        fields = Fields(archive.header(), f"{archive.path}: header", ModelError)
+        check_format(fields, FORMAT, VERSION)
+        with checks.inside(str(archive.path), unless_there=True):
+            return _network(fields, archive)
+
+
+def save_network(network: IntegerNetwork, path: str | os.PathLike[str]) -> None:
+    """Write a model file: whole or not at all, the same bytes for the same network.
+
+    Raises `OutputError` where it cannot be written, `ModelError` where the provenance is not JSON.
+    """
+    header = describe(network) | {"provenance": dict(network.provenance)}
+    write_archive(path, encode(header, ModelError), arrays(network))
+
+
+def network_hash(network: IntegerNetwork) -> str:
+    """SHA-256, 64 hexadecimal digits, of what the network computes: everything but its provenance.
+
+    Two files of equal content have the same hash however they were packed (docs/model-format.md §6).
+    """
+    text = json.dumps(_bits(describe(network)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    digest = hashlib.sha256(text.encode("ascii"))
+    for name, array in arrays(network).items():
+        kind = "<f8" if array.dtype.kind == "f" else "<i4"
+        digest.update(f"\n{name}\n".encode("ascii") + array.astype(kind).tobytes())
+    return digest.hexdigest()
+
+
+def describe(network: IntegerNetwork) -> dict[str, object]:
+    """The header without provenance."""
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": network.name,
+        "input": {
+            "shape": list(network.architecture.input_shape),
+            "bits": int(network.input.bits),
+            "scale": float(network.input.scale),
+            "zero_point": int(network.input.zero_point),
+        },
+        "time_steps": int(network.time_steps),
+        "encoding": network.encoding,
+        "leak_fraction_bits": int(network.leak_fraction_bits),
+        "leak_rounding": network.leak_rounding,
+        "layers": [_describe_layer(layer) for layer in network.layers],
+    }
+
+
+def arrays(network: IntegerNetwork) -> dict[str, npt.NDArray[Any]]:
+    """Every array of the file in its order, in the shape and type in which it is written."""
+    result: dict[str, npt.NDArray[Any]] = {
+        MEAN: network.input.mean.astype(np.float64),
+        DEVIATION: network.input.deviation.astype(np.float64),
+    }
+    for layer in network.layers:
+        result[weight_name(layer.name)] = layer.weight.reshape(file_shape(layer.shape)).astype(weight_dtype(layer))
+    return result
+
+
+def weight_name(layer: str) -> str:
+    return f"weight.{layer}"
+
+
+def weight_dtype(layer: IntegerLayer) -> npt.DTypeLike:
+    """The narrowest type that holds the codes: unsigned when affine, signed when scale."""
+    if layer.scheme == AFFINE:
+        return np.uint8 if layer.weight_bits <= 8 else np.uint16
+    return np.int8 if layer.weight_bits <= 8 else np.int16
+
+
+def file_shape(shape: LayerShape) -> tuple[int, ...]:
+    """Shape of a layer's weight array in the file; C order turns it into (C_out, C_in, kD, kH, kW)."""
+    if shape.kind == LINEAR:
+        return shape.out_channels, shape.fan_in
+    if shape.kind == CONV2D:
+        return shape.out_channels, shape.in_shape[0], *shape.kernel[1:]
+    return shape.out_channels, shape.in_shape[0], *shape.kernel
+
+
+def _describe_layer(layer: IntegerLayer) -> dict[str, object]:
+    shape = layer.shape
+    structure: dict[str, object] = {"name": shape.name, "kind": shape.kind, "out_channels": shape.out_channels}
+    if shape.kind != LINEAR:
+        structure |= {"kernel": list(shape.kernel), "stride": list(shape.stride), "padding": list(shape.padding)}
+    return structure | {
+        "pool": list(shape.pool),
+        "spectral_map": shape.spectral_map,
+        "weight_bits": int(layer.weight_bits),
+        "scheme": layer.scheme,
+        "zero_point": int(layer.zero_point),
+        "scale": float(layer.scale),
+        "neuron": layer.neuron.kind,
+        "threshold": int(layer.neuron.threshold),
+        "leak": int(layer.neuron.leak),
+    }
+
+
+def _network(fields: Fields, archive: ArchiveReader) -> IntegerNetwork:
+    name, given = fields.text("name"), Fields(fields.get("input"), f"{fields.where}.input", ModelError)
+    source = _shape4(given.integers("shape", 4))
+    entries = [
+        Fields(entry, f"{fields.where}.layers[{index}]", ModelError)
+        for index, entry in enumerate(fields.items("layers", MAX_LAYERS))
+    ]
+    architecture = Architecture(name, source, _shapes(entries, source))
+    archive.require([MEAN, DEVIATION, *(weight_name(shape.name) for shape in architecture.layers)])
+    network = IntegerNetwork(
+        architecture=architecture,
+        input=_input(given, archive, bands=source[1]),
+        layers=tuple(_layer(*pair, archive) for pair in zip(entries, architecture.layers, strict=True)),
+        time_steps=fields.integer("time_steps"),
+        encoding=fields.text("encoding", DIRECT),
+        leak_fraction_bits=fields.integer("leak_fraction_bits"),
+        leak_rounding=fields.text("leak_rounding", FLOOR),
+        provenance=fields.object("provenance"),
+    )
+    fields.finish()
+    return network
+
+
+def _input(fields: Fields, archive: ArchiveReader, *, bands: int) -> InputQuantization:
+    quantization = InputQuantization(
+        bits=fields.integer("bits"),
+        scale=fields.number("scale"),
+        zero_point=fields.integer("zero_point"),
+        mean=archive.array(MEAN, "f", (bands,)).astype(np.float64),
+        deviation=archive.array(DEVIATION, "f", (bands,)).astype(np.float64),
+    )
+    fields.finish()
+    return quantization
+
+
+def _shapes(entries: list[Fields], source: Shape4) -> tuple[LayerShape, ...]:
+    shapes = []
+    for fields in entries:
+        shapes.append(_shape(fields, source))
+        source = shapes[-1].out_shape
+    return tuple(shapes)
+
+
+def _shape(fields: Fields, source: Shape4) -> LayerShape:
+    """Structure of one layer, fed by a map of shape ``source``."""
+    name, kind = fields.text("name"), fields.text("kind")
+    channels, view = fields.integer("out_channels"), fields.flag("spectral_map", False)
+    pool = _shape3(fields.integers("pool", 3, (1, 1, 1)))
+    if kind == LINEAR:
+        return LayerShape.linear(name, source, channels, pool=pool, spectral_map=view)
+    return LayerShape(
+        name=name,
+        kind=kind,
+        source_shape=source,
+        out_channels=channels,
+        kernel=_shape3(fields.integers("kernel", 3)),
+        stride=_shape3(fields.integers("stride", 3, (1, 1, 1))),
+        padding=_shape3(fields.integers("padding", 3, (0, 0, 0))),
+        pool=pool,
+        spectral_map=view,
+    )
+
+
+def _layer(fields: Fields, shape: LayerShape, archive: ArchiveReader) -> IntegerLayer:
+    weight = archive.array(weight_name(shape.name), "iu", file_shape(shape))
+    layer = IntegerLayer(
+        shape=shape,
+        weight=weight.reshape(shape.out_channels, shape.in_shape[0], *shape.kernel),
+        weight_bits=fields.integer("weight_bits"),
+        scheme=fields.text("scheme"),
+        zero_point=fields.integer("zero_point", 0),
+        scale=fields.number("scale"),
+        neuron=Neuron(fields.text("neuron"), fields.integer("threshold", 0), fields.integer("leak", 0)),
+    )
+    fields.finish()
+    return layer
+
+
+def _shape3(values: tuple[int, ...]) -> Shape3:
+    d, h, w = values
+    return d, h, w
+
+
+def _shape4(values: tuple[int, ...]) -> Shape4:
+    c, d, h, w = values
+    return c, d, h, w
+
+
+def _bits(value: object) -> object:
+    """Floats as the 16 hexadecimal digits of their IEEE 754 bits, which every language can write."""
+    if isinstance(value, float):
+        return struct.pack(">d", value).hex()
+    if isinstance(value, dict):
+        return {key: _bits(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_bits(item) for item in value]
+    return value

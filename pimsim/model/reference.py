@@ -1,0 +1,170 @@
+"""The dense reference: the integer network in NumPy, written for clarity and for nothing else.
+
+Every other executor must give the same spikes and membranes.  Windows are cut out of a padded map
+and multiplied as they stand; nothing is skipped because it is zero.  The arithmetic is that of
+docs/model-format.md §4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.errors import ModelError, SceneError
+from pimsim.model.crossbar import clipped_sums
+from pimsim.model.fixed_point import Int64Array, leaked, saturate, word_range
+from pimsim.model.network import ACCUMULATE, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.windows import arrange, windows
+
+BoolArray = npt.NDArray[np.bool_]
+#: below it every integer is exact in float64, so its matrix product is an integer one
+_EXACT = 2**53
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceRun:
+    """What every neuron did, for N samples over T steps.
+
+    spikes      per hidden layer, bool (N, T, D, H, W, C)
+    potentials  per layer (the classifier too), int64 (N, T, D, H, W, C): v[t], compared with the threshold
+    membranes   likewise: m[t], after leak, reset and saturation; the classifier's running sum
+    outputs     (N, classes) int64, the classifier's sum after the last step
+    membrane_low, membrane_high, saturations
+                (layers,) int64: smallest and largest value offered to the membrane write-back, and how many
+                write-backs saturated
+    """
+
+    spikes: tuple[BoolArray, ...]
+    potentials: tuple[Int64Array, ...]
+    membranes: tuple[Int64Array, ...]
+    outputs: Int64Array
+    membrane_low: Int64Array
+    membrane_high: Int64Array
+    saturations: Int64Array
+
+    @property
+    def predictions(self) -> Int64Array:
+        """(N,) class with the largest output; ties go to the lowest index."""
+        classes: Int64Array = self.outputs.argmax(1).astype(np.int64)
+        return classes
+
+
+def run(
+    network: IntegerNetwork, inputs: npt.NDArray[np.integer], numerics: Sequence[LayerNumerics] | None = None
+) -> ReferenceRun:
+    """Execute ``network`` on input codes (N, C, D, H, W); ``numerics`` defaults to 32-bit words everywhere.
+
+    Raises `SceneError` for inputs of another shape or outside the code range, `ModelError` where a
+    potential leaves its accumulator.
+    """
+    chosen = tuple(numerics) if numerics is not None else (LayerNumerics(),) * len(network.layers)
+    if len(chosen) != len(network.layers):
+        raise ModelError(f"numerics for {len(chosen)} layers, the network has {len(network.layers)}")
+    check_inputs(network, inputs)
+    codes = np.moveaxis(inputs, 1, -1).astype(np.int64)[:, None]  # N, 1, D, H, W, C
+    signal, zero = codes, int(network.input.zero_point)
+    records = []
+    for layer, widths in zip(network.layers, chosen, strict=True):
+        currents = layer_sums(layer, signal, zero, widths)
+        if currents.shape[1] == 1:  # direct encoding: the same current at every step
+            currents = np.repeat(currents, network.time_steps, axis=1)
+        records.append(_neurons(network, layer, currents, widths))
+        signal, zero = records[-1].spikes.astype(np.int64), 0
+    return _collect(records)
+
+
+def check_inputs(network: IntegerNetwork, inputs: npt.NDArray[np.integer]) -> None:
+    """Integer codes of the network's input shape and range, or `SceneError`."""
+    if inputs.dtype.kind not in "iu":
+        raise SceneError(f"input codes are {inputs.dtype}, expected integers")
+    if inputs.ndim != 5 or inputs.shape[1:] != network.architecture.input_shape:
+        raise SceneError(f"input codes have shape {inputs.shape}, expected (N, {network.architecture.input_shape})")
+    highest = 2**network.input.bits - 1
+    if inputs.size and not 0 <= int(inputs.min()) <= int(inputs.max()) <= highest:
+        raise SceneError(f"input codes reach from {inputs.min()} to {inputs.max()}, outside 0 … {highest}")
+
+
+def layer_sums(layer: IntegerLayer, signal: Int64Array, zero: int, widths: LayerNumerics) -> Int64Array:
+    """Σ (w − z_w)(x − z_x) for every output neuron and step.
+
+    signal (N, T, D, H, W, C) codes with zero point ``zero`` → (N, T, D', H', W', C_out).
+    """
+    columns = windows(arrange(signal, layer.shape), layer.shape, fill=zero)
+    if widths.bit_serial is not None:
+        return clipped_sums(layer, columns, zero, widths.bit_serial)
+    weights = layer.centred.astype(np.int64).transpose(2, 3, 4, 1, 0).reshape(-1, layer.shape.out_channels)
+    return _product(columns - zero, weights)
+
+
+def _product(columns: Int64Array, weights: Int64Array) -> Int64Array:
+    """columns @ weights, exactly; through float64 where no partial sum can reach 2^53."""
+    largest = int(np.abs(columns).max(initial=0)) * int(np.abs(weights).sum(0).max())
+    if largest < _EXACT:
+        return (columns.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)
+    return columns @ weights
+
+
+@dataclass(frozen=True, eq=False)
+class _Record:
+    spikes: BoolArray
+    potentials: Int64Array
+    membranes: Int64Array
+    low: int
+    high: int
+    saturations: int
+
+
+def _neurons(network: IntegerNetwork, layer: IntegerLayer, currents: Int64Array, widths: LayerNumerics) -> _Record:
+    """All steps of a layer's neurons: currents (N, T, D, H, W, C) → what they did."""
+    potentials, offers, stored = np.empty_like(currents), np.empty_like(currents), np.empty_like(currents)
+    spikes = np.zeros(currents.shape, np.bool_)
+    membrane = np.zeros_like(currents[:, 0])
+    fired = np.zeros(membrane.shape, np.bool_)
+    bits = widths.accumulator_bits if layer.neuron.kind == ACCUMULATE else widths.membrane_bits
+    for step in range(network.time_steps):
+        potential = membrane + currents[:, step]
+        _check_word(layer.name, potential, widths.accumulator_bits)
+        spike, offer = _fire(network, layer, potential, fired)
+        membrane = saturate(offer, bits)
+        fired |= spike
+        potentials[:, step], spikes[:, step] = potential, spike
+        offers[:, step], stored[:, step] = offer, membrane
+    low, high = int(offers.min(initial=0)), int(offers.max(initial=0))
+    return _Record(spikes, potentials, stored, low, high, int(np.count_nonzero(offers != stored)))
+
+
+def _fire(
+    network: IntegerNetwork, layer: IntegerLayer, potential: Int64Array, fired: BoolArray
+) -> tuple[BoolArray, Int64Array]:
+    """One step of a layer's neurons: v[t] → (o[t], value offered to the membrane write-back)."""
+    neuron = layer.neuron
+    if neuron.kind == ACCUMULATE:
+        return np.zeros(potential.shape, np.bool_), potential
+    spike = potential > neuron.threshold
+    offer = leaked(potential, neuron.leak, network.leak_fraction_bits, network.leak_rounding)
+    if neuron.kind == SINGLE_SPIKE:
+        return spike & ~fired, offer
+    return spike, offer - np.int64(neuron.threshold) * spike
+
+
+def _check_word(name: str, potential: Int64Array, bits: int) -> None:
+    low, high = word_range(bits)
+    worst = int(potential.min(initial=0)), int(potential.max(initial=0))
+    if worst[0] < low or worst[1] > high:
+        raise ModelError(f'layer "{name}": potentials {worst[0]} … {worst[1]} leave the {bits}-bit accumulator')
+
+
+def _collect(records: list[_Record]) -> ReferenceRun:
+    final = records[-1].membranes[:, -1]
+    return ReferenceRun(
+        spikes=tuple(record.spikes for record in records[:-1]),
+        potentials=tuple(record.potentials for record in records),
+        membranes=tuple(record.membranes for record in records),
+        outputs=final.reshape(len(final), -1),
+        membrane_low=np.array([record.low for record in records], np.int64),
+        membrane_high=np.array([record.high for record in records], np.int64),
+        saturations=np.array([record.saturations for record in records], np.int64),
+    )
