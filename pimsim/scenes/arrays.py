@@ -1,0 +1,59 @@
+"""Arrays from ``.mat`` and ``.npy`` files, with errors that name the file and what it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.errors import SceneError
+
+SUFFIXES = (".mat", ".npy")
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Every numeric array of a file, by name; the array of a ``.npy`` file is named after the file.
+
+    Raises SceneError for another kind of file, a damaged one, or MATLAB's HDF5 format 7.3.
+    """
+    readers = {".mat": _read_mat, ".npy": _read_npy}
+    if path.suffix.lower() not in readers:
+        raise SceneError(f'"{path}": a scene is a {" or ".join(SUFFIXES)} file')
+    return {name: array for name, array in readers[path.suffix.lower()](path).items() if array.dtype.kind in "iufb"}
+
+
+def pick(arrays: Arrays, dimensions: int, path: Path, *, role: str, key: str | None = None) -> npt.NDArray[Any]:
+    """The array called ``key``, or the only one with that many dimensions (a single number is none).
+
+    Raises SceneError that lists what the file holds.
+    """
+    fitting = [name for name, array in arrays.items() if array.ndim == dimensions and array.size > 1]
+    if key is None and len(fitting) == 1:
+        key = fitting[0]
+    if key in arrays and arrays[key].ndim == dimensions:
+        return arrays[key]
+    held = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "no numeric array"
+    wanted = f'a {dimensions}-D array "{key}"' if key is not None else f"exactly one {dimensions}-D array"
+    raise SceneError(f'"{path}": expected {wanted} as {role}, found {held}')
+
+
+def _read_npy(path: Path) -> Arrays:
+    try:
+        return {path.stem: np.load(path, allow_pickle=False)}
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise SceneError(f'"{path}" is not a readable .npy file: {error}') from error
+
+
+def _read_mat(path: Path) -> Arrays:
+    from scipy.io import loadmat  # only who loads a scene pays for this import
+
+    try:
+        content = loadmat(path)
+    except NotImplementedError as error:
+        raise SceneError(f'"{path}" is a MATLAB 7.3 (HDF5) file; save it with -v7, or as a .npy file') from error
+    except Exception as error:  # the parser raises many types on damaged files, some of them its own
+        raise SceneError(f'"{path}" is not a readable .mat file: {error}') from error
+    return {name: value for name, value in content.items() if isinstance(value, np.ndarray)}
