@@ -63,9 +63,7 @@ class InputQuantization:
         checks.finite_vector("input.mean", self.mean)
         checks.finite_vector("input.deviation", self.deviation, positive=True)
         if self.mean.shape != self.deviation.shape:
-            raise ModelError(
-                f"input.deviation: shape {self.deviation.shape} differs from input.mean {self.mean.shape}"
-            )
+            raise ModelError(f"input.deviation: shape {self.deviation.shape} differs from input.mean {self.mean.shape}")
 
     @property
     def code_dtype(self) -> type[np.unsignedinteger]:
@@ -107,9 +105,7 @@ class Neuron:
         checks.integer("threshold", self.threshold, 0, MAX_THRESHOLD)
         checks.integer("leak", self.leak, 0, 2**MAX_FRACTION_BITS)
         if self.kind == ACCUMULATE and (self.threshold, self.leak) != (0, 0):
-            raise ModelError(
-                f'neuron "accumulate" has threshold 0 and leak 0, got {self.threshold} and {self.leak}'
-            )
+            raise ModelError(f'neuron "accumulate" has threshold 0 and leak 0, got {self.threshold} and {self.leak}')
 
 
 @dataclass(frozen=True, eq=False)

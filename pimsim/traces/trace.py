@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pimsim.errors import TraceError
+
+WIDTH_KEYS = ("accumulator_bits", "membrane_bits", "adc_rows", "adc_bits")
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +28,11 @@ class Trace:
     membrane_low, membrane_high   (layers,) int64, smallest and largest value offered to the membrane
                 write-back before saturation (for the classifier: of its running sum)
     saturations (layers,) int64, write-backs that saturated
-    numerics    per layer, the word widths it was executed with
+    numerics    per layer, the word widths it was executed with: accumulator_bits, membrane_bits, and
+                adc_rows, adc_bits, both 0 for exact sums
+    recorded    samples over which lows, highs and saturations were taken; 0 stands for these N
+
+    Raises `TraceError` where shapes, types or ranges contradict each other.
     """
 
     model_hash: str
@@ -34,6 +45,15 @@ class Trace:
     saturations: npt.NDArray[np.int64]
     numerics: tuple[Mapping[str, int], ...]
     provenance: Mapping[str, object] = field(default_factory=dict)
+    recorded: int = 0
+
+    def __post_init__(self) -> None:
+        if not _HASH.fullmatch(self.model_hash):
+            raise TraceError(f"model_hash={self.model_hash[:80]!r} is not 64 hexadecimal digits")
+        _check_samples(self)
+        _check_layers(self)
+        if self.recorded and self.recorded < self.samples:
+            raise TraceError(f"recorded={self.recorded} is less than the {self.samples} samples that are here")
 
     @property
     def samples(self) -> int:
@@ -41,4 +61,70 @@ class Trace:
 
     @property
     def steps(self) -> int:
-        return int(self.spikes[0].shape[1]) if self.spikes else 1
+        return int(self.spikes[0].shape[1])
+
+    @property
+    def recorded_samples(self) -> int:
+        """Samples that ``membrane_low``, ``membrane_high`` and ``saturations`` speak of."""
+        return self.recorded or self.samples
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """(N,) class with the largest output; ties go to the lowest index."""
+        classes: npt.NDArray[np.int64] = self.outputs.argmax(1).astype(np.int64)
+        return classes
+
+
+def _check_samples(trace: Trace) -> None:
+    """Arrays with one row per sample."""
+    _check_array("inputs", trace.inputs, "u", (None,) * 5)
+    if trace.samples == 0:
+        raise TraceError("the trace is empty: it holds 0 samples")
+    if not trace.spikes:
+        raise TraceError("spikes: the trace holds no hidden layer")
+    steps = trace.spikes[0].shape[1] if trace.spikes[0].ndim == 3 else None
+    for index, spikes in enumerate(trace.spikes):
+        _check_array(f"spikes.{index}", spikes, "u", (trace.samples, steps, None))
+        if spikes.dtype != np.uint8:
+            raise TraceError(f"spikes.{index}: expected uint8, got {spikes.dtype}")
+    _check_array("outputs", trace.outputs, "i", (trace.samples, None))
+    _check_array("labels", trace.labels, "i", (trace.samples,))
+    low, high, classes = int(trace.labels.min()), int(trace.labels.max()), trace.outputs.shape[1]
+    if low < -1 or high >= classes:
+        wrong = low if low < -1 else high
+        raise TraceError(f"labels: {wrong} is outside −1 … {classes - 1} (−1 stands for unknown)")
+
+
+def _check_layers(trace: Trace) -> None:
+    """Arrays and widths with one entry per layer."""
+    layers = len(trace.spikes) + 1
+    for name in ("membrane_low", "membrane_high", "saturations"):
+        _check_array(name, getattr(trace, name), "i", (layers,))
+    for index in range(layers):
+        low, high = int(trace.membrane_low[index]), int(trace.membrane_high[index])
+        if low > high:
+            raise TraceError(f"membrane_low[{index}]={low} is above membrane_high[{index}]={high}")
+        if trace.saturations[index] < 0:
+            raise TraceError(f"saturations[{index}]={trace.saturations[index]} must be at least 0")
+    if len(trace.numerics) != layers:
+        raise TraceError(f"numerics: {len(trace.numerics)} entries for {layers} layers")
+    for index, widths in enumerate(trace.numerics):
+        if sorted(widths) != sorted(WIDTH_KEYS):
+            raise TraceError(f"numerics[{index}]: keys {', '.join(widths)}, expected {', '.join(WIDTH_KEYS)}")
+        for key, bits in widths.items():
+            least = 0 if key.startswith("adc") else 1
+            if not least <= bits <= 2**20:
+                raise TraceError(f"numerics[{index}].{key}={bits} is outside {least} … {2**20}")
+
+
+def _check_array(name: str, array: npt.NDArray[Any], kind: str, shape: tuple[int | None, ...]) -> None:
+    """Type and shape, where None stands for any length but 0; an empty first axis is not this check's business."""
+    names = {"u": "unsigned integers", "i": "signed integers"}
+    if array.dtype.kind != kind:
+        raise TraceError(f"{name}: expected {names[kind]}, got {array.dtype}")
+    pairs = zip(shape, array.shape, strict=False)
+    if len(shape) != array.ndim or any(want not in (None, got) for want, got in pairs):
+        wanted = ", ".join("any" if size is None else str(size) for size in shape)
+        raise TraceError(f"{name}: expected shape ({wanted}), got {array.shape}")
+    if 0 in array.shape[1:]:
+        raise TraceError(f"{name}: shape {array.shape} has an empty axis")

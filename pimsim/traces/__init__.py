@@ -1,0 +1,7 @@
+"""Recorded executions: the spikes of a network on given inputs, and nothing about time or cost."""
+
+from pimsim.traces.format import load_trace, save_trace, trace_hash
+from pimsim.traces.select import check_belongs, holds_for, select
+from pimsim.traces.trace import Trace
+
+__all__ = ["Trace", "check_belongs", "holds_for", "load_trace", "save_trace", "select", "trace_hash"]

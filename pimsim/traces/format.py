@@ -1,0 +1,140 @@
+"""``trace.npz``, version 1: a `Trace` as a file (docs/trace-format.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.archive.header import Fields, check_format
+from pimsim.archive.reader import ArchiveReader
+from pimsim.archive.writer import encode, write_archive
+from pimsim.errors import TraceError
+from pimsim.traces.trace import WIDTH_KEYS, Trace
+
+FORMAT, VERSION = "pimsim-trace", 1
+MAX_LAYERS = 1000
+
+
+def load_trace(path: str | os.PathLike[str]) -> Trace:
+    """Read and check a trace file.
+
+    Raises `MissingFileError`, or `TraceError` naming the file, the array or key, the value and the limit.
+    """
+    with ArchiveReader(path, TraceError) as archive:
+        fields = Fields(archive.header(), f"{archive.path}: header", TraceError)
+        check_format(fields, FORMAT, VERSION)
+        try:
+            return _trace(fields, archive)
+        except TraceError as problem:
+            where = "" if str(problem).startswith(str(archive.path)) else f"{archive.path}: "
+            raise TraceError(f"{where}{problem}") from None
+
+
+def save_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
+    """Write a trace file: whole or not at all, the same bytes for the same trace.
+
+    Raises `OutputError` where it cannot be written, `TraceError` where the provenance is not JSON.
+    """
+    header = describe(trace) | {"provenance": dict(trace.provenance)}
+    write_archive(path, encode(header, TraceError), arrays(trace), compression=zipfile.ZIP_LZMA)
+
+
+def trace_hash(trace: Trace) -> str:
+    """SHA-256, 64 hexadecimal digits, of everything but the provenance."""
+    digest = hashlib.sha256(json.dumps(describe(trace), sort_keys=True, separators=(",", ":")).encode("ascii"))
+    for name, array in arrays(trace).items():
+        digest.update(f"\n{name}\n".encode("ascii"))
+        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def describe(trace: Trace) -> dict[str, object]:
+    """The header without provenance."""
+    statistics = zip(trace.numerics, trace.membrane_low, trace.membrane_high, trace.saturations, strict=True)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "model_hash": trace.model_hash,
+        "samples": trace.samples,
+        "recorded_samples": trace.recorded_samples,
+        "steps": trace.steps,
+        "classes": int(trace.outputs.shape[1]),
+        "input_shape": [int(size) for size in trace.inputs.shape[1:]],
+        "spike_bytes": [int(spikes.shape[2]) for spikes in trace.spikes],
+        "layers": [
+            {key: int(widths[key]) for key in WIDTH_KEYS}
+            | {"membrane_low": int(low), "membrane_high": int(high), "saturations": int(count)}
+            for widths, low, high, count in statistics
+        ],
+    }
+
+
+def arrays(trace: Trace) -> dict[str, npt.NDArray[Any]]:
+    """Every array of the file in its order."""
+    spikes = {spike_name(index): packed for index, packed in enumerate(trace.spikes)}
+    rest = {"outputs": trace.outputs.astype(np.int64), "labels": trace.labels.astype(np.int64)}
+    return {"inputs": trace.inputs, **spikes, **rest}
+
+
+def spike_name(index: int) -> str:
+    return f"spikes.{index}"
+
+
+def _trace(fields: Fields, archive: ArchiveReader) -> Trace:
+    samples, steps, classes = (fields.integer(key) for key in ("samples", "steps", "classes"))
+    shape = fields.integers("input_shape", 4)
+    widths = [_positive(fields, "spike_bytes", value) for value in fields.items("spike_bytes", MAX_LAYERS)]
+    for key, value in (("samples", samples), ("steps", steps), ("classes", classes), ("input_shape", min(shape))):
+        _positive(fields, key, value)
+    archive.require(["inputs", "outputs", "labels", *(spike_name(index) for index in range(len(widths)))])
+    layers = [_layer(entry, index, fields) for index, entry in enumerate(fields.items("layers", MAX_LAYERS + 1))]
+    trace = Trace(
+        model_hash=fields.text("model_hash"),
+        inputs=_codes(archive, (samples, *shape)),
+        spikes=tuple(
+            archive.array(spike_name(index), "u", (samples, steps, width)) for index, width in enumerate(widths)
+        ),
+        outputs=archive.array("outputs", "i", (samples, classes)).astype(np.int64),
+        labels=archive.array("labels", "i", (samples,)).astype(np.int64),
+        **{key: np.array([layer[key] for layer in layers], np.int64) for key in _STATISTICS},
+        numerics=tuple({key: layer[key] for key in WIDTH_KEYS} for layer in layers),
+        provenance=fields.object("provenance"),
+        recorded=_positive(fields, "recorded_samples", fields.integer("recorded_samples", samples)),
+    )
+    fields.finish()
+    return trace
+
+
+_STATISTICS = ("membrane_low", "membrane_high", "saturations")
+
+
+def _codes(archive: ArchiveReader, shape: tuple[int, ...]) -> npt.NDArray[np.unsignedinteger]:
+    codes = archive.array("inputs", "u", shape)
+    if codes.dtype.itemsize > 2:
+        raise archive.fail("inputs", f"expected uint8 or uint16, got {codes.dtype}")
+    return codes
+
+
+def _layer(entry: object, index: int, parent: Fields) -> Mapping[str, int]:
+    fields = Fields(entry, f"{parent.where}.layers[{index}]", TraceError)
+    values = {key: fields.integer(key) for key in (*WIDTH_KEYS, *_STATISTICS)}
+    for key, value in values.items():
+        if abs(value) >= 2**63:
+            raise TraceError(f"{fields.where}.{key}={value} does not fit in 64 bits")
+    fields.finish()
+    return values
+
+
+def _positive(fields: Fields, key: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise fields.fail(key, "integers")
+    if not 1 <= value < 2**31:
+        raise TraceError(f"{fields.where}.{key}: {value} is outside 1 … {2**31 - 1}")
+    return value

@@ -1,0 +1,97 @@
+"""Whether a trace belongs to a model, holds for a machine, and a part of its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.errors import TraceError
+from pimsim.traces.trace import Trace
+
+
+def select(trace: Trace, count: int) -> Trace:
+    """The first ``count`` samples.
+
+    Lows, highs and saturations stay those of the whole recording: they bound the part as well.
+    Raises `TraceError` for a count below 1 or beyond the trace.
+    """
+    if not 1 <= count <= trace.samples:
+        raise TraceError(f"samples={count} is outside 1 … {trace.samples}, what the trace holds")
+    if count == trace.samples:
+        return trace
+    return replace(
+        trace,
+        inputs=trace.inputs[:count],
+        spikes=tuple(spikes[:count] for spikes in trace.spikes),
+        outputs=trace.outputs[:count],
+        labels=trace.labels[:count],
+        recorded=trace.recorded_samples,
+    )
+
+
+def check_belongs(
+    trace: Trace, *, model_hash: str, input_shape: Sequence[int], steps: int, neurons: Sequence[int], classes: int
+) -> None:
+    """Refuse a trace that another model made, or that does not fit this one.
+
+    ``neurons`` of the hidden layers in order.  The hash alone decides whose trace it is; the shapes are
+    compared so that a forged one cannot make a reader run past an array.  Raises `TraceError`.
+    """
+    if trace.model_hash != model_hash:
+        raise TraceError(
+            f"the trace was recorded from model {trace.model_hash[:12]}…, this is model {model_hash[:12]}…"
+        )
+    wanted = [("inputs", trace.inputs.shape[1:], tuple(input_shape)), ("outputs", trace.outputs.shape[1:], (classes,))]
+    wanted.append(("hidden layers", (len(trace.spikes),), (len(neurons),)))
+    wanted += [
+        (f"spikes.{index}", spikes.shape[1:], (steps, -(-count // 8)))
+        for index, (spikes, count) in enumerate(zip(trace.spikes, neurons, strict=False))
+    ]
+    for name, got, expected in wanted:
+        if tuple(got) != expected:
+            raise TraceError(f"{name}: {_short(got)}, the model has {_short(expected)}")
+    for index, (spikes, count) in enumerate(zip(trace.spikes, neurons, strict=True)):
+        surplus = int(spikes[..., -1].max()) >> (count % 8) if count % 8 else 0
+        if surplus:
+            raise TraceError(f"spikes.{index}: bits beyond the last of {count} neurons are set")
+
+
+def holds_for(trace: Trace, numerics: Sequence[Mapping[str, int]]) -> bool:
+    """Whether a machine with these word widths per layer computes exactly what was recorded.
+
+    It does when the widths are equal; otherwise when the converters agree, nothing saturated in the
+    recording, and every value offered to a write-back fits the new words.
+    """
+    return len(numerics) == len(trace.numerics) and all(
+        _layer_holds(trace, index, widths) for index, widths in enumerate(numerics)
+    )
+
+
+def _layer_holds(trace: Trace, index: int, widths: Mapping[str, int]) -> bool:
+    recorded = trace.numerics[index]
+    if dict(recorded) == dict(widths):
+        return True
+    if any(recorded[key] != widths[key] for key in ("adc_rows", "adc_bits")) or trace.saturations[index]:
+        return False
+    last = index == len(trace.numerics) - 1
+    limit = 1 << (widths["accumulator_bits" if last else "membrane_bits"] - 1)
+    return -limit <= int(trace.membrane_low[index]) and int(trace.membrane_high[index]) < limit
+
+
+def unpack_spikes(packed: npt.NDArray[np.uint8], shape: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """(N, T, bytes) → bool (N, T, *shape), ``shape`` in the order depth, height, width, channel."""
+    bits = np.unpackbits(packed, axis=-1, count=prod(shape), bitorder="little")
+    return bits.reshape(*packed.shape[:2], *shape).astype(np.bool_)
+
+
+def pack_spikes(spikes: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """bool (N, T, D, H, W, C) → uint8 (N, T, ceil(D·H·W·C / 8))."""
+    return np.packbits(spikes.reshape(*spikes.shape[:2], -1), axis=-1, bitorder="little")
+
+
+def _short(shape: Sequence[int]) -> str:
+    return "×".join(str(size) for size in shape)
