@@ -88,5 +88,5 @@ def _through_time(membranes: Tensor, upstream: Tensor, leak: Tensor, threshold: 
 def spike(current: Tensor, leak: Tensor, threshold: Tensor, steps: int, *, floor_leak: bool = False) -> Tensor:
     """Spikes (T, ...) as 0 and 1 in the current's dtype, for a current (1 or T, ...); differentiable."""
     flat = current.reshape(current.shape[0], -1)
-    spikes: Tensor = LeakyIntegrateFire.apply(flat, leak, threshold, steps, floor_leak)  # type: ignore[no-untyped-call]
+    spikes: Tensor = LeakyIntegrateFire.apply(flat, leak, threshold, steps, floor_leak)
     return spikes.reshape(steps, *current.shape[1:])

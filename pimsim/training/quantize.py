@@ -77,7 +77,7 @@ class _Centred(torch.autograd.Function):
 
 def fake_quantize(tensor: Tensor, grid: Grid) -> Tensor:
     """Codes minus zero point; the gradient is that of tensor / scale inside the grid's range, else 0."""
-    result: Tensor = _Centred.apply(tensor, grid)  # type: ignore[no-untyped-call]
+    result: Tensor = _Centred.apply(tensor, grid)
     return result
 
 

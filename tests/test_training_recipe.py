@@ -1,0 +1,95 @@
+"""Recipes and checkpoints: what decides a run, and what continues it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from pimsim.errors import MissingFileError, OutputError, TrainingError  # noqa: E402
+from pimsim.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from pimsim.training.recipe import load_recipe, shipped_recipes  # noqa: E402
+from pimsim.training.stages import learning_rate  # noqa: E402
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_every_shipped_recipe_is_valid_and_carries_its_file_name(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("weight_bits", 1, "weight_bits=1"),
+        ("weight_bits", 6.5, "weight_bits=6.5"),
+        ("qstdb.epochs", 0, "qstdb.epochs=0"),
+        ("qstdb.learning_rate", float("nan"), "qstdb.learning_rate=nan"),
+        ("qstdb.epoch", 3, "qstdb.epoch=3"),
+        ("network", "vgg", "network='vgg'"),
+        ("train_fraction", 1.0, "train_fraction=1.0"),
+        ("seed.x", 1, "seed is a value"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value(key: str, value: object, expected: str) -> None:
+    with pytest.raises(TrainingError, match=expected) as caught:
+        load_recipe("cnn3d_6b", {key: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_an_override_changes_the_setting_and_the_digest() -> None:
+    plain, changed = load_recipe("cnn3d_6b"), load_recipe("cnn3d_6b", {"qstdb.epochs": 3})
+    assert changed.qstdb.epochs == 3
+    assert plain.digest != changed.digest
+    assert plain.digest == load_recipe("cnn3d_6b.yaml").digest
+
+
+@pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "name: x\n"])
+def test_a_file_that_is_no_recipe_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(TrainingError, match=r"wrong\.yaml"):
+        load_recipe(str(path))
+
+
+def test_an_unknown_recipe_lists_the_shipped_ones() -> None:
+    with pytest.raises(MissingFileError, match="cnn3d_6b"):
+        load_recipe("nothing")
+
+
+def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.ckpt"
+    save_checkpoint(path, {"digest": "d", "weights": torch.arange(3)})
+    state = load_checkpoint(path, "d")
+    assert state is not None
+    assert state["weights"].tolist() == [0, 1, 2]
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.ckpt"]
+    assert load_checkpoint(tmp_path / "none.ckpt", "d") is None
+
+
+def test_a_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    save_checkpoint(path, {"digest": "d"})
+    with pytest.raises(TrainingError, match="another recipe"):
+        load_checkpoint(path, "e")
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(TrainingError, match="not a readable checkpoint"):
+        load_checkpoint(path, "d")
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        save_checkpoint(tmp_path / "file" / "a.ckpt", {"digest": "d"})
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:
+    rates = [learning_rate(step, 101, 0.5, 0.2) for step in range(101)]
+    top = rates.index(max(rates))
+    assert rates[0] == pytest.approx(0.5 / 25)
+    assert rates[:top] == sorted(rates[:top])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert max(rates) == pytest.approx(0.5, rel=1e-2)
+    assert rates[-1] < 1e-3
+    assert top in (20, 21)
