@@ -1,0 +1,192 @@
+"""The frozen description of an accelerator; docs/hardware-format.md explains every parameter.
+
+Nothing here is computed and nothing is optional: `load_hardware` has filled in defaults and checked every
+value before one of these is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+PIM, MAC, EVENT = "pim", "mac", "event"
+ENGINES = (PIM, MAC, EVENT)
+BIT_SERIAL, ANALOG = "bit_serial", "analog"
+AS_IS, ISO_CNN = "as_is", "iso_cnn"
+SHARED, PIPELINED = "shared", "pipelined"
+
+
+@dataclass(frozen=True)
+class BitSerialPim:
+    """Crossbar with one weight bit per cell and one input bit per pulse.
+
+    ``rows_active`` word lines are driven at once; each of the used columns is then converted by the ADC
+    it shares with ``columns_per_adc − 1`` others.
+    """
+
+    style: str
+    rows: int
+    columns: int
+    arrays: int
+    rows_active: int
+    pulse_cycles: int
+    columns_per_adc: int
+    adc_bits: int
+    adc_cycles: int
+    sample_and_hold: bool
+    input_port_codes: int
+    correction_depth: int
+    accumulator_bits: int
+    membrane_bits: int
+    neuron_lanes: int
+    sweep_depth: int
+
+
+@dataclass(frozen=True)
+class AnalogPim:
+    """Crossbar in the manner of IMAC: one row at a time, multi-bit inputs, sign and magnitude weights.
+
+    The products of ``products_per_conversion`` rows gather on a capacitor before the positive and the
+    negative sum are converted, one after the other.
+    """
+
+    style: str
+    rows: int
+    columns: int
+    arrays: int
+    dac_bits: int
+    pulse_cycles: int
+    products_per_conversion: int
+    outputs_per_adc: int
+    adc_bits: int
+    adc_cycles: int
+    sample_and_hold: bool
+    input_port_codes: int
+    correction_depth: int
+    accumulator_bits: int
+    membrane_bits: int
+    neuron_lanes: int
+    sweep_depth: int
+
+
+Pim = BitSerialPim | AnalogPim
+
+
+@dataclass(frozen=True)
+class Mac:
+    """Multipliers that hold a tile of weights while all output positions pass."""
+
+    multipliers: int
+    multiply_cycles: int
+    weight_banks: int
+    weight_port_bits: int
+    weight_read_cycles: int
+    overlap_fetch: bool
+    input_port_codes: int
+    pipeline_depth: int
+    activation_bits: int
+    accumulator_bits: int
+    membrane_bits: int
+    neuron_lanes: int
+    sweep_depth: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """Event-driven accumulate core, scatter dataflow."""
+
+    lanes: int
+    scan_width: int
+    fifo_depth: int
+    pipeline_depth: int
+    sweep_depth: int
+    accumulator_bits: int
+    membrane_bits: int
+
+
+@dataclass(frozen=True)
+class Engines:
+    """The engines that the file describes; None where it has no such section."""
+
+    pim: Pim | None
+    mac: Mac | None
+    event: Event | None
+
+    def named(self, name: str) -> Pim | Mac | Event | None:
+        """The engine called ``name``, one of `ENGINES`."""
+        found: Pim | Mac | Event | None = getattr(self, name)
+        return found
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Engine of the first layer, of all others, and of single layers by name."""
+
+    first: str
+    others: str
+    by_name: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Memories:
+    """SRAM macros and capacities in KiB; None means sized from the model."""
+
+    macro_width_bits: int
+    macro_kib: float
+    input_kib: float | None
+    weight_kib: float | None
+    membrane_kib: float | None
+    current_kib: float | None
+    count_kib: float | None
+    spike_kib: float | None
+    activation_kib: float | None
+
+
+@dataclass(frozen=True)
+class CostSettings:
+    """Names of the choices that pricing makes; the cost tables define what each name means."""
+
+    table: str
+    adc_model: str
+    device: str
+    temperature_k: float
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """One accelerator; ``name`` and ``description`` are free text."""
+
+    name: str
+    description: str
+    clock_mhz: float
+    network: str
+    schedule: str
+    engines: Engines
+    layers: Placement
+    memories: Memories
+    cost: CostSettings
+
+    @property
+    def cycle_ns(self) -> float:
+        return 1000.0 / self.clock_mhz
+
+    def to_dict(self) -> dict[str, object]:
+        """The resolved configuration in plain types, as a hardware file would state it."""
+        content = asdict(self)
+        content["engines"] = {name: engine for name, engine in content["engines"].items() if engine is not None}
+        content["layers"]["by_name"] = dict(self.layers.by_name)
+        for key, value in content["memories"].items():
+            content["memories"][key] = "auto" if value is None else value
+        return {"format": FORMAT, **content}
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the resolved configuration; the order of keys and comments does not matter."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+FORMAT = 1
+"""Version of the hardware format that this pimsim reads."""

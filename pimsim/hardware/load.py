@@ -1,0 +1,84 @@
+"""Hardware file → `Hardware`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+
+from pimsim.errors import HardwareError, MissingFileError
+from pimsim.hardware import hardware as plain
+from pimsim.hardware import overrides as changes
+from pimsim.hardware.hardware import Hardware
+from pimsim.hardware.validate import validated
+from pimsim.hardware.yaml_text import parse
+from pimsim.resources import HARDWARE, find
+
+MAX_BYTES = 2**20
+"""A hardware file is some pages long; a larger one is something else."""
+
+
+def load_hardware(path: str | PathLike[str], overrides: Mapping[str, object] | None = None) -> Hardware:
+    """Read and check a hardware file, given by path or by shipped name.
+
+    ``overrides`` maps dotted paths to values that replace the file's, checked in the same way.
+    Raises HardwareError in one line that names file, key path, value and limit; MissingFileError.
+    """
+    file = find(HARDWARE, path)
+    return from_text(_read(file), origin=file.name, overrides=overrides)
+
+
+def from_text(text: str, *, origin: str, overrides: Mapping[str, object] | None = None) -> Hardware:
+    """A hardware description as text; ``origin`` is the name that errors start with."""
+    try:
+        raw = parse(text)
+        if not isinstance(raw, dict):
+            raise HardwareError(f"expected sections with keys, found {type(raw).__name__}")
+        return from_dict(raw, origin=origin, overrides=overrides)
+    except HardwareError as error:
+        message = str(error)
+        raise HardwareError(message if message.startswith(origin) else f"{origin}: {message}") from None
+
+
+def from_dict(
+    raw: Mapping[str, object], *, origin: str = "hardware", overrides: Mapping[str, object] | None = None
+) -> Hardware:
+    """The same from parsed content, such as `Hardware.to_dict` gives."""
+    chosen = dict(overrides or {})
+    try:
+        file = validated(changes.apply(raw, chosen), chosen)
+    except HardwareError as error:
+        raise HardwareError(f"{origin}: {error}") from None
+    engines = file.engines
+    return Hardware(
+        name=file.name,
+        description=file.description,
+        clock_mhz=file.clock_mhz,
+        network=file.network,
+        schedule=file.schedule,
+        engines=plain.Engines(
+            pim=None if engines.pim is None else _PIM[engines.pim.style](**engines.pim.model_dump()),
+            mac=None if engines.mac is None else plain.Mac(**engines.mac.model_dump()),
+            event=None if engines.event is None else plain.Event(**engines.event.model_dump()),
+        ),
+        layers=plain.Placement(**file.layers.model_dump()),
+        memories=plain.Memories(**file.memories.model_dump()),
+        cost=plain.CostSettings(**file.cost.model_dump()),
+    )
+
+
+_PIM: dict[str, type[plain.BitSerialPim] | type[plain.AnalogPim]] = {
+    plain.BIT_SERIAL: plain.BitSerialPim,
+    plain.ANALOG: plain.AnalogPim,
+}
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise HardwareError(f"{file.name}: {file.stat().st_size} bytes, a hardware file has at most {MAX_BYTES}")
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise HardwareError(f"{file.name}: not a text file (UTF-8)") from None
+    except OSError as error:
+        raise MissingFileError(f'hardware file "{file}" cannot be read: {error.strerror}') from None

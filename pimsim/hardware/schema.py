@@ -1,0 +1,177 @@
+"""The hardware file as pydantic sees it: keys, types and limits.  Used at the file's edge only.
+
+Field names and order are those of the dataclasses in `pimsim.hardware.hardware`.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from pimsim.hardware.hardware import EVENT, ISO_CNN, MAC
+
+MAX_KIB = 2**20
+
+
+def _capacity(value: object) -> float | None:
+    if value == "auto":
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and 0 < value <= MAX_KIB:
+        return float(value)
+    raise ValueError(f'must be "auto" or a number of KiB above 0 and at most {MAX_KIB}')
+
+
+# Limits are generous: beyond them a file is mistaken, not ambitious.
+Size = Annotated[int, Field(ge=1, le=65536)]
+Lanes = Annotated[int, Field(ge=1, le=4096)]
+Cycles = Annotated[int, Field(ge=1, le=1024)]
+Depth = Annotated[int, Field(ge=1, le=32)]
+ConverterBits = Annotated[int, Field(ge=1, le=16)]
+WordBits = Annotated[int, Field(ge=4, le=32)]  # the compiled kernels hold a word in 32 bits
+PortCodes = Annotated[int, Field(ge=1, le=65536)]
+Kib = Annotated[float, Field(gt=0, le=MAX_KIB, allow_inf_nan=False)]
+Capacity = Annotated[object, AfterValidator(_capacity)]  # a number of KiB, or None for "auto"
+Engine = Literal["pim", "mac", "event"]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _NeuronWords(_Section):
+    accumulator_bits: WordBits
+    membrane_bits: WordBits
+
+    @model_validator(mode="after")
+    def _membrane_fits(self) -> _NeuronWords:
+        if self.membrane_bits > self.accumulator_bits:
+            raise ValueError(
+                f"membrane_bits={self.membrane_bits} exceeds accumulator_bits={self.accumulator_bits}, "
+                "in which membranes are added to"
+            )
+        return self
+
+
+class _Crossbar(_NeuronWords):
+    rows: Size
+    columns: Size
+    arrays: Size
+    pulse_cycles: Cycles
+    adc_bits: ConverterBits
+    adc_cycles: Cycles
+    sample_and_hold: bool
+    input_port_codes: PortCodes
+    correction_depth: Depth
+    neuron_lanes: Lanes
+    sweep_depth: Depth
+
+
+class BitSerialPim(_Crossbar):
+    style: Literal["bit_serial"]
+    rows_active: Size
+    columns_per_adc: Size
+
+    @model_validator(mode="after")
+    def _fits_array(self) -> BitSerialPim:
+        if self.rows_active > self.rows:
+            raise ValueError(f"rows_active={self.rows_active} exceeds rows={self.rows}")
+        if self.columns_per_adc > self.columns:
+            raise ValueError(f"columns_per_adc={self.columns_per_adc} exceeds columns={self.columns}")
+        return self
+
+
+class AnalogPim(_Crossbar):
+    style: Literal["analog"]
+    dac_bits: ConverterBits
+    products_per_conversion: Size
+    outputs_per_adc: Size
+
+    @model_validator(mode="after")
+    def _fits_array(self) -> AnalogPim:
+        if self.products_per_conversion > self.rows:
+            raise ValueError(f"products_per_conversion={self.products_per_conversion} exceeds rows={self.rows}")
+        if self.outputs_per_adc > self.columns:
+            raise ValueError(f"outputs_per_adc={self.outputs_per_adc} exceeds columns={self.columns}")
+        return self
+
+
+class Mac(_NeuronWords):
+    multipliers: Size
+    multiply_cycles: Cycles
+    weight_banks: Size
+    weight_port_bits: Annotated[int, Field(ge=1, le=4096)]
+    weight_read_cycles: Cycles
+    overlap_fetch: bool
+    input_port_codes: PortCodes
+    pipeline_depth: Depth
+    activation_bits: ConverterBits
+    neuron_lanes: Lanes
+    sweep_depth: Depth
+
+
+class Event(_NeuronWords):
+    lanes: Lanes
+    scan_width: Literal[8, 16, 32, 64, 128, 256, 512]
+    fifo_depth: Size
+    pipeline_depth: Depth
+    sweep_depth: Depth
+
+
+class Engines(_Section):
+    pim: Annotated[BitSerialPim | AnalogPim, Field(discriminator="style")] | None = None
+    mac: Mac | None = None
+    event: Event | None = None
+
+
+class Placement(_Section):
+    first: Engine
+    others: Engine
+    by_name: dict[str, Engine] = {}
+
+
+class Memories(_Section):
+    macro_width_bits: Annotated[int, Field(ge=8, le=1024)] = 64
+    macro_kib: Kib = 8.0
+    input_kib: Capacity = None
+    weight_kib: Capacity = None
+    membrane_kib: Capacity = None
+    current_kib: Capacity = None
+    count_kib: Capacity = None
+    spike_kib: Capacity = None
+    activation_kib: Capacity = None
+
+
+class Cost(_Section):
+    table: Name
+    adc_model: Name
+    device: Literal["lstp", "lop", "hp"]
+    temperature_k: Annotated[float, Field(ge=233, le=423, allow_inf_nan=False)]
+
+
+class File(_Section):
+    format: Literal[1]
+    name: Name
+    description: Annotated[str, Field(max_length=2000)] = ""
+    clock_mhz: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+    network: Literal["as_is", "iso_cnn"] = "as_is"
+    schedule: Literal["shared", "pipelined"]
+    engines: Engines
+    layers: Placement
+    memories: Memories = Memories()
+    cost: Cost
+
+    @model_validator(mode="after")
+    def _engines_exist(self) -> File:
+        used = {"layers.first": self.layers.first, "layers.others": self.layers.others}
+        used |= {f"layers.by_name.{layer}": engine for layer, engine in self.layers.by_name.items()}
+        for path, engine in used.items():
+            if getattr(self.engines, engine) is None:
+                raise ValueError(f'{path}="{engine}" but the file has no section engines.{engine}')
+            if self.network == ISO_CNN and engine != MAC:
+                raise ValueError(f'{path}="{engine}": with network="{ISO_CNN}" every layer runs on "{MAC}"')
+        if self.layers.first == EVENT:
+            raise ValueError(f'layers.first="{EVENT}": the first layer has multi-bit inputs and needs "pim" or "mac"')
+        return self

@@ -1,0 +1,137 @@
+"""Checks a parsed hardware file and says in one line what is wrong with it."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from pimsim.errors import HardwareError
+from pimsim.hardware import schema
+from pimsim.hardware.hardware import ANALOG, BIT_SERIAL, FORMAT
+
+_UNITS = ("mhz", "ghz", "khz", "hz", "kib", "mib", "kb", "mb", "bytes", "bits", "cycles", "ns", "ps", "us", "k", "c")
+_Path = tuple[str, ...]
+
+
+def validated(content: Mapping[str, object], overrides: Mapping[str, object]) -> schema.File:
+    """``content`` as a checked file; ``overrides`` only help to say where a value came from."""
+    version = content.get("format", FORMAT)
+    if version != FORMAT:
+        raise HardwareError(f"format={version!r} is not supported, this version reads {FORMAT}")
+    try:
+        return schema.File.model_validate(content)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        # An unknown key explains a missing one, so it is told first.
+        chosen = min(details, key=lambda detail: detail["type"] != "extra_forbidden")
+        message = _message(chosen, content, overrides)
+    rest = len(details) - 1
+    raise HardwareError(message + (f" (and {rest} more)" if rest else ""))
+
+
+def _message(detail: Any, content: Mapping[str, object], overrides: Mapping[str, object]) -> str:
+    path = _plain_path(detail["loc"])
+    dotted, value = ".".join(path), detail["input"]
+    source = "".join(f" (set by override {key})" for key in overrides if f"{dotted}.".startswith(f"{key}."))
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"{dotted}: unknown key{_hint(path, content)}{source}"
+    if kind == "union_tag_not_found":
+        return f"{dotted}.style: required but missing"
+    if kind == "missing":
+        return f"{dotted}: required but missing"
+    if kind == "value_error":  # of one value, or of a section that names its keys itself
+        where = f"{dotted}={_shown(value)}: " if not isinstance(value, Mapping) else f"{dotted}: " if dotted else ""
+        return f"{where}{context['error']}{source}"
+    if kind == "union_tag_invalid":
+        dotted, value = f"{dotted}.style", context["tag"]
+    return f"{dotted}={_shown(value)}: {_limit(kind, context, path, value, detail['msg'])}{source}"
+
+
+def _plain_path(loc: tuple[int | str, ...]) -> _Path:
+    """Key path without the marks that pydantic adds for the branch of a union it tried."""
+    branches = {BIT_SERIAL, ANALOG, "float", "constrained-float", "[key]"}
+    return tuple(str(part) for part in loc if not (isinstance(part, str) and _is_branch(part, branches)))
+
+
+def _is_branch(part: str, branches: set[str]) -> bool:
+    return part in branches or part.startswith(("literal[", "function-"))
+
+
+def _limit(kind: str, context: Mapping[str, Any], path: _Path, value: object, fallback: str) -> str:
+    key = path[-1] if path else ""
+    bounds = {
+        "greater_than": ("must be above", "gt"),
+        "greater_than_equal": ("must be at least", "ge"),
+        "less_than_equal": ("must be at most", "le"),
+        "string_too_long": ("longer than the limit of", "max_length"),
+        "string_too_short": ("shorter than the limit of", "min_length"),
+    }
+    if kind in bounds:
+        words, name = bounds[kind]
+        return f"{words} {context[name]:g}"
+    if kind in ("literal_error", "union_tag_invalid"):
+        return f"must be one of {context.get('expected') or context['expected_tags']}"
+    if kind in ("int_type", "float_type", "finite_number") and isinstance(value, str):
+        unit = next((u for u in _UNITS if key.endswith(f"_{u}")), "")
+        return "must be a plain number" + (f", the unit is {_spelled(unit)}" if unit else "")
+    types = {
+        "int_type": "must be a whole number",
+        "float_type": "must be a number",
+        "finite_number": "must be a finite number",
+        "bool_type": "must be true or false",
+        "string_type": "must be text",
+        "model_type": "must be a section with keys",
+        "model_attributes_type": "must be a section with keys",
+        "dict_type": "must be a section with keys",
+        "string_pattern_mismatch": "may hold letters, digits, dots, dashes and underscores only",
+    }
+    return types.get(kind, fallback.lower())
+
+
+def _spelled(unit: str) -> str:
+    return {"mhz": "MHz", "kib": "KiB", "k": "kelvin"}.get(unit, unit)
+
+
+def _shown(value: object) -> str:
+    return reprlib.repr(value)  # bounded, also for values that alias themselves a billion times
+
+
+def _hint(path: _Path, content: Mapping[str, object]) -> str:
+    """What the writer may have meant: the same quantity in the right unit, or a similar spelling."""
+    known = list(_fields(path[:-1], content))
+    stem, _, unit = path[-1].lower().rpartition("_")
+    if unit in _UNITS:
+        for name in known:
+            if name.rpartition("_")[0] == stem:
+                return f'; this quantity is given as "{name}"'
+    close = get_close_matches(path[-1], known, n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else f" (known here: {', '.join(known)})"
+
+
+def _fields(path: _Path, content: Mapping[str, object]) -> Iterator[str]:
+    """Keys that the section at ``path`` may hold."""
+    models: list[type[BaseModel]] = [schema.File]
+    raw: object = content
+    for part in path:
+        raw = raw.get(part) if isinstance(raw, Mapping) else None
+        models = [inner for model in models if part in model.model_fields for inner in _models(model, part)]
+    if isinstance(raw, Mapping) and len(models) > 1:
+        models = [model for model in models if raw.get("style") in get_args(model.model_fields["style"].annotation)]
+    for model in models:
+        yield from model.model_fields
+
+
+def _models(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
+    found: list[type[BaseModel]] = []
+    stack: list[Any] = [model.model_fields[field].annotation]
+    while stack:
+        kind = stack.pop()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found.append(kind)
+        stack.extend(get_args(kind))
+    return found
