@@ -132,7 +132,7 @@ def _neurons(network: IntegerNetwork, layer: IntegerLayer, currents: Int64Array,
         fired |= spike
         potentials[:, step], spikes[:, step] = potential, spike
         offers[:, step], stored[:, step] = offer, membrane
-    low, high = int(offers.min(initial=0)), int(offers.max(initial=0))
+    low, high = (int(offers.min()), int(offers.max())) if offers.size else (0, 0)
     return _Record(spikes, potentials, stored, low, high, int(np.count_nonzero(offers != stored)))
 
 

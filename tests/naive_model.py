@@ -1,0 +1,140 @@
+"""The integer network once more, in plain Python integers and loops: slow, obvious, and sharing nothing with it.
+
+Only the description of a network is read from pimsim (shapes, codes, thresholds); the arithmetic is written anew
+from docs/model-format.md.  Maps are dictionaries {(channel, d, h, w): value}; a missing key is a padded operand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from pimsim.model.network import IntegerLayer, IntegerNetwork, LayerNumerics
+
+Index = tuple[int, int, int, int]
+Map = dict[Index, int]
+
+
+@dataclass
+class NaiveLayer:
+    """Of one sample: per step, maps of spikes, potentials and membranes; and the write-backs before saturation."""
+
+    spikes: list[Map] = field(default_factory=list)
+    potentials: list[Map] = field(default_factory=list)
+    membranes: list[Map] = field(default_factory=list)
+    offers: list[Map] = field(default_factory=list)
+
+
+def run_naive(network: IntegerNetwork, sample: Any, numerics: tuple[LayerNumerics, ...]) -> list[NaiveLayer]:
+    """One sample of codes (C, D, H, W) through every layer and step."""
+    codes: Map = {index: int(sample[index]) for index in np.ndindex(*sample.shape)}
+    states: list[Map] = [{} for _ in network.layers]
+    fired: list[set[Index]] = [set() for _ in network.layers]
+    result = [NaiveLayer() for _ in network.layers]
+    first = sums(network.layers[0], codes, int(network.input.zero_point), numerics[0])
+    for _ in range(network.time_steps):
+        signal: Map = {}
+        for number, layer in enumerate(network.layers):
+            current = first if number == 0 else sums(layer, signal, 0, numerics[number])
+            signal = _step(network, layer, current, states[number], fired[number], numerics[number], result[number])
+    return result
+
+
+def _step(
+    network: IntegerNetwork,
+    layer: IntegerLayer,
+    current: Map,
+    state: Map,
+    fired: set[Index],
+    widths: LayerNumerics,
+    record: NaiveLayer,
+) -> Map:
+    """One step of one layer: updates ``state`` and ``fired``, appends to ``record``, returns the spikes."""
+    kind, threshold = layer.neuron.kind, int(layer.neuron.threshold)
+    spikes: Map = {}
+    potentials: Map = {}
+    offers: Map = {}
+    for index, a in current.items():
+        v = state.get(index, 0) + a
+        spike = 1 if v > threshold else 0
+        if kind == "accumulate":
+            spike, offer, bits = 0, v, widths.accumulator_bits
+        elif kind == "single_spike":
+            spike = 0 if index in fired else spike
+            offer, bits = naive_leak(v, layer, network), widths.membrane_bits
+        else:
+            offer, bits = naive_leak(v, layer, network) - threshold * spike, widths.membrane_bits
+        if spike:
+            fired.add(index)
+        highest = 2 ** (bits - 1) - 1
+        state[index] = max(-highest - 1, min(highest, offer))
+        spikes[index], potentials[index], offers[index] = spike, v, offer
+    record.spikes.append(spikes)
+    record.potentials.append(potentials)
+    record.offers.append(offers)
+    record.membranes.append(dict(state))
+    return spikes
+
+
+def naive_leak(v: int, layer: IntegerLayer, network: IntegerNetwork) -> int:
+    """v · λ / 2^f: Python's // rounds towards minus infinity."""
+    one = 2**network.leak_fraction_bits
+    product_ = v * int(layer.neuron.leak)
+    if network.leak_rounding == "floor":
+        return product_ // one
+    return (2 * product_ + one) // (2 * one)
+
+
+def sums(layer: IntegerLayer, signal: Map, zero: int, widths: LayerNumerics) -> Map:
+    """Σ (w − z_w)(x − z_x) at every output position and channel."""
+    shape = layer.shape
+    source = _pooled(_reshaped(signal, layer), layer)
+    codes = layer.weight.tolist()
+    result: Map = {}
+    taps = list(product(*(range(k) for k in shape.kernel), range(shape.in_shape[0])))
+    for position in product(*(range(n) for n in shape.out_size)):
+        corner = [o * s - p for o, s, p in zip(position, shape.stride, shape.padding, strict=True)]
+        operands = [source.get((c, corner[0] + d, corner[1] + h, corner[2] + w), zero) for d, h, w, c in taps]
+        for channel in range(shape.out_channels):
+            column = [codes[channel][c][d][h][w] for d, h, w, c in taps]
+            result[(channel, *position)] = _dot(layer, operands, column, zero, widths)
+    return result
+
+
+def _dot(layer: IntegerLayer, operands: list[int], column: list[int], zero: int, widths: LayerNumerics) -> int:
+    """One output neuron's sum, exactly or as a clipping crossbar converts it."""
+    macro = widths.bit_serial
+    if macro is None:
+        return sum((w - int(layer.zero_point)) * (x - zero) for w, x in zip(column, operands, strict=True))
+    offset = 0 if layer.scheme == "affine" else 2 ** (layer.weight_bits - 1)
+    cells, weight_zero = [w + offset for w in column], int(layer.zero_point) + offset
+    limit = 2**macro.adc_bits - 1
+    products = reference = 0
+    for x_bit in range(20):
+        for start in range(0, len(cells), macro.rows):
+            rows = range(start, min(start + macro.rows, len(cells)))
+            lit = [row for row in rows if operands[row] >> x_bit & 1]
+            reference += min(len(lit), limit) << x_bit
+            for w_bit in range(layer.weight_bits):
+                products += min(sum(cells[row] >> w_bit & 1 for row in lit), limit) << (x_bit + w_bit)
+    return products - weight_zero * reference - zero * sum(cells) + len(cells) * weight_zero * zero
+
+
+def _reshaped(signal: Map, layer: IntegerLayer) -> Map:
+    """Channel c of depth d becomes row d, column c of a one-channel map."""
+    if not layer.shape.spectral_map:
+        return signal
+    return {(0, 0, d, c): value for (c, d, _, _), value in signal.items()}
+
+
+def _pooled(signal: Map, layer: IntegerLayer) -> Map:
+    (pd, ph, pw), (_, depth, height, width) = layer.shape.pool, layer.shape.in_shape
+    result: Map = {}
+    for (c, d, h, w), value in signal.items():
+        if d // pd < depth and h // ph < height and w // pw < width:
+            key = (c, d // pd, h // ph, w // pw)
+            result[key] = result.get(key, 0) + value
+    return result
