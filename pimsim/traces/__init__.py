@@ -2,6 +2,17 @@
 
 from pimsim.traces.format import load_trace, save_trace, trace_hash
 from pimsim.traces.select import check_belongs, holds_for, select
+from pimsim.traces.spikes import pack_spikes, unpack_spikes
 from pimsim.traces.trace import Trace
 
-__all__ = ["Trace", "check_belongs", "holds_for", "load_trace", "save_trace", "select", "trace_hash"]
+__all__ = [
+    "Trace",
+    "check_belongs",
+    "holds_for",
+    "load_trace",
+    "pack_spikes",
+    "save_trace",
+    "select",
+    "trace_hash",
+    "unpack_spikes",
+]

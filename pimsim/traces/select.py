@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import prod
-
-import numpy as np
-import numpy.typing as npt
 
 from pimsim.errors import TraceError
 from pimsim.traces.trace import Trace
@@ -80,17 +76,6 @@ def _layer_holds(trace: Trace, index: int, widths: Mapping[str, int]) -> bool:
     last = index == len(trace.numerics) - 1
     limit = 1 << (widths["accumulator_bits" if last else "membrane_bits"] - 1)
     return -limit <= int(trace.membrane_low[index]) and int(trace.membrane_high[index]) < limit
-
-
-def unpack_spikes(packed: npt.NDArray[np.uint8], shape: Sequence[int]) -> npt.NDArray[np.bool_]:
-    """(N, T, bytes) → bool (N, T, *shape), ``shape`` in the order depth, height, width, channel."""
-    bits = np.unpackbits(packed, axis=-1, count=prod(shape), bitorder="little")
-    return bits.reshape(*packed.shape[:2], *shape).astype(np.bool_)
-
-
-def pack_spikes(spikes: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """bool (N, T, D, H, W, C) → uint8 (N, T, ceil(D·H·W·C / 8))."""
-    return np.packbits(spikes.reshape(*spikes.shape[:2], -1), axis=-1, bitorder="little")
 
 
 def _short(shape: Sequence[int]) -> str:
