@@ -19,12 +19,14 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "run": ("pimsim.cli.run", "Cost of a network on a machine, layer by layer."),
-    "train": ("pimsim.cli.train", "Train, convert, quantize and export a network (needs the extra 'train')."),
+    "train": ("pimsim.cli.train", "Train, convert, quantize and export a network (needs pimsim[train])."),
     "info": ("pimsim.cli.info", "What a model, trace or hardware file holds."),
 }
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, lazy=COMMANDS, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="pimsim")
 def cli() -> None:
     """Energy, delay and area of quantized spiking networks on processing-in-memory accelerators."""
