@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +42,7 @@ def save_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
     Raises `OutputError` where it cannot be written, `TraceError` where the provenance is not JSON.
     """
     header = describe(trace) | {"provenance": dict(trace.provenance)}
-    write_archive(path, encode(header, TraceError), arrays(trace), compression=zipfile.ZIP_LZMA)
+    write_archive(path, encode(header, TraceError), arrays(trace))
 
 
 def trace_hash(trace: Trace) -> str:
