@@ -72,8 +72,8 @@ class Fields:
 
     def integer(self, key: str, default: int | None = None) -> int:
         value = self.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.fail(key, "an integer")
+        if not isinstance(value, int) or not _is_integer(value):
+            raise self.fail(key, "a 64-bit integer")
         return value
 
     def number(self, key: str) -> float:
@@ -138,7 +138,7 @@ def check_format(fields: Fields, name: str, version: int) -> None:
 
 
 def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,12 @@ def write_archive(
     try:
         if target.is_dir():
             raise IsADirectoryError(f"{target} is a folder")
-        with open(temporary, "xb") as stream:
+        with open(temporary, "wb") as stream:
             stream.write(data)
         os.replace(temporary, target)
     except OSError as problem:
         reason = problem.strerror or str(problem)
         raise OutputError(f"{target}: cannot be written ({reason})") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

@@ -124,9 +124,6 @@ def _codes(archive: ArchiveReader, shape: tuple[int, ...]) -> npt.NDArray[np.uns
 def _layer(entry: object, index: int, parent: Fields) -> Mapping[str, int]:
     fields = Fields(entry, f"{parent.where}.layers[{index}]", TraceError)
     values = {key: fields.integer(key) for key in (*WIDTH_KEYS, *_STATISTICS)}
-    for key, value in values.items():
-        if abs(value) >= 2**63:
-            raise TraceError(f"{fields.where}.{key}={value} does not fit in 64 bits")
     fields.finish()
     return values
 
