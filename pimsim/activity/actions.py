@@ -45,13 +45,14 @@ class ActionDefinition:
 
 
 def _memory(component: str, content: str, word: str) -> tuple[ActionDefinition, ActionDefinition]:
-    capacity = "size of the whole memory, all banks"
+    capacity = "size of the SRAM macro that is accessed"
     read = ActionDefinition(component, "read", MEMORY, f"one word of {content} read", word, "", capacity)
     write = ActionDefinition(component, "write", MEMORY, f"one word of {content} written", word, "", capacity)
     return read, write
 
 
-# SRAM buffers: one count is one access of the stated word.
+# SRAM buffers: one count is one access of one macro; a word wider than a macro is several accesses, and
+# ``bits`` is then the share of the word that one macro holds.
 INPUT_READ, INPUT_WRITE = _memory("input_memory", "input codes", "codes per word x input bits")
 WEIGHT_READ, WEIGHT_WRITE = _memory("weight_memory", "weights", "lanes (or port) x weight bits")
 MEMBRANE_READ, MEMBRANE_WRITE = _memory("membrane_memory", "membranes", "lanes x accumulator bits")
@@ -121,6 +122,10 @@ NEURON_RELU = ActionDefinition(
 )
 PACKER_PACK = ActionDefinition(
     "packer", "pack", CONTROL, "spike bits of one sweep word shifted into the output word", "lanes"
+)
+
+POOL_ADD = ActionDefinition(
+    "pool", "add", COMPUTE, "an input added to its pooling window's sum (dense engines only)", "bits of the sum"
 )
 
 # Dense multiplier array.

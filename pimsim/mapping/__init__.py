@@ -1,0 +1,7 @@
+"""Where each weight and neuron lives on an accelerator, and proof that every sum fits its word."""
+
+from pimsim.mapping.accumulators import layer_numerics
+from pimsim.mapping.mapping import LayerMapping, Mapping
+from pimsim.mapping.place import map_model
+
+__all__ = ["LayerMapping", "Mapping", "layer_numerics", "map_model"]

@@ -1,0 +1,109 @@
+"""Static proof that no sum can leave its accumulator, and the word widths each layer runs with.
+
+A layer adds weight × input one at a time.  Whatever the inputs and whatever the order, a partial sum lies
+between Σ of the smallest and Σ of the largest values that each product can take, 0 among them, because a
+product may also be missing.  To that comes the largest membrane.  Accumulators wrap modulo 2^bits, so sums
+of codes that are still to be corrected by their zero points may pass the ends: the corrected sum is exact
+whenever it fits itself, and that is what is proved.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from pimsim.errors import MappingError
+from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
+from pimsim.hardware.hardware import ISO_CNN, Pim
+from pimsim.mapping.placement import engine_names
+from pimsim.mapping.weights import weight_sums
+from pimsim.model.network import ACCUMULATE, AFFINE, BitSerial, IntegerLayer, IntegerNetwork, LayerNumerics
+
+Range = tuple[int, int]
+
+
+def layer_numerics(network: IntegerNetwork, hardware: Hardware) -> tuple[LayerNumerics, ...]:
+    """Word widths of every layer on the engine that runs it, proved to hold every sum.
+
+    A `LayerNumerics.bit_serial` is set only where the crossbar's converter can clip.  For hardware with
+    ``network: iso_cnn`` nothing is executed and nothing is proved: the widths are the engine's.
+    Raises MappingError naming the layer, the bits it needs and the bits it is given.
+    """
+    names = engine_names(network.architecture, hardware)
+    codes = (-network.input.zero_point, 2**network.input.bits - 1 - network.input.zero_point)
+    chosen = []
+    for index, (layer, name) in enumerate(zip(network.layers, names, strict=True)):
+        engine = hardware.engines.named(name)
+        assert engine is not None  # the hardware file was checked for it
+        numerics = _numerics(layer, engine)
+        if hardware.network != ISO_CNN:
+            inputs = _pooled(codes if index == 0 else (0, 1), prod(layer.shape.pool))
+            _prove(layer, f"engines.{name}", numerics, inputs, network.time_steps)
+        chosen.append(numerics)
+    return tuple(chosen)
+
+
+def sum_range(layer: IntegerLayer, inputs: Range) -> Range:
+    """Smallest and largest partial sum of Σ (w − z) x, any order, any subset of the products, x in ``inputs``, which holds 0."""
+    sums = weight_sums(layer)
+    lowest, highest = inputs
+    low = sums.positive * lowest + sums.negative * highest
+    high = sums.positive * highest + sums.negative * lowest
+    return int(low.min()), int(high.max())
+
+
+def clipped_range(layer: IntegerLayer, inputs: Range) -> Range:
+    """The same for a crossbar that clips: every count, and so both Σ u x and Σ x, may be anything from 0 to exact.
+
+    In stored codes u with zero z_u, and input codes x = value + z_x:
+    Σ u x − z_u Σ x − z_x Σ u + K z_u z_x.
+    """
+    sums = weight_sums(layer)
+    zero_w = layer.zero_point + (0 if layer.scheme == AFFINE else 2 ** (layer.weight_bits - 1))
+    zero_x, highest, fan_in = -inputs[0], inputs[1] - inputs[0], layer.shape.fan_in
+    stored = sums.positive + sums.negative + fan_in * zero_w  # Σ u per output channel
+    constant = fan_in * zero_w * zero_x - zero_x * stored
+    low = (constant - zero_w * fan_in * highest).min()
+    high = (constant + stored * highest).max()
+    return min(int(low), 0), max(int(high), 0)
+
+
+def word_bits(low: int, high: int) -> int:
+    """Bits of the narrowest two's-complement word that holds both.
+
+    >>> word_bits(-32, 31), word_bits(0, 32)
+    (6, 7)
+    """
+    return 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0)
+
+
+def _numerics(layer: IntegerLayer, engine: Pim | Mac | Event) -> LayerNumerics:
+    bits = engine.accumulator_bits
+    membrane = bits if layer.neuron.kind == ACCUMULATE else engine.membrane_bits
+    return LayerNumerics(bits, membrane, _clipping(layer, engine))
+
+
+def _clipping(layer: IntegerLayer, engine: Pim | Mac | Event) -> BitSerial | None:
+    """A conversion counts at most as many ones as rows are active, and as the layer has inputs."""
+    if not isinstance(engine, BitSerialPim):
+        return None
+    largest = min(engine.rows_active, layer.shape.fan_in)
+    return None if 2**engine.adc_bits - 1 >= largest else BitSerial(engine.rows_active, engine.adc_bits)
+
+
+def _pooled(inputs: Range, pool: int) -> Range:
+    return inputs[0], inputs[1] + (pool - 1) * (inputs[1] - inputs[0])
+
+
+def _prove(layer: IntegerLayer, section: str, numerics: LayerNumerics, inputs: Range, steps: int) -> None:
+    low, high = (sum_range if numerics.bit_serial is None else clipped_range)(layer, inputs)
+    if layer.neuron.kind == ACCUMULATE:
+        low, high, beside = low * steps, high * steps, f"over {steps} steps"
+    else:
+        half = 2 ** (numerics.membrane_bits - 1)
+        low, high, beside = low - half, high + half - 1, f"on membranes of {numerics.membrane_bits} bits"
+    needed = word_bits(low, high)
+    if needed > numerics.accumulator_bits:
+        raise MappingError(
+            f'layer "{layer.name}": sums reach {low} … {high} {beside} and need {needed} bits, '
+            f"{section}.accumulator_bits={numerics.accumulator_bits}"
+        )

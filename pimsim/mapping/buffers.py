@@ -1,0 +1,186 @@
+"""Sizes of the buffers, from what the layers keep in them.
+
+With the schedule ``shared``, layers on one engine share its buffers: weights and membranes of all of them
+stay, sums and counts are those of the layer at work, and two spike maps (or activation maps) exist at a
+time.  With ``pipelined`` every layer has its own, and maps and first-layer currents are doubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from pimsim.hardware import Event, Hardware, Mac, Memories
+from pimsim.hardware.hardware import ISO_CNN, PIPELINED, Pim
+from pimsim.mapping.crossbar import CrossbarPlan
+from pimsim.mapping.mapping import LayerMemories, Operands, Plan, ScatterPlan
+from pimsim.mapping.memory import MemoryPlan, plan_memory
+from pimsim.mapping.operands import LayerFacts
+from pimsim.model.network import ACCUMULATE, SINGLE_SPIKE
+
+Engine = Pim | Mac | Event
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer with its engine and plan, before its buffers are known."""
+
+    facts: LayerFacts
+    name: str
+    engine: Engine
+    operands: Operands
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class _Need:
+    """Content of one buffer that one layer asks for: ``words`` of ``word_bits``."""
+
+    component: str
+    words: int
+    word_bits: int
+
+
+def spike_word_bits(hardware: Hardware) -> int:
+    """Word of the spike maps: what the event core scans per cycle, or one macro's width without such a core."""
+    event = hardware.engines.event
+    return event.scan_width if event is not None else hardware.memories.macro_width_bits
+
+
+def map_word_bits(hardware: Hardware, value_bits: int) -> int:
+    """Word of the maps between layers: packed spikes, or as many whole activations as a macro's width holds."""
+    if hardware.network != ISO_CNN:
+        return spike_word_bits(hardware)
+    return max(1, hardware.memories.macro_width_bits // value_bits) * value_bits
+
+
+def layer_memories(placed: tuple[Placed, ...], hardware: Hardware) -> tuple[LayerMemories, ...]:
+    """Buffers of every layer; raises MappingError where a stated capacity is too small."""
+    maps = _maps(placed, hardware)
+    groups = _groups(placed, hardware)
+    result = []
+    for index, own in enumerate(groups):
+        result.append(
+            LayerMemories(
+                source=maps[index],
+                membrane=own.get("membrane_memory"),
+                weight=own.get("weight_memory"),
+                current=own.get("current_memory"),
+                count=own.get("count_memory"),
+                target=maps[index + 1] if index + 1 < len(placed) else None,
+            )
+        )
+    return tuple(result)
+
+
+def _maps(placed: tuple[Placed, ...], hardware: Hardware) -> list[MemoryPlan]:
+    """The buffer in front of every layer: input codes, then spike or activation maps."""
+    first = placed[0]
+    ports = first.engine.input_port_codes if not isinstance(first.engine, Event) else 1
+    code_bits = first.facts.highest_input.bit_length()
+    values = prod(first.facts.shape.source_shape)
+    plans = [_plan("input_memory", -(-values // ports), ports * code_bits, hardware, f'layer "{_name(first)}"')]
+    if hardware.schedule == PIPELINED:
+        return plans + [_map([layer], hardware, f'layer "{_name(layer)}"') for layer in placed[1:]]
+    shared = [_map(list(placed[1:]), hardware, f'hardware "{hardware.name}"')] if placed[1:] else []
+    return plans + shared * len(placed[1:])
+
+
+def _map(readers: list[Placed], hardware: Hardware, where: str) -> MemoryPlan:
+    """Two maps as large as the largest that one of ``readers`` reads: one is read while the other is written."""
+    component = "activation_memory" if hardware.network == ISO_CNN else "spike_memory"
+    value_bits = readers[0].facts.highest_input.bit_length()
+    word_bits = map_word_bits(hardware, value_bits)
+    largest = max(prod(layer.facts.shape.source_shape) for layer in readers)
+    return _plan(component, 2 * -(-largest * value_bits // word_bits), word_bits, hardware, where)
+
+
+def _groups(placed: tuple[Placed, ...], hardware: Hardware) -> list[dict[str, MemoryPlan]]:
+    """Per layer its engine's own buffers by component."""
+    if hardware.schedule == PIPELINED:
+        doubled = [_doubled(index == 0, list(_needs(layer))) for index, layer in enumerate(placed)]
+        return [
+            {need.component: _planned(need, hardware, f'layer "{_name(layer)}"') for need in needs}
+            for layer, needs in zip(placed, doubled, strict=True)
+        ]
+    shared = {name: _shared([layer for layer in placed if layer.name == name], hardware) for name in _engines(placed)}
+    return [{need.component: shared[layer.name][need.component] for need in _needs(layer)} for layer in placed]
+
+
+def _doubled(first: bool, needs: list[_Need]) -> list[_Need]:
+    """First-layer currents serve one sample while the next one's are computed."""
+    return [
+        _Need(need.component, 2 * need.words, need.word_bits) if first and need.component == "current_memory" else need
+        for need in needs
+    ]
+
+
+def _shared(layers: list[Placed], hardware: Hardware) -> dict[str, MemoryPlan]:
+    """Buffers of an engine that runs several layers in turn."""
+    needs = [need for layer in layers for need in _needs(layer)]
+    plans = {}
+    for component in {need.component: None for need in needs}:
+        asked = [need for need in needs if need.component == component]
+        kept = component in ("weight_memory", "membrane_memory")
+        words = sum(need.words for need in asked) if kept else max(need.words for need in asked)
+        whole = _Need(component, words, max(need.word_bits for need in asked))
+        plans[component] = _planned(whole, hardware, f"engines.{layers[0].name}")
+    return plans
+
+
+def _needs(layer: Placed) -> Iterator[_Need]:
+    """What one layer keeps in its engine's buffers."""
+    shape, engine, plan = layer.facts.shape, layer.engine, layer.plan
+    lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
+    words = shape.positions * -(-shape.out_channels // lanes)
+    flag = 1 if layer.facts.neuron == SINGLE_SPIKE else 0  # whether the neuron has fired
+    if isinstance(plan, ScatterPlan):
+        yield _Need("membrane_memory", words, lanes * (engine.accumulator_bits + flag))
+        rows = shape.fan_in * plan.beats
+        yield _Need("weight_memory", rows, lanes * layer.operands.weight_bits)
+        if layer.operands.weight_zero:
+            yield _Need("count_memory", shape.positions, plan.count_bits)
+        return
+    yield _Need("current_memory", words, lanes * engine.accumulator_bits)
+    if layer.facts.membranes:
+        yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag))
+    if isinstance(plan, CrossbarPlan):
+        if len(plan.rounds) > 1 and not isinstance(engine, Event | Mac):
+            yield _Need("weight_memory", sum(tile.rows for tile in plan.tiles), engine.columns)
+    elif isinstance(engine, Mac):
+        port = engine.weight_port_bits * engine.weight_banks
+        yield _Need("weight_memory", -(-shape.weights * layer.operands.weight_bits // port), port)
+
+
+def _stored_bits(layer: Placed) -> int:
+    """The classifier's running sum is as wide as the accumulator."""
+    return layer.engine.accumulator_bits if layer.facts.neuron == ACCUMULATE else layer.engine.membrane_bits
+
+
+def _planned(need: _Need, hardware: Hardware, where: str) -> MemoryPlan:
+    return _plan(need.component, need.words, need.word_bits, hardware, where)
+
+
+def _plan(component: str, words: int, word_bits: int, hardware: Hardware, where: str) -> MemoryPlan:
+    return plan_memory(
+        component,
+        words=words,
+        word_bits=word_bits,
+        memories=hardware.memories,
+        capacity_kib=_capacity(hardware.memories, component),
+        where=where,
+    )
+
+
+def _capacity(memories: Memories, component: str) -> float | None:
+    found: float | None = getattr(memories, f"{component.removesuffix('_memory')}_kib")
+    return found
+
+
+def _engines(placed: tuple[Placed, ...]) -> list[str]:
+    return list(dict.fromkeys(layer.name for layer in placed))
+
+
+def _name(layer: Placed) -> str:
+    return layer.facts.shape.name

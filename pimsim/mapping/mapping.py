@@ -1,0 +1,109 @@
+"""Where each weight and neuron lives: the frozen result of placing a network on an accelerator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pimsim.activity.activity import Storage
+from pimsim.mapping.crossbar import CrossbarPlan
+from pimsim.mapping.memory import MemoryPlan
+from pimsim.mapping.multipliers import MultiplierPlan
+from pimsim.model.architecture import LayerShape
+from pimsim.model.network import LayerNumerics
+
+
+@dataclass(frozen=True)
+class ScatterPlan:
+    """A layer on the event core.
+
+    ``scan_words`` spike words of one map, ``beats`` per target position, ``count_bits`` of a position's
+    event count.
+    """
+
+    scan_words: int
+    beats: int
+    count_bits: int
+
+
+Plan = CrossbarPlan | MultiplierPlan | ScatterPlan
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The pass over a layer's neurons: ``words`` of up to ``lanes`` neurons of one position, ``depth`` stages."""
+
+    lanes: int
+    depth: int
+    words: int
+    output_words: int
+
+
+@dataclass(frozen=True)
+class LayerMemories:
+    """Buffers that a layer uses; None where it has no use for one.  Layers may share a buffer.
+
+    ``source`` holds the inputs, ``target`` the outputs (none behind the classifier).
+    """
+
+    source: MemoryPlan
+    membrane: MemoryPlan | None
+    weight: MemoryPlan | None
+    current: MemoryPlan | None
+    count: MemoryPlan | None
+    target: MemoryPlan | None
+
+
+@dataclass(frozen=True)
+class Operands:
+    """Numbers that a layer works on.
+
+    ``input_bits`` of one value the kernel sees (after the pool), ``input_zero`` the code of zero among them,
+    ``weight_zero`` likewise among weights (in the stored form of the engine), ``magnitude_bits`` of the
+    largest centred weight, ``evaluations`` of the layer's sums per inference.
+    """
+
+    input_bits: int
+    input_zero: int
+    weight_bits: int
+    weight_zero: int
+    magnitude_bits: int
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class LayerMapping:
+    """One layer on its engine.
+
+    ``neuron`` is the kind of neuron (``relu`` where a CNN is costed), ``leak_bits`` the width of the leak
+    factor or 0 where none is multiplied.
+    """
+
+    shape: LayerShape
+    engine: str
+    numerics: LayerNumerics
+    operands: Operands
+    neuron: str
+    leak_bits: int
+    plan: Plan
+    sweep: Sweep
+    memories: LayerMemories
+
+    @property
+    def name(self) -> str:
+        return self.shape.name
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """A network on an accelerator; ``steps`` T of one inference, 1 where a CNN is costed."""
+
+    layers: tuple[LayerMapping, ...]
+    steps: int
+    storage: tuple[Storage, ...]
+
+    @property
+    def numerics(self) -> tuple[LayerNumerics, ...]:
+        return tuple(layer.numerics for layer in self.layers)
+
+
+RELU = "relu"

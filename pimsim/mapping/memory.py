@@ -1,0 +1,75 @@
+"""Buffers built of SRAM macros: a word spread over macros side by side, its depth over macros in banks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pimsim.activity.actions import CATALOGUE
+from pimsim.activity.activity import ActionCount, Storage
+from pimsim.errors import MappingError
+from pimsim.hardware import Memories
+
+KIB_BITS = 8 * 1024
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """One buffer: ``wide`` macros hold one word, ``deep`` banks of them hold all ``words``.
+
+    Only the bank that holds a word is accessed, so an access costs ``wide`` macro accesses.
+    """
+
+    component: str
+    words: int
+    word_bits: int
+    wide: int
+    deep: int
+    macro_words: int
+    macro_width_bits: int
+
+    @property
+    def macro_bits(self) -> int:
+        return self.macro_words * self.macro_width_bits
+
+    @property
+    def capacity_bits(self) -> int:
+        """As built."""
+        return self.macro_bits * self.wide * self.deep
+
+    def read(self, accesses: int) -> ActionCount:
+        """``accesses`` words read."""
+        return self._count("read", accesses)
+
+    def write(self, accesses: int) -> ActionCount:
+        """``accesses`` words written."""
+        return self._count("write", accesses)
+
+    def _count(self, action: str, accesses: int) -> ActionCount:
+        definition = CATALOGUE[self.component, action]
+        return definition.count(accesses * self.wide, bits=self.macro_width_bits, capacity_bits=self.macro_bits)
+
+    @property
+    def storage(self) -> Storage:
+        return Storage(self.component, self.macro_bits, self.macro_width_bits, self.wide * self.deep)
+
+
+def plan_memory(
+    component: str, *, words: int, word_bits: int, memories: Memories, capacity_kib: float | None, where: str
+) -> MemoryPlan:
+    """The macros for ``words`` of ``word_bits``: as many as the content needs, or as ``capacity_kib`` gives.
+
+    Raises MappingError, with ``where`` in front, when the content exceeds the given capacity.
+    """
+    wide = -(-word_bits // memories.macro_width_bits)
+    width = -(-word_bits // wide)
+    built = words
+    if capacity_kib is not None:
+        built = int(capacity_kib * KIB_BITS) // (width * wide)
+        if built < words:
+            needed = words * width * wide / KIB_BITS
+            raise MappingError(
+                f"{where}: {component} needs {needed:.3f} KiB ({words} words of {word_bits} bits), "
+                f"memories.{component.removesuffix('_memory')}_kib={capacity_kib:g}"
+            )
+    deep = -(-built * width // max(width, int(memories.macro_kib * KIB_BITS)))
+    return MemoryPlan(component, words, word_bits, wide, deep, -(-built // deep), width)

@@ -1,0 +1,112 @@
+"""What a layer brings to its engine: widths and zero points, from a network or from bare layer shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from pimsim.errors import MappingError
+from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
+from pimsim.hardware.hardware import ISO_CNN, Pim
+from pimsim.mapping.mapping import RELU, Operands
+from pimsim.mapping.weights import weight_sums
+from pimsim.model.architecture import Architecture, LayerShape
+from pimsim.model.network import ACCUMULATE, AFFINE, IF, IntegerLayer, IntegerNetwork
+
+Engine = Pim | Mac | Event
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """A layer without its weights: what placing it and counting its actions needs to know.
+
+    ``signed`` codes have the zero point 0; inputs are 0 … ``highest_input`` before the pool.
+    """
+
+    shape: LayerShape
+    weight_bits: int
+    weight_zero: int
+    signed: bool
+    magnitude_bits: int
+    highest_input: int
+    input_zero: int
+    neuron: str
+    leak_bits: int
+    evaluations: int
+    membranes: bool
+
+
+def layer_facts(source: IntegerNetwork | Architecture, hardware: Hardware) -> tuple[LayerFacts, ...]:
+    """Facts of every layer; a bare architecture will do where a CNN is costed, with weights as wide as activations.
+
+    Raises MappingError for a bare architecture on hardware that runs the spiking network.
+    """
+    if isinstance(source, IntegerNetwork):
+        return tuple(_network_facts(source, index, hardware) for index in range(len(source.layers)))
+    if hardware.network != ISO_CNN:
+        raise MappingError(f'network "{source.name}": hardware "{hardware.name}" needs a model, not only layer shapes')
+    return tuple(_shape_facts(source, index, hardware) for index in range(len(source.layers)))
+
+
+def _network_facts(network: IntegerNetwork, index: int, hardware: Hardware) -> LayerFacts:
+    layer, iso = network.layers[index], hardware.network == ISO_CNN
+    first = index == 0
+    last = index == len(network.layers) - 1
+    return LayerFacts(
+        shape=layer.shape,
+        weight_bits=layer.weight_bits,
+        weight_zero=layer.zero_point,
+        signed=layer.scheme != AFFINE,
+        magnitude_bits=max(1, weight_sums(layer).largest.bit_length()),
+        highest_input=2**network.input.bits - 1 if first else _activation(hardware) if iso else 1,
+        input_zero=network.input.zero_point if first else 0,
+        neuron=layer.neuron.kind if not iso else ACCUMULATE if last else RELU,
+        leak_bits=0 if iso else _leak_bits(network, layer),
+        evaluations=1 if first or iso else network.time_steps,
+        membranes=not iso,
+    )
+
+
+def _shape_facts(architecture: Architecture, index: int, hardware: Hardware) -> LayerFacts:
+    highest = _activation(hardware)
+    bits = highest.bit_length()
+    last = index == len(architecture.layers) - 1
+    return LayerFacts(
+        shape=architecture.layers[index],
+        weight_bits=bits,
+        weight_zero=0,
+        signed=True,
+        magnitude_bits=max(1, bits - 1),
+        highest_input=highest,
+        input_zero=0,
+        neuron=ACCUMULATE if last else RELU,
+        leak_bits=0,
+        evaluations=1,
+        membranes=False,
+    )
+
+
+def _activation(hardware: Hardware) -> int:
+    mac = hardware.engines.mac
+    assert mac is not None  # `network: iso_cnn` is only accepted with every layer on it
+    return int(2**mac.activation_bits - 1)
+
+
+def _leak_bits(network: IntegerNetwork, layer: IntegerLayer) -> int:
+    """Width of the leak's fraction; 0 where the leak is 0 or 1 and no multiplier works."""
+    one: int = 2**network.leak_fraction_bits
+    idle = layer.neuron.kind in (IF, ACCUMULATE) or layer.neuron.leak in (0, one)
+    return 0 if idle else max(1, network.leak_fraction_bits)
+
+
+def operands(facts: LayerFacts, engine: Engine) -> Operands:
+    """Operands as ``engine`` holds them: a bit-serial crossbar stores signed codes with 2^(bits − 1) added."""
+    offset = 2 ** (facts.weight_bits - 1) if facts.signed and isinstance(engine, BitSerialPim) else 0
+    return Operands(
+        input_bits=(facts.highest_input * prod(facts.shape.pool)).bit_length(),
+        input_zero=facts.input_zero,
+        weight_bits=facts.weight_bits,
+        weight_zero=facts.weight_zero + offset,
+        magnitude_bits=facts.magnitude_bits,
+        evaluations=facts.evaluations,
+    )

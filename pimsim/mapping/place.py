@@ -1,0 +1,85 @@
+"""A network on an accelerator: engines, tiles, buffers and word widths."""
+
+from __future__ import annotations
+
+from pimsim.errors import MappingError
+from pimsim.hardware import Hardware
+from pimsim.hardware.hardware import ISO_CNN
+from pimsim.mapping.accumulators import layer_numerics, word_bits
+from pimsim.mapping.buffers import Placed, layer_memories, map_word_bits
+from pimsim.mapping.mapping import LayerMapping, Mapping
+from pimsim.mapping.operands import LayerFacts, layer_facts, operands
+from pimsim.mapping.placement import engine_names
+from pimsim.mapping.plan import plan_layer, plan_sweep
+from pimsim.mapping.storage import built_storage
+from pimsim.model.architecture import Architecture
+from pimsim.model.network import IntegerNetwork, LayerNumerics
+
+
+def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapping:
+    """Place a network on an accelerator.
+
+    A bare `Architecture` will do for hardware with ``network: iso_cnn``.  Raises MappingError where a layer
+    does not fit: an accumulator too narrow for its sums, a buffer or array too small, an unknown layer name.
+    """
+    architecture = source.architecture if isinstance(source, IntegerNetwork) else source
+    names = engine_names(architecture, hardware)
+    facts = layer_facts(source, hardware)
+    numerics = _numerics(source, facts, hardware)
+    placed = tuple(_placed(fact, name, hardware) for fact, name in zip(facts, names, strict=True))
+    memories = layer_memories(placed, hardware)
+    layers = []
+    for layer, widths, own in zip(placed, numerics, memories, strict=True):
+        value_bits = 1 if hardware.network != ISO_CNN else layer.facts.highest_input.bit_length()
+        word = map_word_bits(hardware, value_bits)
+        sweep = plan_sweep(layer.facts.shape, layer.engine, output_word_bits=word, value_bits=value_bits)
+        layers.append(
+            LayerMapping(
+                shape=layer.facts.shape,
+                engine=layer.name,
+                numerics=widths,
+                operands=layer.operands,
+                neuron=layer.facts.neuron,
+                leak_bits=layer.facts.leak_bits,
+                plan=layer.plan,
+                sweep=sweep,
+                memories=own,
+            )
+        )
+    steps = source.time_steps if isinstance(source, IntegerNetwork) and hardware.network != ISO_CNN else 1
+    return Mapping(tuple(layers), steps, built_storage(placed, memories, hardware))
+
+
+def _placed(facts: LayerFacts, name: str, hardware: Hardware) -> Placed:
+    engine = hardware.engines.named(name)
+    assert engine is not None  # the hardware file was checked for it
+    chosen = operands(facts, engine)
+    return Placed(facts, name, engine, chosen, plan_layer(facts.shape, chosen, engine))
+
+
+def _numerics(
+    source: IntegerNetwork | Architecture, facts: tuple[LayerFacts, ...], hardware: Hardware
+) -> tuple[LayerNumerics, ...]:
+    if isinstance(source, IntegerNetwork) and hardware.network != ISO_CNN:
+        return layer_numerics(source, hardware)
+    mac = hardware.engines.mac
+    assert mac is not None
+    for fact in facts:
+        _prove_by_width(fact, mac.accumulator_bits)
+    return tuple(LayerNumerics(mac.accumulator_bits, mac.accumulator_bits) for _ in facts)
+
+
+def _prove_by_width(facts: LayerFacts, bits: int) -> None:
+    """A costed CNN has other weights than the file: its sums are bounded by fan-in and widths alone."""
+    largest = facts.shape.fan_in * (2**facts.magnitude_bits - 1) * _largest_input(facts)
+    needed = word_bits(-largest, largest)
+    if needed > bits:
+        raise MappingError(
+            f'layer "{facts.shape.name}": sums of {facts.shape.fan_in} products reach {largest} and need '
+            f"{needed} bits, engines.mac.accumulator_bits={bits}"
+        )
+
+
+def _largest_input(facts: LayerFacts) -> int:
+    pd, ph, pw = facts.shape.pool
+    return facts.highest_input * pd * ph * pw

@@ -1,0 +1,59 @@
+"""One layer on one engine: its tiling, beats and sweep."""
+
+from __future__ import annotations
+
+from math import prod
+
+from pimsim.hardware import AnalogPim, BitSerialPim, Event, Mac
+from pimsim.hardware.hardware import Pim
+from pimsim.mapping.crossbar import CrossbarPlan, Operand, plan_crossbar
+from pimsim.mapping.mapping import Operands, Plan, ScatterPlan, Sweep
+from pimsim.mapping.multipliers import plan_multipliers
+from pimsim.model.architecture import LayerShape
+
+
+def plan_layer(shape: LayerShape, operands: Operands, engine: Pim | Mac | Event) -> Plan:
+    """Cut a layer to the size of its engine; raises MappingError where it cannot be cut."""
+    if isinstance(engine, Event):
+        return _scatter(shape, engine)
+    if isinstance(engine, Mac):
+        return plan_multipliers(shape, engine, weight_bits=operands.weight_bits)
+    return _crossbar(shape, operands, engine)
+
+
+def plan_sweep(shape: LayerShape, engine: Pim | Mac | Event, *, output_word_bits: int, value_bits: int) -> Sweep:
+    """Words that the pass over a layer's neurons takes, and packed words that it writes."""
+    lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
+    words = shape.positions * -(-shape.out_channels // lanes)
+    return Sweep(lanes, engine.sweep_depth, words, -(-shape.neurons * value_bits // output_word_bits))
+
+
+def _scatter(shape: LayerShape, event: Event) -> ScatterPlan:
+    most = shape.fan_in * prod(shape.pool)
+    return ScatterPlan(
+        scan_words=-(-prod(shape.source_shape) // event.scan_width),
+        beats=-(-shape.out_channels // event.lanes),
+        count_bits=most.bit_length(),
+    )
+
+
+def _crossbar(shape: LayerShape, operands: Operands, pim: BitSerialPim | AnalogPim) -> CrossbarPlan:
+    if isinstance(pim, BitSerialPim):
+        operand = Operand(
+            fan_in=shape.fan_in,
+            outputs=shape.out_channels,
+            columns_per_output=operands.weight_bits,
+            reference=1 if operands.weight_zero else 0,
+            slices=operands.input_bits,
+            conversions=1,
+        )
+    else:  # magnitude and sign; positive and negative sums are converted one after the other
+        operand = Operand(
+            fan_in=shape.fan_in,
+            outputs=shape.out_channels,
+            columns_per_output=operands.magnitude_bits + 1,
+            reference=0,
+            slices=-(-operands.input_bits // pim.dac_bits),
+            conversions=2,
+        )
+    return plan_crossbar(operand, pim, layer=shape.name, positions=shape.positions)
