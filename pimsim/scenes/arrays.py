@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import SceneError
+from pimsim.scenes.matfile import Hdf5Error, MatFileError, numeric_arrays
 
 SUFFIXES = (".mat", ".npy")
 Arrays = dict[str, npt.NDArray[Any]]
@@ -48,12 +49,9 @@ def _read_npy(path: Path) -> Arrays:
 
 
 def _read_mat(path: Path) -> Arrays:
-    from scipy.io import loadmat  # only who loads a scene pays for this import
-
     try:
-        content = loadmat(path)
-    except NotImplementedError as error:
+        return numeric_arrays(path.read_bytes())
+    except Hdf5Error as error:
         raise SceneError(f'"{path}" is a MATLAB 7.3 (HDF5) file; save it with -v7, or as a .npy file') from error
-    except Exception as error:  # the parser raises many types on damaged files, some of them its own
+    except (OSError, MatFileError, MemoryError) as error:
         raise SceneError(f'"{path}" is not a readable .mat file: {error}') from error
-    return {name: value for name, value in content.items() if isinstance(value, np.ndarray)}
