@@ -1,0 +1,26 @@
+"""Counts → energy, delay and area, from tables in which every number has a source.  docs/costs.md."""
+
+from pimsim.cost.cost import ACCOUNTINGS, COMPUTE_ONLY, FULL, MACHINE, WITH_MEMORY, Cost, CostLine, EnergyAj
+from pimsim.cost.evaluate import evaluate, price
+from pimsim.cost.load import load_table
+from pimsim.cost.prices import CATEGORIES, PriceBook
+from pimsim.cost.ranges import Range
+from pimsim.cost.table import CostTable
+
+__all__ = [
+    "ACCOUNTINGS",
+    "CATEGORIES",
+    "COMPUTE_ONLY",
+    "FULL",
+    "MACHINE",
+    "WITH_MEMORY",
+    "Cost",
+    "CostLine",
+    "CostTable",
+    "EnergyAj",
+    "PriceBook",
+    "Range",
+    "evaluate",
+    "load_table",
+    "price",
+]

@@ -1,0 +1,69 @@
+"""What one action costs under chosen settings: a table with its choices made, and remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pimsim.activity.actions import CATALOGUE, COMPUTE
+from pimsim.activity.activity import ActionCount, Storage
+from pimsim.cost import static
+from pimsim.cost.ranges import Range
+from pimsim.cost.table import CostTable
+from pimsim.errors import CostError
+from pimsim.hardware import CostSettings
+
+COMPUTE_ENERGY, MEMORY_ENERGY, STATIC_ENERGY = "compute", "memory", "static"
+CATEGORIES = (COMPUTE_ENERGY, MEMORY_ENERGY, STATIC_ENERGY)
+LEAK, CLOCK = "leak", "clock"
+
+
+@dataclass(frozen=True)
+class UnitPrice:
+    """Energy of one action in pJ, with where it is counted and where it comes from."""
+
+    energy_pj: Range
+    category: str
+    kind: str
+    source: str
+
+
+class PriceBook:
+    """Prices of one table under one file's choices; each is looked up once.
+
+    Raises CostError where the table does not know the converter model or the device flavour.
+    """
+
+    def __init__(self, table: CostTable, settings: CostSettings) -> None:
+        table.adc_entry(settings.adc_model)
+        static.flavour(table, settings.device)
+        self.table = table
+        self.settings = settings
+        self._actions: dict[tuple[str, str, int, int, int], UnitPrice] = {}
+        self._storage: dict[Storage, static.Standing] = {}
+
+    def action(self, item: ActionCount) -> UnitPrice:
+        """Price of one action; raises CostError for one that the catalogue or the table does not know."""
+        key = (item.component, item.action, item.bits, item.second_bits, item.capacity_bits)
+        found = self._actions.get(key)
+        if found is None:
+            found = self._actions[key] = self._price(*key)
+        return found
+
+    def storage(self, item: Storage) -> static.Standing:
+        """Leakage, clock and area of what is built."""
+        found = self._storage.get(item)
+        if found is None:
+            found = self._storage[item] = static.standing(self.table, self.settings, item)
+        return found
+
+    def _price(self, component: str, action: str, bits: int, second_bits: int, capacity_bits: int) -> UnitPrice:
+        definition = CATALOGUE.get((component, action))
+        if definition is None:
+            raise CostError(f"the action {component}.{action} is not in the catalogue, so it has no price")
+        adc_model = self.settings.adc_model
+        return UnitPrice(
+            energy_pj=self.table.price(component, action, bits, second_bits, capacity_bits, adc_model),
+            category=COMPUTE_ENERGY if definition.group == COMPUTE else MEMORY_ENERGY,
+            kind=self.table.kind(component, action, adc_model),
+            source=self.table.source(component, action, adc_model),
+        )
