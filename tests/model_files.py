@@ -83,5 +83,5 @@ def arrays() -> dict[str, Any]:
 def write(path: Path, head: Any = None, parts: dict[str, Any] | None = None) -> Path:
     """As a foreign tool would: numpy.savez with the header as a unicode string."""
     text = json.dumps(HEADER if head is None else head)
-    np.savez(path, **{"header": np.array(text)}, **(arrays() if parts is None else parts))
+    np.savez(path, header=np.array(text), **(arrays() if parts is None else parts))
     return path

@@ -283,7 +283,7 @@ def test_a_wrong_file_gives_one_line_with_file_key_value_and_limit(name: str, tm
     damage(head, parts)
     path = tmp_path / "wrong.npz"
     text = json.dumps(head)
-    np.savez(path, **{"header": np.array(text)}, **parts)
+    np.savez(path, header=np.array(text), **parts)
     with pytest.raises(ModelError) as caught:
         load_network(path)
     message = str(caught.value)
@@ -319,7 +319,7 @@ def test_the_first_layer_takes_no_pool(tmp_path: Path) -> None:
     head, parts = model_files.header(), model_files.arrays()
     head["layers"][0] |= {"kernel": [1, 1, 1], "padding": [0, 0, 0], "pool": [1, 3, 3]}
     parts["weight.conv1"] = np.zeros((3, 2, 1, 1, 1), int)
-    with pytest.raises(ModelError, match='"conv1": pool .* the first layer takes no pool'):
+    with pytest.raises(ModelError, match=r'"conv1": pool .* the first layer takes no pool'):
         load_network(model_files.write(tmp_path / "a.npz", head, parts))
 
 
@@ -387,16 +387,16 @@ def npy(preamble: str, data: bytes = b"") -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "words"),
+    ("shape", "dtype"),
     [
-        ("(1000000000000,)", "|u1", "are allowed|damaged"),
-        ("(3, 2, 3, 3, 3)", "|O", "objects"),
-        ("(3, 2, 3, 3, 3)", "<i8", "damaged"),
-        ("(-3, -2, 3, 3, 3)", "<i8", "shape|damaged"),
-        ("(3, 2, 3, 3, 3)", "<U1000000", "are allowed|damaged"),
+        ("(1000000000000,)", "|u1"),
+        ("(3, 2, 3, 3, 3)", "|O"),
+        ("(3, 2, 3, 3, 3)", "<i8"),
+        ("(-3, -2, 3, 3, 3)", "<i8"),
+        ("(3, 2, 3, 3, 3)", "<U1000000"),
     ],
 )
-def test_an_array_that_lies_about_its_size_takes_no_memory(tmp_path: Path, shape: str, dtype: str, words: str) -> None:
+def test_an_array_that_lies_about_its_size_takes_no_memory(tmp_path: Path, shape: str, dtype: str) -> None:
     parts = {f"{name}.npy": member(value) for name, value in model_files.arrays().items()}
     preamble = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
     for name in ("weight.conv1.npy", "header.npy"):
@@ -424,11 +424,12 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 
 def test_members_that_are_no_arrays_or_stand_twice_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="'readme.txt' is not an array"):
+    with pytest.raises(ModelError, match=r"'readme\.txt' is not an array"):
         load_network(raw_archive(tmp_path / "a.npz", {"readme.txt": b"x"}))
-    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("header.npy", b"")
-        archive.writestr("header.npy", b"")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("header.npy", b"")
     with pytest.raises(ModelError, match="'header' is there twice"):
         load_network(tmp_path / "b.npz")
     with pytest.raises(ModelError, match='"header": missing'):
@@ -457,14 +458,13 @@ def test_a_damaged_or_truncated_file_is_refused_or_reads_as_before(
             damaged[data.draw(st.integers(0, len(valid) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.mktemp("damaged") / "a.npz"
     path.write_bytes(damaged)
+    (path.parent / "b.npz").write_bytes(valid)
     try:
-        network = load_network(path)  # a flipped date or attribute changes nothing that is read
+        found = network_hash(load_network(path))  # a flipped date or attribute changes nothing that is read
     except ModelError as problem:
-        assert "\n" not in str(problem)
-        assert str(problem).startswith(str(path))
-    else:
-        (path.parent / "b.npz").write_bytes(valid)
-        assert network_hash(network) == network_hash(load_network(path.parent / "b.npz"))
+        found = str(problem)
+    assert found == network_hash(load_network(path.parent / "b.npz")) or found.startswith(str(path))
+    assert "\n" not in found
 
 
 def test_saving_where_it_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def run(
             currents = np.repeat(currents, network.time_steps, axis=1)
         records.append(_neurons(network, layer, currents, widths))
         signal, zero = records[-1].spikes.astype(np.int64), 0
-    return _collect(records)
+    return _collect(records, network.classes)
 
 
 def check_inputs(network: IntegerNetwork, inputs: npt.NDArray[np.integer]) -> None:
@@ -151,19 +151,20 @@ def _fire(
 
 
 def _check_word(name: str, potential: Int64Array, bits: int) -> None:
-    low, high = word_range(bits)
-    worst = int(potential.min(initial=0)), int(potential.max(initial=0))
-    if worst[0] < low or worst[1] > high:
-        raise ModelError(f'layer "{name}": potentials {worst[0]} … {worst[1]} leave the {bits}-bit accumulator')
+    if not potential.size:
+        return
+    (low, high), least, most = word_range(bits), int(potential.min()), int(potential.max())
+    if least < low or most > high:
+        raise ModelError(f'layer "{name}": potentials {least} … {most} leave the {bits}-bit accumulator')
 
 
-def _collect(records: list[_Record]) -> ReferenceRun:
+def _collect(records: list[_Record], classes: int) -> ReferenceRun:
     final = records[-1].membranes[:, -1]
     return ReferenceRun(
         spikes=tuple(record.spikes for record in records[:-1]),
         potentials=tuple(record.potentials for record in records),
         membranes=tuple(record.membranes for record in records),
-        outputs=final.reshape(len(final), -1),
+        outputs=final.reshape(len(final), classes),
         membrane_low=np.array([record.low for record in records], np.int64),
         membrane_high=np.array([record.high for record in records], np.int64),
         saturations=np.array([record.saturations for record in records], np.int64),

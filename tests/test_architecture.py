@@ -1,0 +1,104 @@
+"""Shapes and operation counts of the published networks."""
+
+from __future__ import annotations
+
+import pytest
+
+from pimsim.errors import ModelError
+from pimsim.model.architecture import CONV2D, CONV3D, LINEAR, Architecture, LayerShape, cnn3d, cnn32h
+
+# HYPER-SNN (arXiv 2107.11979), Table I: bands and classes of Indian Pines, Pavia University, Salinas
+CNN3D_MACS = {
+    (200, 16): (962_280, 2_138_400, 8_981_280, 1_058_400, 1_058_400, 366_912, 34_944),
+    (103, 9): (490_860, 1_101_600, 4_626_720, 550_368, 550_368, 197_568, 10_584),
+    (204, 16): (981_720, 2_181_600, 9_162_720, 1_079_568, 1_079_568, 366_912, 34_944),
+}
+CNN3D_TOTALS = {(200, 16): 14_600_616, (103, 9): 7_528_068, (204, 16): 14_887_032}
+CNN32H_MACS = {
+    (200, 16): (393_660, 1_267_200, 145_833_984, 30_998_528, 8_192),
+    (204, 16): (393_660, 1_267_200, 145_833_984, 30_998_528, 8_192),
+    (103, 9): (189_540, 557_568, 57_065_472, 11_272_192, 4_608),
+}
+CNN32H_TOTALS = {(200, 16): 178_501_564, (204, 16): 178_501_564, (103, 9): 69_089_380}
+
+
+@pytest.mark.parametrize("scene", CNN3D_MACS)
+def test_cnn3d_has_the_published_macs_in_every_layer(scene: tuple[int, int]) -> None:
+    network = cnn3d(*scene)
+    assert tuple(layer.macs for layer in network.layers) == CNN3D_MACS[scene]
+    assert network.macs == CNN3D_TOTALS[scene]
+
+
+@pytest.mark.parametrize("scene", CNN32H_MACS)
+def test_cnn32h_has_the_published_macs_in_every_layer(scene: tuple[int, int]) -> None:
+    network = cnn32h(*scene)
+    assert tuple(layer.macs for layer in network.layers) == CNN32H_MACS[scene]
+    assert network.macs == CNN32H_TOTALS[scene]
+
+
+def test_cnn3d_on_200_bands_has_the_measured_number_of_neurons() -> None:
+    # 198·9·20 + 99·9·40 + 99·84 + 50·84 + 50·84 + 26·84 spiking neurons, and 16 classes
+    assert cnn3d(200, 16).neurons == 90_180 + 16
+
+
+def test_cnn32h_reshapes_spectral_vectors_into_one_map() -> None:
+    first, second, third, fc, classifier = cnn32h(200, 16).layers
+    assert first.out_shape == (90, 27, 1, 1)
+    assert second.in_shape == (1, 1, 27, 90)
+    assert third.out_shape == (128, 1, 23, 86)
+    assert fc.in_shape == (128, 1, 11, 43)  # 2×2 pools drop the odd row
+    assert fc.weights == 30_998_528
+    assert classifier.fan_in == 512
+
+
+@pytest.mark.parametrize("bands", range(20, 40))
+@pytest.mark.parametrize("build", [cnn3d, cnn32h])
+def test_networks_are_built_for_every_number_of_bands(build: object, bands: int) -> None:
+    # CNN-32H leaves 2 rows for its pool from 53 bands on
+    network = cnn3d(bands, 5) if build is cnn3d else cnn32h(bands + 33, 5)
+    for before, after in zip(network.layers, network.layers[1:], strict=False):
+        assert after.source_shape == before.out_shape
+    assert network.layers[-1].neurons == 5
+
+
+def test_too_few_bands_are_an_error_of_the_layer_that_they_do_not_reach() -> None:
+    with pytest.raises(ModelError, match=r'layer "conv1": kernel=\(18, 3, 3\) exceeds'):
+        cnn32h(17, 5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kind": "conv1d"}, "kind='conv1d' is not one of conv3d, conv2d, linear"),
+        ({"out_channels": 0}, "out_channels=0 must be at least 1"),
+        ({"pool": (1, 1, 4)}, r"pool=\(1, 1, 4\) is larger than its map \(6, 3, 3\)"),
+        ({"padding": (1, 1, 2)}, r"padding=\(1, 1, 2\) must be from 0 to below the kernel \(2, 2, 2\)"),
+        ({"kernel": (7, 2, 2)}, r"kernel=\(7, 2, 2\) exceeds the padded map"),
+        ({"kind": LINEAR}, "a linear kernel covers its map"),
+        ({"kind": CONV2D}, "conv2d needs depth 1"),
+        ({"spectral_map": True}, r"spectral_map needs a \(C, D, 1, 1\) map"),
+        ({"out_channels": 2**25}, "weights, at most"),
+        ({"name": "a/b"}, "letters, digits"),
+        ({"name": ""}, "letters, digits"),
+    ],
+)
+def test_a_layer_that_cannot_be_is_refused(changes: dict[str, object], words: str) -> None:
+    values: dict[str, object] = {"name": "l", "kind": CONV3D, "source_shape": (2, 6, 3, 3), "out_channels": 4}
+    values |= {"kernel": (2, 2, 2)} | changes
+    with pytest.raises(ModelError, match=words):
+        LayerShape(**values)  # type: ignore[arg-type]
+
+
+def test_a_linear_layer_takes_no_stride() -> None:
+    with pytest.raises(ModelError, match="a linear layer takes neither"):
+        LayerShape("fc", LINEAR, (1, 2, 2, 2), 3, (2, 2, 2), (2, 1, 1))
+
+
+def test_layers_that_do_not_fit_onto_each_other_are_refused() -> None:
+    layer = LayerShape("a", CONV3D, (1, 4, 1, 1), 3, (2, 1, 1))
+    with pytest.raises(ModelError, match="expects a map"):
+        Architecture("x", (1, 4, 1, 1), (layer, LayerShape("b", CONV3D, (3, 4, 1, 1), 3, (2, 1, 1))))
+    with pytest.raises(ModelError, match='"a" is given twice'):
+        Architecture("x", (1, 4, 1, 1), (layer, LayerShape("a", CONV3D, (3, 3, 1, 1), 3, (2, 1, 1))))
+    with pytest.raises(ModelError, match="has no layer"):
+        Architecture("x", (1, 4, 1, 1), ())

@@ -1,0 +1,156 @@
+"""Networks refuse what cannot be, and raw samples become the documented codes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import model_files
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import input_quantizations
+
+from pimsim.errors import ModelError, SceneError
+from pimsim.model import load_network
+from pimsim.model.architecture import LayerShape
+from pimsim.model.network import BitSerial, InputQuantization, IntegerNetwork, LayerNumerics, Neuron
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> IntegerNetwork:
+    return load_network(model_files.write(tmp_path / "a.npz"))
+
+
+def quantization(**changes: Any) -> InputQuantization:
+    values: dict[str, Any] = {"bits": 4, "scale": 0.5, "zero_point": 8, "mean": np.zeros(2), "deviation": np.ones(2)}
+    return InputQuantization(**(values | changes))
+
+
+@settings(max_examples=60)
+@given(data=st.data(), bands=st.integers(1, 5))
+def test_codes_are_the_rounded_clipped_quotients(data: st.DataObject, bands: int) -> None:
+    rule = data.draw(input_quantizations(bands))
+    finite = st.floats(-1e6, 1e6)
+    raw = np.array(data.draw(st.lists(finite, min_size=6 * bands, max_size=6 * bands))).reshape(2, 1, bands, 3, 1)
+    codes = rule.quantize(raw)
+    for index in np.ndindex(*raw.shape):
+        band = index[2]
+        quotient = (float(raw[index]) - float(rule.mean[band])) / float(rule.deviation[band]) / rule.scale
+        nearest = round(Fraction(quotient)) + rule.zero_point  # Python rounds halves to even
+        assert codes[index] == min(max(nearest, 0), 2**rule.bits - 1)
+
+
+def test_halves_round_to_even_and_the_ends_clip() -> None:
+    raw = np.array([0.25, 0.75, 1.25, -0.25, 1e300, -1e300]).reshape(1, 1, 1, 6, 1)
+    rule = quantization(mean=np.zeros(1), deviation=np.ones(1))
+    # in units of the scale: 0.5, 1.5, 2.5, −0.5, beyond both ends
+    assert rule.quantize(raw).ravel().tolist() == [8, 10, 10, 8, 15, 0]
+
+
+@pytest.mark.parametrize(("bits", "dtype"), [(1, np.uint8), (8, np.uint8), (9, np.uint16), (16, np.uint16)])
+def test_codes_take_the_narrowest_unsigned_type(bits: int, dtype: type) -> None:
+    assert quantization(bits=bits, zero_point=0).quantize(np.zeros((1, 1, 2, 1, 1))).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32, np.float16, np.int64])
+def test_codes_do_not_depend_on_the_type_of_the_samples(dtype: type) -> None:
+    raw = np.arange(12).reshape(1, 2, 2, 3, 1)
+    assert (quantization().quantize(raw.astype(dtype)) == quantization().quantize(raw.astype(float))).all()
+
+
+def test_quantizing_leaves_the_samples_as_they_are_and_takes_none_at_all() -> None:
+    raw = np.full((1, 1, 2, 1, 1), 3.0)
+    quantization().quantize(raw)
+    assert (raw == 3.0).all()
+    assert quantization().quantize(raw[:0]).shape == (0, 1, 2, 1, 1)
+
+
+def test_a_quotient_beyond_double_precision_clips() -> None:
+    rule = quantization(mean=np.full(2, -1e308), deviation=np.full(2, 1e-300))
+    assert (rule.quantize(np.full((1, 1, 2, 1, 1), 1e308)) == 15).all()
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (np.full((1, 1, 2, 1, 1), np.nan), "nan; every value must be finite"),
+        (np.full((1, 1, 2, 1, 1), -np.inf), "-inf; every value must be finite"),
+        (np.zeros((1, 1, 3, 1, 1)), "3 bands, the model takes 2"),
+        (np.zeros((1, 2, 1, 1)), r"shape \(1, 2, 1, 1\), expected \(samples, channels, bands"),
+        (np.zeros((1, 1, 2, 1, 1), complex), "complex128, expected numbers"),
+        (np.full((1, 1, 2, 1, 1), "x"), "<U1, expected numbers"),
+    ],
+)
+def test_samples_that_cannot_be_quantized_are_refused(raw: Any, words: str) -> None:
+    with pytest.raises(SceneError, match=words):
+        quantization().quantize(raw)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"bits": 17}, "input.bits=17 is outside 1 … 16"),
+        ({"bits": True}, "input.bits=True is not an integer"),
+        ({"scale": float("nan")}, "input.scale=nan"),
+        ({"zero_point": -1}, "input.zero_point=-1 is outside 0 … 15"),
+        ({"mean": np.zeros((2, 1))}, "input.mean: expected a non-empty vector"),
+        ({"mean": np.zeros(0)}, "input.mean: expected a non-empty vector"),
+        ({"mean": np.zeros(3)}, "input.deviation: shape"),
+        ({"deviation": -np.ones(2)}, r"input.deviation\[0\]=-1.0 must be finite and above 0"),
+    ],
+)
+def test_an_input_rule_that_cannot_be_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        quantization(**changes)
+
+
+def test_layers_must_be_those_of_the_architecture(network: IntegerNetwork) -> None:
+    with pytest.raises(ModelError, match="2 layers, the architecture has 3"):
+        replace(network, layers=network.layers[:2])
+    other = replace(network.layers[0].shape, stride=(2, 1, 1))
+    with pytest.raises(ModelError, match='"conv1": shape'):
+        replace(network, layers=(replace(network.layers[0], shape=other), *network.layers[1:]))
+
+
+@pytest.mark.parametrize("kind", ["lif", "single_spike", "if"])
+def test_a_leak_beyond_one_is_refused_in_every_neuron(network: IntegerNetwork, kind: str) -> None:
+    layer = replace(network.layers[0], neuron=Neuron(kind, 5, 257))
+    with pytest.raises(ModelError, match='"conv1": leak=257'):
+        replace(network, layers=(layer, *network.layers[1:]))
+
+
+@pytest.mark.parametrize(
+    ("widths", "words"),
+    [
+        ({"accumulator_bits": 47}, "accumulator_bits=47 is outside 1 … 46"),
+        ({"accumulator_bits": 0}, "accumulator_bits=0"),
+        ({"accumulator_bits": 16, "membrane_bits": 17}, "membrane_bits=17 is outside 1 … 16"),
+    ],
+)
+def test_word_widths_that_cannot_be_are_refused(widths: dict[str, int], words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        LayerNumerics(**widths)
+
+
+def test_a_converter_needs_rows_and_bits() -> None:
+    with pytest.raises(ModelError, match="rows=0"):
+        BitSerial(rows=0, adc_bits=3)
+    with pytest.raises(ModelError, match="adc_bits=0"):
+        BitSerial(rows=8, adc_bits=0)
+
+
+def test_widths_are_recorded_with_zeros_for_exact_sums() -> None:
+    plain = LayerNumerics(accumulator_bits=20, membrane_bits=6)
+    assert plain.as_mapping() == {"accumulator_bits": 20, "membrane_bits": 6, "adc_rows": 0, "adc_bits": 0}
+    clipped = replace(plain, bit_serial=BitSerial(rows=64, adc_bits=5))
+    assert clipped.as_mapping() == {"accumulator_bits": 20, "membrane_bits": 6, "adc_rows": 64, "adc_bits": 5}
+
+
+def test_a_linear_layer_after_a_reshape_covers_the_reshaped_map() -> None:
+    layer = LayerShape.linear("fc", (5, 7, 1, 1), 2, pool=(1, 2, 1), spectral_map=True)
+    assert layer.in_shape == (1, 1, 3, 5)
+    assert layer.kernel == (1, 3, 5)
