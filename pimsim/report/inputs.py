@@ -1,0 +1,130 @@
+"""What a run works on: a recorded trace, or samples cut from a labelled scene and quantized for the model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.archive.reader import ArchiveReader
+from pimsim.errors import MissingFileError, SceneError, TraceError
+from pimsim.model.network import IntegerNetwork
+from pimsim.resources import TRACE, find, shipped
+from pimsim.scenes import Patches, Scene, extract_patches, load_scene, stratified_split
+from pimsim.traces import Trace, check_belongs, load_trace, select
+
+BATCH = 1024
+"""Patches quantized at a time: a batch of 200 bands is 40 MB of float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Input codes (N, C, D, H, W) and labels (N,) that are yet to be executed."""
+
+    codes: npt.NDArray[np.unsignedinteger]
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A recorded trace or samples; ``kind`` is trace or scene, ``selection`` says which samples were taken."""
+
+    kind: str
+    name: str
+    selection: str
+    content: Trace | Samples
+    attribution: str = ""
+
+
+def resolve(
+    network: IntegerNetwork, model_hash: str, given: str | os.PathLike[str] | None, samples: int | None
+) -> Source:
+    """The input that ``given`` names, cut to ``samples``; None stands for the model's shipped trace.
+
+    Raises TraceError, SceneError or MissingFileError.
+    """
+    if given is None:
+        return _from_trace(network, model_hash, _shipped_trace(model_hash), samples)
+    if Path(given).suffix == TRACE.suffix or any(os.fspath(given) == path.stem for path in shipped(TRACE)):
+        return _from_trace(network, model_hash, find(TRACE, given), samples)
+    return _from_scene(network, load_scene(given), samples)
+
+
+def _shipped_trace(model_hash: str) -> Path:
+    for path in shipped(TRACE):
+        with ArchiveReader(path, TraceError) as archive:
+            if archive.header().get("model_hash") == model_hash:
+                return path
+    raise MissingFileError(
+        f"no trace of this model (hash {model_hash[:12]}…) is shipped; give a trace or a scene with labels as --input"
+    )
+
+
+def _from_trace(network: IntegerNetwork, model_hash: str, path: Path, samples: int | None) -> Source:
+    trace = load_trace(path)
+    layers = [layer.shape for layer in network.layers]
+    try:
+        check_belongs(
+            trace,
+            model_hash=model_hash,
+            input_shape=network.architecture.input_shape,
+            steps=network.time_steps,
+            neurons=[layer.neurons for layer in layers[:-1]],
+            classes=network.classes,
+        )
+        chosen = trace if samples is None else select(trace, samples)
+    except TraceError as error:
+        raise TraceError(f"{path.name}: {error}") from None
+    selection = f"the first {chosen.samples} of {trace.samples} recorded samples"
+    return Source("trace", path.name, selection, chosen, _text(trace.provenance, "attribution"))
+
+
+def _from_scene(network: IntegerNetwork, scene: Scene, samples: int | None) -> Source:
+    _check_fits(network, scene)
+    patches = extract_patches(scene, network.architecture.input_shape[2])
+    indices, which = _test_pixels(network.provenance, scene, patches)
+    chosen = _spread(indices, samples, scene.name)
+    codes = np.concatenate(
+        [network.input.quantize(patches.take(chosen[start : start + BATCH])) for start in range(0, len(chosen), BATCH)]
+    )
+    selection = f"{len(chosen)} of {len(indices)} {which}, evenly spaced in row-major order"
+    return Source("scene", scene.name, selection, Samples(codes, patches.labels[chosen]), scene.attribution)
+
+
+def _check_fits(network: IntegerNetwork, scene: Scene) -> None:
+    channels, bands, height, width = network.architecture.input_shape
+    if channels != 1 or height != width:
+        raise SceneError(f"the model takes {channels}×{bands}×{height}×{width} inputs, not square patches of a scene")
+    if scene.bands != bands:
+        raise SceneError(f'scene "{scene.name}" has {scene.bands} bands, the model takes {bands}')
+    if len(scene.class_ids) != network.classes:
+        raise SceneError(f'scene "{scene.name}" has {len(scene.class_ids)} classes, the model tells {network.classes}')
+
+
+def _test_pixels(provenance: Mapping[str, Any], scene: Scene, patches: Patches) -> tuple[npt.NDArray[np.int64], str]:
+    """Pixels that the model was not trained on, where its provenance says how it was split."""
+    seed, fraction = provenance.get("seed"), provenance.get("train_fraction")
+    same = provenance.get("scene") == scene.name
+    if same and isinstance(seed, int) and isinstance(fraction, float) and 0 < fraction < 1:
+        _, test = stratified_split(patches.labels, train_fraction=fraction, seed=seed)
+        return test, f"test pixels (seed {seed}, {fraction:g} for training)"
+    return np.arange(len(patches), dtype=np.int64), "labelled pixels"
+
+
+def _spread(indices: npt.NDArray[np.int64], samples: int | None, name: str) -> npt.NDArray[np.int64]:
+    """``samples`` of the indices at even distances: neighbours mostly share a class, so the first would mislead."""
+    if samples is None:
+        return indices
+    if not 1 <= samples <= len(indices):
+        raise SceneError(f'samples={samples} is outside 1 … {len(indices)}, what scene "{name}" has')
+    return indices[np.arange(samples) * len(indices) // samples]
+
+
+def _text(provenance: Mapping[str, object], key: str) -> str:
+    value = provenance.get(key)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,237 @@
+"""A run as text for a terminal of 100 columns or more."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterable, Sequence
+from math import floor, log10
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pimsim.cost import ACCOUNTINGS, MACHINE, Cost, Range
+from pimsim.report.result import RunResult
+from pimsim.report.rows import energy_ratio, spikes_per_neuron
+from pimsim.units import AJ_PER_PJ, pj_from_aj
+
+NARROW, WIDE = 100, 120
+_ACCOUNTING_TITLES = {
+    "compute_only": "compute only",
+    "with_memory": "with memory",
+    "full": "full: + leakage, clock",
+}
+_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def text(result: RunResult, width: int | None = None) -> str:
+    """Tables of a run as plain text, ``width`` columns wide (by default the terminal's, 100 to 120)."""
+    columns = width or min(max(shutil.get_terminal_size((WIDE, 24)).columns, NARROW), WIDE)
+    stream = io.StringIO()
+    console = Console(file=stream, width=columns, color_system=None, highlight=False, legacy_windows=False)
+    for part in _parts(result):
+        console.print(part)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+def _parts(result: RunResult) -> Iterable[RenderableType]:
+    yield Text(_headline(result))
+    yield _layers(result)
+    yield Text("One inference, nominal (low–high)")
+    yield _totals(result)
+    if result.baselines:
+        yield Text("The same layers as a CNN without spikes (network: iso_cnn), nominal (low–high)")
+        yield _comparison(result)
+    yield Text(_speed(result))
+    if result.accuracy is not None:
+        percent = result.accuracy.percent()
+        yield Text(
+            f"accuracy      OA {percent['overall_percent']:.2f} %, AA {percent['average_percent']:.2f} %, "
+            f"kappa {percent['kappa_percent']:.2f} %"
+        )
+    if result.analysis.figures:
+        yield Text("\nThe papers' formulas on the same spikes (their accounting, no part of the totals above)")
+        yield _papers(result)
+    yield Text("Cost choices")
+    yield _choices(result.cost)
+
+
+def _headline(result: RunResult) -> str:
+    return (
+        f"{result.model} on {result.hardware.name}: {result.hardware.description}\n"
+        f"{result.activity.samples} samples, per inference; {result.execution}"
+    )
+
+
+def _layers(result: RunResult) -> Table:
+    unit, factor = _unit(result.cost.energy("full").nominal)
+    counts = ("dense\nMACs", "accum.\ndone", "spikes/\nneuron", "\ncycles", "util.\n%")
+    energies = (f"compute\n{unit}", f"memory\n{unit}", f"energy\n{unit}", "share\n%")
+    table = _table("\nlayer", "\nengine", right=(*counts, *energies))
+    samples, last = result.activity.samples, result.activity.layers[-1]
+    for layer in result.activity.layers:
+        zeta = spikes_per_neuron(layer.output_spikes, layer.neurons, samples)
+        table.add_row(
+            layer.layer,
+            layer.engine,
+            _macs(layer.dense_macs),
+            _count(layer.accumulates / samples),
+            "–" if layer is last else f"{zeta:.3f}",  # the classifier sums up and never spikes
+            _count(layer.cycles / samples),
+            f"{100 * layer.utilization:.1f}",
+            *_energy_cells(result.cost, layer.layer, factor),
+        )
+    table.add_row("leak, clock", *[""] * 6, *_energy_cells(result.cost, MACHINE, factor), end_section=True)
+    table.add_row(*_layer_totals(result, factor))
+    return table
+
+
+def _layer_totals(result: RunResult, factor: float) -> list[str]:
+    layers, cost, samples = result.activity.layers, result.cost, result.activity.samples
+    parts = (cost.category("compute").nominal, cost.category("memory").nominal, cost.energy("full").nominal)
+    return [
+        "total",
+        "",
+        _macs(sum(layer.dense_macs for layer in layers)),
+        _count(sum(layer.accumulates for layer in layers) / samples),
+        "",
+        _count(result.activity.latency_cycles),
+        "",
+        *(_digits(part / factor) for part in parts),
+        "100.0",
+    ]
+
+
+def _energy_cells(cost: Cost, layer: str, factor: float) -> list[str]:
+    total, energy = cost.energy("full").nominal, cost.layer(layer).nominal
+    parts = (cost.layer(layer, name).nominal for name in ("compute", "memory"))
+    share = f"{100 * energy / total:.1f}" if total else "–"
+    return [*(_digits(part / factor) if part else "–" for part in parts), _digits(energy / factor), share]
+
+
+def _totals(result: RunResult) -> Table:
+    cost = result.cost
+    unit, factor = _unit(cost.energy("full").nominal)
+    table = _table("accounting", right=(f"energy {unit}", "EDP nJ·us", "power mW"))
+    for accounting in ACCOUNTINGS:
+        table.add_row(
+            _ACCOUNTING_TITLES[accounting],
+            _range(_energies(cost, accounting, factor)),
+            _range(cost.edp_nj_us(accounting)),
+            _range(cost.power_mw(accounting)),
+        )
+    return table
+
+
+def _comparison(result: RunResult) -> Table:
+    """Energy of every baseline, and how many times the run's it is."""
+    unit, factor = _unit(result.baselines[0].cost.energy("full").nominal)
+    titles = [title for item in result.baselines for title in (f"{item.title} {unit}", "/ this run")]
+    table = _table("accounting", right=titles)
+    for accounting in ACCOUNTINGS:
+        cells = []
+        for item in result.baselines:
+            ratio = energy_ratio(item.cost, result.cost, accounting)
+            cells += [_range(_energies(item.cost, accounting, factor)), "–" if ratio is None else _range(ratio)]
+        table.add_row(_ACCOUNTING_TITLES[accounting], *cells)
+    return table
+
+
+def _energies(cost: Cost, accounting: str, factor: float) -> Range:
+    low, nominal, high = (part / factor for part in cost.energy(accounting))
+    return Range(low, nominal, high)
+
+
+def _table(*left: str, right: Sequence[str] = ()) -> Table:
+    # a divider and one space between columns: more would not fit eleven of them into 100
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in left:
+        table.add_column(name, no_wrap=True)
+    for name in right:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _speed(result: RunResult) -> str:
+    cost, area = result.cost, result.cost.area_um2
+    lines = [
+        f"delay         {_time(cost.delay_ns)} ({_count(result.activity.latency_cycles)} cycles at "
+        f"{result.hardware.clock_mhz:g} MHz), {cost.inferences_per_second:,.0f} inferences/s, "
+        f"bottleneck {result.activity.bottleneck}"
+    ]
+    for item in result.baselines:
+        slower = item.cost.delay_ns / cost.delay_ns
+        lines.append(f"{item.title:<13} {_time(item.cost.delay_ns)} on {item.hardware}, {slower:.2f} × the delay")
+    lines.append(f"area          {_range(area.times(1e-6))} mm2")
+    return "\n".join(lines)
+
+
+def _papers(result: RunResult) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column()
+    for figure in result.analysis.figures:
+        value = _energy(figure.value) if figure.unit == "pJ" else f"{_digits(figure.value)} ×"
+        table.add_row(figure.paper, figure.quantity, value, figure.meaning)
+    return table
+
+
+def _choices(cost: Cost) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, choice in cost.choices:
+        table.add_row(name, choice)
+    return table
+
+
+def _macs(count: int) -> str:
+    return f"{count:,}" if count < 100_000_000 else _count(count)
+
+
+def _count(value: float) -> str:
+    """At most six digits, then thousands or millions."""
+    for factor, prefix in _PREFIXES:
+        if value >= 100 * factor:
+            return f"{value / factor:,.0f} {prefix}"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
+
+
+def _unit(energy_aj: int) -> tuple[str, float]:
+    """One unit for all energies of a table, and its attojoules."""
+    for unit, pj in (("uJ", 1e6), ("nJ", 1e3)):
+        if pj_from_aj(energy_aj) >= pj:
+            return unit, pj * AJ_PER_PJ
+    return "pJ", float(AJ_PER_PJ)
+
+
+def _energy(pj: float) -> str:
+    """Three digits with a unit from pJ to uJ."""
+    for factor, unit in ((1e6, "uJ"), (1e3, "nJ")):
+        if pj >= factor:
+            return f"{_digits(pj / factor)} {unit}"
+    return f"{_digits(pj)} pJ"
+
+
+def _range(value: Range) -> str:
+    return f"{_digits(value.nominal)} ({_digits(value.low)}–{_digits(value.high)})"
+
+
+def _digits(value: float) -> str:
+    """Three significant digits; no exponent between a hundred-thousandth and the largest numbers."""
+    if value >= 99.95:
+        return f"{value:,.0f}"
+    if value < 1e-5:
+        return f"{value:.2g}"
+    return f"{value:.{2 - floor(log10(value))}f}"
+
+
+def _time(ns: float) -> str:
+    for factor, unit in ((1e6, "ms"), (1e3, "us")):
+        if ns >= factor:
+            return f"{_digits(ns / factor)} {unit}"
+    return f"{_digits(ns)} ns"

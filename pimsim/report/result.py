@@ -1,0 +1,93 @@
+"""What a run hands back: activity, cost and comparisons, and the same as pandas frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pimsim.activity.activity import Activity
+from pimsim.cost import Cost
+from pimsim.hardware import Hardware
+from pimsim.model.accuracy import Accuracy
+from pimsim.report import rows
+from pimsim.report.analysis import Analysis
+from pimsim.traces import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """The iso-architecture CNN at one width, on the organisation it was costed on."""
+
+    name: str
+    title: str
+    bits: int
+    hardware: str
+    activity: Activity
+    cost: Cost
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """One network on one machine over the samples of one input.
+
+    ``executed`` tells whether the network was executed; False means that a recorded trace was re-used, and
+    ``execution`` says why in words.  ``document`` is the content of ``run.json``.
+    The frames' columns and units are those of the CSV files (docs/report-format.md).
+    """
+
+    model: str
+    hardware: Hardware
+    trace: Trace
+    activity: Activity
+    cost: Cost
+    baselines: tuple[Baseline, ...]
+    accuracy: Accuracy | None
+    analysis: Analysis
+    executed: bool
+    execution: str
+    document: Mapping[str, object]
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row per system and accounting."""
+        return _frame(self.summary_table)
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """One row per layer, and one for the machine as a whole."""
+        return _frame(self.layer_table)
+
+    @cached_property
+    def components(self) -> pd.DataFrame:
+        """One row per layer, engine, component and action."""
+        return _frame(self.component_table)
+
+    @cached_property
+    def papers(self) -> pd.DataFrame:
+        """The papers' formulas on the same activity."""
+        return _frame(rows.papers(self.analysis))
+
+    @cached_property
+    def summary_table(self) -> rows.Table:
+        systems = [rows.System("run", self.hardware.name, self.cost)]
+        systems += [rows.System(item.name, item.hardware, item.cost) for item in self.baselines]
+        return rows.summary(systems, self.accuracy)
+
+    @cached_property
+    def layer_table(self) -> rows.Table:
+        return rows.layers(self.activity, self.cost)
+
+    @cached_property
+    def component_table(self) -> rows.Table:
+        return rows.components(self.cost)
+
+
+def _frame(table: rows.Table) -> pd.DataFrame:
+    import pandas as pd  # here, because it takes longer to import than a run to write its files
+
+    return pd.DataFrame([[rows.plain(cell) for cell in row] for row in table.rows], columns=list(table.columns))

@@ -1,0 +1,251 @@
+"""A run as tables of plain values; docs/report-format.md explains every column.
+
+Energies are `Attojoules`, exact integers that print as pJ with six decimals, so that the printed rows of a
+column add up to the printed total to the last digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pimsim.activity.activity import Activity
+from pimsim.cost import ACCOUNTINGS, CATEGORIES, MACHINE, Cost, EnergyAj, Range
+from pimsim.model.accuracy import Accuracy
+from pimsim.report.analysis import Analysis
+from pimsim.units import AJ_PER_PJ, pj_from_aj
+
+
+class Attojoules(int):
+    """Energy that prints in pJ.
+
+    >>> Attojoules(1_234_567)
+    1.234567
+    """
+
+    def __repr__(self) -> str:
+        whole, part = divmod(int(self), AJ_PER_PJ)
+        return f"{whole}.{part:06d}"
+
+    __str__ = __repr__
+
+
+Cell = str | int | float | Attojoules | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of one CSV file."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True)
+class System:
+    """What one group of rows of the summary speaks of."""
+
+    name: str
+    hardware: str
+    cost: Cost
+
+
+SUMMARY = (
+    "system",
+    "hardware",
+    "accounting",
+    "energy_pj",
+    "energy_low_pj",
+    "energy_high_pj",
+    "compute_pj",
+    "memory_pj",
+    "static_pj",
+    "delay_ns",
+    "edp_nj_us",
+    "edp_low_nj_us",
+    "edp_high_nj_us",
+    "power_mw",
+    "power_low_mw",
+    "power_high_mw",
+    "inferences_per_s",
+    "area_um2",
+    "area_low_um2",
+    "area_high_um2",
+    "energy_ratio",
+    "energy_ratio_low",
+    "energy_ratio_high",
+    "delay_ratio",
+    "edp_ratio",
+    "overall_accuracy",
+    "average_accuracy",
+    "kappa",
+    "samples",
+)
+LAYERS = (
+    "layer",
+    "engine",
+    "dense_macs",
+    "accumulates",
+    "neurons",
+    "input_spikes",
+    "output_spikes",
+    "spikes_per_neuron",
+    "cycles",
+    "utilization",
+    "energy_pj",
+    "energy_low_pj",
+    "energy_high_pj",
+    "compute_pj",
+    "memory_pj",
+    "static_pj",
+    "energy_share",
+)
+COMPONENTS = (
+    "layer",
+    "engine",
+    "component",
+    "action",
+    "bits",
+    "second_bits",
+    "capacity_bits",
+    "count",
+    "unit_energy_pj",
+    "unit_energy_low_pj",
+    "unit_energy_high_pj",
+    "energy_pj",
+    "energy_low_pj",
+    "energy_high_pj",
+    "category",
+    "kind",
+    "source",
+)
+PAPERS = ("paper", "quantity", "value", "unit", "meaning")
+
+
+def plain(cell: Cell) -> str | int | float | None:
+    """A cell as a frame holds it: energies in pJ as floats."""
+    return pj_from_aj(cell) if isinstance(cell, Attojoules) else cell
+
+
+def summary(systems: Sequence[System], accuracy: Accuracy | None) -> Table:
+    """Every system in every accounting; ratios are that system over the first one."""
+    return Table(SUMMARY, tuple(_summary_rows(systems, accuracy)))
+
+
+def _summary_rows(systems: Sequence[System], accuracy: Accuracy | None) -> Iterable[tuple[Cell, ...]]:
+    first = systems[0].cost
+    for system in systems:
+        cost = system.cost
+        # the baselines' values are not executed, so accuracy is known of the run alone
+        known = accuracy if system is systems[0] else None
+        for accounting, counted in ACCOUNTINGS.items():
+            edp, power, ratio = (
+                cost.edp_nj_us(accounting),
+                cost.power_mw(accounting),
+                energy_ratio(cost, first, accounting),
+            )
+            parts = (cost.category(name).nominal if name in counted else 0 for name in CATEGORIES)
+            yield (
+                system.name,
+                system.hardware,
+                accounting,
+                *_energy(cost.energy(accounting)),
+                *(Attojoules(part) for part in parts),
+                cost.delay_ns,
+                *_nominal_first(edp),
+                *_nominal_first(power),
+                cost.inferences_per_second,
+                *_nominal_first(cost.area_um2),
+                *(None if ratio is None else value for value in (_nominal_first(ratio) if ratio else (None,) * 3)),
+                cost.delay_ns / first.delay_ns,
+                None if ratio is None else ratio.nominal * cost.delay_ns / first.delay_ns,
+                *((known.overall, known.average, known.kappa) if known else (None, None, None)),
+                cost.samples,
+            )
+
+
+def energy_ratio(cost: Cost, reference: Cost, accounting: str) -> Range | None:
+    """Energy of one system over another's; None where the reference has none.
+
+    Both are priced by one table, whose sources err alike: low is compared with low and high with high.
+    """
+    above, below = cost.energy(accounting), reference.energy(accounting)
+    if min(below) <= 0:
+        return None
+    low, nominal, high = (a / b for a, b in zip(above, below, strict=True))
+    return Range(min(low, nominal, high), nominal, max(low, nominal, high))
+
+
+def layers(activity: Activity, cost: Cost) -> Table:
+    """Every layer per inference, then the machine's leakage and clock; energies add up to the full total."""
+    total, samples = cost.energy("full").nominal, activity.samples
+    rows: list[tuple[Cell, ...]] = []
+    for layer in activity.layers:
+        counts = (layer.input_spikes / samples, layer.output_spikes / samples)
+        rows.append(
+            (
+                layer.layer,
+                layer.engine,
+                layer.dense_macs,
+                layer.accumulates / samples,
+                layer.neurons,
+                *counts,
+                spikes_per_neuron(layer.output_spikes, layer.neurons, samples),
+                layer.cycles / samples,
+                layer.utilization,
+                *_layer_energy(cost, layer.layer, total),
+            )
+        )
+    rows.append((MACHINE, "static", *(None,) * 8, *_layer_energy(cost, MACHINE, total)))
+    return Table(LAYERS, tuple(rows))
+
+
+def spikes_per_neuron(spikes: int, neurons: int, samples: int) -> float:
+    """ζ: spikes of a neuron over all time steps of one inference."""
+    return spikes / (neurons * samples)
+
+
+def _layer_energy(cost: Cost, layer: str, total: int) -> tuple[Cell, ...]:
+    energy = cost.layer(layer)
+    parts = (Attojoules(cost.layer(layer, category).nominal) for category in CATEGORIES)
+    return (*_energy(energy), *parts, energy.nominal / total if total else 0.0)
+
+
+def components(cost: Cost) -> Table:
+    """Every counted action per inference; of leakage and clock the count is cycles."""
+    return Table(
+        COMPONENTS,
+        tuple(
+            (
+                line.layer,
+                line.engine,
+                line.component,
+                line.action,
+                line.bits,
+                line.second_bits,
+                line.capacity_bits,
+                line.count / cost.samples,
+                *_nominal_first(line.unit_pj),
+                *_energy(line.energy),
+                line.category,
+                line.kind,
+                line.source,
+            )
+            for line in cost.lines
+        ),
+    )
+
+
+def papers(analysis: Analysis) -> Table:
+    """The papers' formulas, one figure per row."""
+    return Table(
+        PAPERS, tuple((item.paper, item.quantity, item.value, item.unit, item.meaning) for item in analysis.figures)
+    )
+
+
+def _energy(energy: EnergyAj) -> tuple[Attojoules, Attojoules, Attojoules]:
+    return Attojoules(energy.nominal), Attojoules(energy.low), Attojoules(energy.high)
+
+
+def _nominal_first(value: Range) -> tuple[float, float, float]:
+    return value.nominal, value.low, value.high
