@@ -21,16 +21,16 @@ def train(recipe: str, out: Path | None, settings: tuple[str, ...], threads: int
     The same command continues a run that was stopped.
     """
     from pimsim.hardware import parse_override
+    from pimsim.training.recipe import load_recipe
 
+    chosen = load_recipe(recipe, dict(parse_override(text) for text in settings))
     try:
         from pimsim.training.pipeline import train as run_pipeline
-        from pimsim.training.recipe import load_recipe
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("pimsim"):
             raise
         raise TrainingError(f'training needs {error.name}, not installed here: pip install "pimsim[train]"') from error
 
-    chosen = load_recipe(recipe, dict(parse_override(text) for text in settings))
     command = shlex.join(["pimsim", "train", recipe, *(part for text in settings for part in ("--set", text))])
     folder = out or Path("runs") / chosen.name
     run_pipeline(chosen, folder, command=command, report=_progress, threads=threads)

@@ -48,7 +48,7 @@ def load_scene(
     raw = pick(label_arrays, 2, label_path, role="the labels (height, width)", key=label_key)
     known = published(path.name)
     return Scene(
-        name=path.stem.removesuffix("_corrected"),
+        name=BUNDLED if known is INDIAN_PINES else path.stem.removesuffix("_corrected"),
         cube=_native(cube),
         labels=_integers(raw, label_path),
         names=known.names if known else {},

@@ -1,0 +1,46 @@
+"""``pimsim run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--model", required=True, metavar="FILE", help="Model (.npz), by path or shipped name.")
+@click.option("--hw", required=True, metavar="FILE", help="Hardware file (.yaml), by path or shipped name.")
+@click.option(
+    "--input",
+    "source",
+    metavar="FILE",
+    help="Trace (.npz), or scene with labels (indian_pines, .mat, .npy). [default: the model's shipped trace]",
+)
+@click.option("--samples", type=click.IntRange(min=1), help="Take that many samples of the input. [default: all]")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a value of the hardware file, e.g. engines.event.lanes=84; may be repeated.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for CSV and JSON files. [default: runs/MODEL-HW]")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
+def run(
+    model: str,
+    hw: str,
+    source: str | None,
+    samples: int | None,
+    settings: tuple[str, ...],
+    out: Path | None,
+    threads: int | None,
+) -> None:
+    """Cost of a network on a machine, layer by layer: a table, and CSV files to keep."""
+    from pimsim import report
+    from pimsim.hardware import parse_override
+
+    folder = out or Path("runs") / f"{Path(model).stem}-{Path(hw).stem}"
+    overrides = dict(parse_override(text) for text in settings)
+    result = report.run(model, hw, input=source, samples=samples, overrides=overrides, out=folder, threads=threads)
+    click.echo(report.text(result))
+    click.echo(f"written to {folder}")
