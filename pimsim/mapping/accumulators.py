@@ -43,7 +43,7 @@ def layer_numerics(network: IntegerNetwork, hardware: Hardware) -> tuple[LayerNu
 
 
 def sum_range(layer: IntegerLayer, inputs: Range) -> Range:
-    """Smallest and largest partial sum of Σ (w − z) x, any order, any subset of the products, x in ``inputs``, which holds 0."""
+    """Ends of Σ (w − z) x over any subset of the products in any order, x in ``inputs``, which holds 0."""
     sums = weight_sums(layer)
     lowest, highest = inputs
     low = sums.positive * lowest + sums.negative * highest

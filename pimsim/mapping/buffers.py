@@ -93,7 +93,7 @@ def _map(readers: list[Placed], hardware: Hardware, where: str) -> MemoryPlan:
     value_bits = readers[0].facts.highest_input.bit_length()
     word_bits = map_word_bits(hardware, value_bits)
     largest = max(prod(layer.facts.shape.source_shape) for layer in readers)
-    return _plan(component, 2 * -(-largest * value_bits // word_bits), word_bits, hardware, where)
+    return _plan(component, 2 * -(-largest // (word_bits // value_bits)), word_bits, hardware, where)
 
 
 def _groups(placed: tuple[Placed, ...], hardware: Hardware) -> list[dict[str, MemoryPlan]]:

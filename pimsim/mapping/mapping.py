@@ -16,12 +16,13 @@ from pimsim.model.network import LayerNumerics
 class ScatterPlan:
     """A layer on the event core.
 
-    ``scan_words`` spike words of one map, ``beats`` per target position, ``count_bits`` of a position's
-    event count.
+    ``scan_words`` spike words of one map, ``beats`` per target position, ``entry_bits`` of an event's address,
+    ``count_bits`` of a position's event count.
     """
 
     scan_words: int
     beats: int
+    entry_bits: int
     count_bits: int
 
 
@@ -30,12 +31,16 @@ Plan = CrossbarPlan | MultiplierPlan | ScatterPlan
 
 @dataclass(frozen=True)
 class Sweep:
-    """The pass over a layer's neurons: ``words`` of up to ``lanes`` neurons of one position, ``depth`` stages."""
+    """The pass over a layer's neurons: ``words`` of up to ``lanes`` neurons of one position, ``depth`` stages.
+
+    It writes ``output_words`` packed words of values of ``value_bits`` (1 for spikes).
+    """
 
     lanes: int
     depth: int
     words: int
     output_words: int
+    value_bits: int
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,13 @@ class LayerMemories:
 class Operands:
     """Numbers that a layer works on.
 
-    ``input_bits`` of one value the kernel sees (after the pool), ``input_zero`` the code of zero among them,
+    ``stored_bits`` of one value of the input map, ``input_bits`` of one value the kernel sees (after the
+    pool, which adds), ``input_zero`` the code of zero among them,
     ``weight_zero`` likewise among weights (in the stored form of the engine), ``magnitude_bits`` of the
     largest centred weight, ``evaluations`` of the layer's sums per inference.
     """
 
+    stored_bits: int
     input_bits: int
     input_zero: int
     weight_bits: int

@@ -103,6 +103,7 @@ def operands(facts: LayerFacts, engine: Engine) -> Operands:
     """Operands as ``engine`` holds them: a bit-serial crossbar stores signed codes with 2^(bits − 1) added."""
     offset = 2 ** (facts.weight_bits - 1) if facts.signed and isinstance(engine, BitSerialPim) else 0
     return Operands(
+        stored_bits=facts.highest_input.bit_length(),
         input_bits=(facts.highest_input * prod(facts.shape.pool)).bit_length(),
         input_zero=facts.input_zero,
         weight_bits=facts.weight_bits,

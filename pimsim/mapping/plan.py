@@ -25,7 +25,8 @@ def plan_sweep(shape: LayerShape, engine: Pim | Mac | Event, *, output_word_bits
     """Words that the pass over a layer's neurons takes, and packed words that it writes."""
     lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
     words = shape.positions * -(-shape.out_channels // lanes)
-    return Sweep(lanes, engine.sweep_depth, words, -(-shape.neurons * value_bits // output_word_bits))
+    output_words = -(-shape.neurons // (output_word_bits // value_bits))
+    return Sweep(lanes, engine.sweep_depth, words, output_words, value_bits)
 
 
 def _scatter(shape: LayerShape, event: Event) -> ScatterPlan:
@@ -33,6 +34,7 @@ def _scatter(shape: LayerShape, event: Event) -> ScatterPlan:
     return ScatterPlan(
         scan_words=-(-prod(shape.source_shape) // event.scan_width),
         beats=-(-shape.out_channels // event.lanes),
+        entry_bits=max(1, (prod(shape.source_shape) - 1).bit_length()),
         count_bits=most.bit_length(),
     )
 

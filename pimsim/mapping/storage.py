@@ -61,25 +61,17 @@ def _engine(layers: list[Placed]) -> Iterator[Storage]:
     yield Storage("pipeline", lanes * engine.accumulator_bits * engine.sweep_depth + 2 * lanes, 0)
 
 
-def event_entry_bits(layer: Placed) -> int:
-    """Width of an event: the number of a neuron of the input map."""
-    neurons = 1
-    for size in layer.facts.shape.source_shape:
-        neurons *= size
-    return max(1, (neurons - 1).bit_length())
-
-
 def _event(layers: list[Placed], event: Event) -> Iterator[Storage]:
-    entry = max(event_entry_bits(layer) for layer in layers)
+    plans = [layer.plan for layer in layers if isinstance(layer.plan, ScatterPlan)]
+    entry = max(plan.entry_bits for plan in plans)
     weight = max(layer.operands.weight_bits for layer in layers)
     yield Storage("fifo", event.fifo_depth * entry, entry)
     yield Storage("lane", 0, event.accumulator_bits, event.lanes)
     scan, generator = event.scan_width, 4 * entry
     stage = event.lanes * (event.accumulator_bits + weight) + entry
     yield Storage("pipeline", scan + generator + stage * event.pipeline_depth, 0)
-    counts = [layer.plan.count_bits for layer in layers if isinstance(layer.plan, ScatterPlan)]
     if any(layer.operands.weight_zero for layer in layers):
-        yield Storage("pipeline", max(counts) * event.pipeline_depth, 0)
+        yield Storage("pipeline", max(plan.count_bits for plan in plans) * event.pipeline_depth, 0)
 
 
 def _mac(layers: list[Placed], mac: Mac) -> Iterator[Storage]:

@@ -1,0 +1,112 @@
+"""Trace → Activity: when everything happens on a given machine, and how often.
+
+Values never change here.  docs/microarchitecture.md defines every cycle; the kernels' module docstrings
+repeat the contract in short.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pimsim.activity.activity import Activity
+from pimsim.errors import TraceError
+from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
+from pimsim.hardware.hardware import ISO_CNN
+from pimsim.mapping import LayerMapping, Mapping
+from pimsim.model.network import IntegerNetwork
+from pimsim.simulation import schedule_crossbar, schedule_multipliers
+from pimsim.simulation.schedule_event import EventLayer
+from pimsim.simulation.schedule_layer import LayerTiming, Spikes, dense_timing, layer_activity
+from pimsim.simulation.schedule_machine import machine_time
+from pimsim.simulation.schedule_parallel import run_all
+from pimsim.simulation.schedule_source import count_spikes, ones_of_codes, ones_of_spikes
+from pimsim.traces.trace import Trace
+
+
+def schedule(
+    trace: Trace, network: IntegerNetwork, mapping: Mapping, hardware: Hardware, *, threads: int = 1
+) -> Activity:
+    """Count cycles and actions of every sample of ``trace``; the result does not depend on ``threads``.
+
+    With ``network: iso_cnn`` the spikes are not used and every sample costs the same.
+    Raises TraceError where the trace has no sample or does not belong to the network.
+    """
+    check_trace(trace, network)
+    events = _event_layers(trace, mapping, hardware)
+    run_all([task for event in events.values() for task in event.tasks(threads)], threads)
+    spikes = _spikes(trace, mapping, hardware, events)
+    timings = [
+        events[index].timing() if index in events else _dense(trace, mapping, hardware, index)
+        for index in range(len(mapping.layers))
+    ]
+    layers = tuple(
+        layer_activity(layer, timing, between, steps=mapping.steps)
+        for layer, timing, between in zip(mapping.layers, timings, spikes, strict=True)
+    )
+    time = machine_time(timings, layers, schedule=hardware.schedule)
+    return Activity(
+        samples=trace.samples,
+        layers=layers,
+        storage=mapping.storage,
+        latency_cycles=time.latency_cycles,
+        total_cycles=time.total_cycles,
+        interval_cycles=time.interval_cycles,
+        bottleneck=time.bottleneck,
+    )
+
+
+def check_trace(trace: Trace, network: IntegerNetwork) -> None:
+    """Whether the trace's arrays are those of the network: TraceError names the first that is not."""
+    if trace.samples == 0:
+        raise TraceError("trace has no sample")
+    if trace.inputs.shape[1:] != network.architecture.input_shape:
+        raise TraceError(
+            f"trace inputs have shape {trace.inputs.shape}, the network expects (N, {network.architecture.input_shape})"
+        )
+    hidden = network.layers[:-1]
+    if len(trace.spikes) != len(hidden):
+        raise TraceError(f"trace has spikes of {len(trace.spikes)} layers, the network has {len(hidden)} that spike")
+    for layer, maps in zip(hidden, trace.spikes, strict=True):
+        expected = (trace.samples, network.time_steps, -(-layer.shape.neurons // 8))
+        if maps.shape != expected or maps.dtype != np.uint8:
+            raise TraceError(
+                f'spikes of layer "{layer.name}": {maps.dtype} of shape {maps.shape}, expected uint8 of {expected}'
+            )
+
+
+def _event_layers(trace: Trace, mapping: Mapping, hardware: Hardware) -> dict[int, EventLayer]:
+    """Layers on the event core by index; each reads the map of the layer before it."""
+    return {
+        index: EventLayer(layer, engine, trace.spikes[index - 1])
+        for index, layer in enumerate(mapping.layers)
+        if isinstance(engine := hardware.engines.named(layer.engine), Event)
+    }
+
+
+def _spikes(trace: Trace, mapping: Mapping, hardware: Hardware, events: dict[int, EventLayer]) -> list[Spikes]:
+    """Spikes before and behind every layer; the scatter pass has counted those that an event core read."""
+    if hardware.network == ISO_CNN:
+        return [Spikes(0, 0)] * len(mapping.layers)
+    totals = [
+        events[index].events if index in events else count_spikes(trace.spikes[index - 1])
+        for index in range(1, len(mapping.layers))
+    ]
+    return [Spikes(before, behind) for before, behind in zip([0, *totals], [*totals, 0], strict=True)]
+
+
+def _dense(trace: Trace, mapping: Mapping, hardware: Hardware, index: int) -> LayerTiming:
+    layer = mapping.layers[index]
+    engine = hardware.engines.named(layer.engine)
+    evaluations = trace.samples * layer.operands.evaluations
+    if isinstance(engine, Mac):
+        sums = schedule_multipliers.evaluate(layer, engine, evaluations=evaluations)
+    else:
+        assert engine is not None  # the hardware file was checked for it
+        assert not isinstance(engine, Event)
+        ones = _ones(trace, layer, index) if isinstance(engine, BitSerialPim) else 0
+        sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, ones=ones)
+    return dense_timing(layer, sums, samples=trace.samples, steps=mapping.steps)
+
+
+def _ones(trace: Trace, layer: LayerMapping, index: int) -> int:
+    return ones_of_codes(layer, trace.inputs) if index == 0 else ones_of_spikes(layer, trace.spikes[index - 1])
