@@ -67,8 +67,8 @@ def _layer(network: Network, index: int, precision: Precision) -> IntegerLayer:
 def _neuron(network: Network, index: int, grid: Grid, precision: Precision) -> Neuron:
     if index == len(network.thresholds):
         return Neuron(ACCUMULATE)
-    leak, threshold = network.neuron(index, grid.scale, precision)
-    return Neuron(LIF, threshold=round(float(threshold)), leak=round(float(leak) * 2**precision.leak_fraction_bits))
+    leak, threshold = (value.item() for value in network.neuron(index, grid.scale, precision))
+    return Neuron(LIF, threshold=round(threshold), leak=round(leak * 2**precision.leak_fraction_bits))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ def _integer_accuracy(integer: IntegerNetwork, data: Dataset) -> Accuracy:
 
 
 def _agreement(network: Network, integer: IntegerNetwork, trace: Trace, recipe: Recipe) -> dict[str, Agreement]:
-    spikes = unpack_spikes(trace, integer.architecture)
+    shapes = [(*layer.shape.out_size, layer.shape.out_channels) for layer in integer.layers[:-1]]
+    spikes = [unpack_spikes(packed, shape) for packed, shape in zip(trace.spikes, shapes, strict=True)]
     predictions = trace.outputs.argmax(1)
     codes = torch.from_numpy(trace.inputs)
     forms = {
