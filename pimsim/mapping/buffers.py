@@ -16,6 +16,7 @@ from pimsim.hardware.hardware import ISO_CNN, PIPELINED, Pim
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.mapping import LayerMemories, Operands, Plan, ScatterPlan
 from pimsim.mapping.memory import MemoryPlan, plan_memory
+from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.mapping.operands import LayerFacts
 from pimsim.model.network import ACCUMULATE, SINGLE_SPIKE
 
@@ -35,11 +36,12 @@ class Placed:
 
 @dataclass(frozen=True)
 class _Need:
-    """Content of one buffer that one layer asks for: ``words`` of ``word_bits``."""
+    """Content of one buffer that one layer asks for: ``words`` of ``word_bits``, made of ``value_bits``."""
 
     component: str
     words: int
     word_bits: int
+    value_bits: int = 1
 
 
 def spike_word_bits(hardware: Hardware) -> int:
@@ -80,7 +82,8 @@ def _maps(placed: tuple[Placed, ...], hardware: Hardware) -> list[MemoryPlan]:
     ports = first.engine.input_port_codes if not isinstance(first.engine, Event) else 1
     code_bits = first.facts.highest_input.bit_length()
     values = prod(first.facts.shape.source_shape)
-    plans = [_plan("input_memory", -(-values // ports), ports * code_bits, hardware, f'layer "{_name(first)}"')]
+    codes = _Need("input_memory", -(-values // ports), ports * code_bits)
+    plans = [_planned(codes, hardware, f'layer "{_name(first)}"')]
     if hardware.schedule == PIPELINED:
         return plans + [_map([layer], hardware, f'layer "{_name(layer)}"') for layer in placed[1:]]
     shared = [_map(list(placed[1:]), hardware, f'hardware "{hardware.name}"')] if placed[1:] else []
@@ -93,7 +96,7 @@ def _map(readers: list[Placed], hardware: Hardware, where: str) -> MemoryPlan:
     value_bits = readers[0].facts.highest_input.bit_length()
     word_bits = map_word_bits(hardware, value_bits)
     largest = max(prod(layer.facts.shape.source_shape) for layer in readers)
-    return _plan(component, 2 * -(-largest // (word_bits // value_bits)), word_bits, hardware, where)
+    return _planned(_Need(component, 2 * -(-largest // (word_bits // value_bits)), word_bits), hardware, where)
 
 
 def _groups(placed: tuple[Placed, ...], hardware: Hardware) -> list[dict[str, MemoryPlan]]:
@@ -124,7 +127,7 @@ def _shared(layers: list[Placed], hardware: Hardware) -> dict[str, MemoryPlan]:
         asked = [need for need in needs if need.component == component]
         kept = component in ("weight_memory", "membrane_memory")
         words = sum(need.words for need in asked) if kept else max(need.words for need in asked)
-        whole = _Need(component, words, max(need.word_bits for need in asked))
+        whole = _Need(component, words, max(need.word_bits for need in asked), asked[0].value_bits)
         plans[component] = _planned(whole, hardware, f"engines.{layers[0].name}")
     return plans
 
@@ -142,15 +145,15 @@ def _needs(layer: Placed) -> Iterator[_Need]:
         if layer.operands.weight_zero:
             yield _Need("count_memory", shape.positions, plan.count_bits)
         return
-    yield _Need("current_memory", words, lanes * engine.accumulator_bits)
+    yield _Need("current_memory", words, lanes * engine.accumulator_bits, engine.accumulator_bits)
     if layer.facts.membranes:
         yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag))
     if isinstance(plan, CrossbarPlan):
         if len(plan.rounds) > 1 and not isinstance(engine, Event | Mac):
             yield _Need("weight_memory", sum(tile.rows for tile in plan.tiles), engine.columns)
-    elif isinstance(engine, Mac):
+    elif isinstance(plan, MultiplierPlan) and isinstance(engine, Mac):
         port = engine.weight_port_bits * engine.weight_banks
-        yield _Need("weight_memory", -(-shape.weights * layer.operands.weight_bits // port), port)
+        yield _Need("weight_memory", int(plan.fetch.sum()) // engine.weight_read_cycles, port)
 
 
 def _stored_bits(layer: Placed) -> int:
@@ -159,16 +162,13 @@ def _stored_bits(layer: Placed) -> int:
 
 
 def _planned(need: _Need, hardware: Hardware, where: str) -> MemoryPlan:
-    return _plan(need.component, need.words, need.word_bits, hardware, where)
-
-
-def _plan(component: str, words: int, word_bits: int, hardware: Hardware, where: str) -> MemoryPlan:
     return plan_memory(
-        component,
-        words=words,
-        word_bits=word_bits,
+        need.component,
+        words=need.words,
+        word_bits=need.word_bits,
+        value_bits=need.value_bits,
         memories=hardware.memories,
-        capacity_kib=_capacity(hardware.memories, component),
+        capacity_kib=_capacity(hardware.memories, need.component),
         where=where,
     )
 

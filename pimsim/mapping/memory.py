@@ -16,12 +16,14 @@ KIB_BITS = 8 * 1024
 class MemoryPlan:
     """One buffer: ``wide`` macros hold one word, ``deep`` banks of them hold all ``words``.
 
-    Only the bank that holds a word is accessed, so an access costs ``wide`` macro accesses.
+    Only the bank that holds a word is accessed, so an access costs ``wide`` macro accesses.  Values of
+    ``value_bits`` are not split between macros; a part of a word costs only the macros that hold it.
     """
 
     component: str
     words: int
     word_bits: int
+    value_bits: int
     wide: int
     deep: int
     macro_words: int
@@ -45,8 +47,23 @@ class MemoryPlan:
         return self._count("write", accesses)
 
     def _count(self, action: str, accesses: int) -> ActionCount:
+        return self._macros(action, accesses * self.wide)
+
+    def _macros(self, action: str, accesses: int) -> ActionCount:
         definition = CATALOGUE[self.component, action]
-        return definition.count(accesses * self.wide, bits=self.macro_width_bits, capacity_bits=self.macro_bits)
+        return definition.count(accesses, bits=self.macro_width_bits, capacity_bits=self.macro_bits)
+
+    def read_macros(self, accesses: int) -> ActionCount:
+        """``accesses`` single macros read, where only part of a word is wanted."""
+        return self._macros("read", accesses)
+
+    def write_macros(self, accesses: int) -> ActionCount:
+        """``accesses`` single macros written."""
+        return self._macros("write", accesses)
+
+    @property
+    def values_per_macro(self) -> int:
+        return max(1, self.macro_width_bits // self.value_bits)
 
     @property
     def storage(self) -> Storage:
@@ -54,14 +71,21 @@ class MemoryPlan:
 
 
 def plan_memory(
-    component: str, *, words: int, word_bits: int, memories: Memories, capacity_kib: float | None, where: str
+    component: str,
+    *,
+    words: int,
+    word_bits: int,
+    value_bits: int = 1,
+    memories: Memories,
+    capacity_kib: float | None,
+    where: str,
 ) -> MemoryPlan:
     """The macros for ``words`` of ``word_bits``: as many as the content needs, or as ``capacity_kib`` gives.
 
-    Raises MappingError, with ``where`` in front, when the content exceeds the given capacity.
+    A word consists of values of ``value_bits``.  Raises MappingError, with ``where`` in front, when the
+    content exceeds the given capacity.
     """
-    wide = -(-word_bits // memories.macro_width_bits)
-    width = -(-word_bits // wide)
+    wide, width = _side_by_side(word_bits, value_bits, memories.macro_width_bits)
     built = words
     if capacity_kib is not None:
         built = int(capacity_kib * KIB_BITS) // (width * wide)
@@ -72,4 +96,14 @@ def plan_memory(
                 f"memories.{component.removesuffix('_memory')}_kib={capacity_kib:g}"
             )
     deep = -(-built * width // max(width, int(memories.macro_kib * KIB_BITS)))
-    return MemoryPlan(component, words, word_bits, wide, deep, -(-built // deep), width)
+    return MemoryPlan(component, words, word_bits, value_bits, wide, deep, -(-built // deep), width)
+
+
+def _side_by_side(word_bits: int, value_bits: int, macro_width: int) -> tuple[int, int]:
+    """Macros across a word and the bits of each, whole values in each as far as one fits at all."""
+    values = word_bits // value_bits
+    if value_bits > macro_width:
+        wide = -(-word_bits // macro_width)
+        return wide, -(-word_bits // wide)
+    wide = -(-values // (macro_width // value_bits))
+    return wide, -(-values // wide) * value_bits

@@ -17,7 +17,7 @@ def plan_layer(shape: LayerShape, operands: Operands, engine: Pim | Mac | Event)
     if isinstance(engine, Event):
         return _scatter(shape, engine)
     if isinstance(engine, Mac):
-        return plan_multipliers(shape, engine, weight_bits=operands.weight_bits)
+        return plan_multipliers(shape, engine, weight_bits=operands.weight_bits, input_bits=operands.input_bits)
     return _crossbar(shape, operands, engine)
 
 

@@ -105,7 +105,7 @@ def _dense(trace: Trace, mapping: Mapping, hardware: Hardware, index: int) -> La
         assert not isinstance(engine, Event)
         ones = _ones(trace, layer, index) if isinstance(engine, BitSerialPim) else 0
         sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, ones=ones)
-    return dense_timing(layer, sums, samples=trace.samples, steps=mapping.steps)
+    return dense_timing(layer, sums, samples=trace.samples, steps=mapping.steps, first=index == 0)
 
 
 def _ones(trace: Trace, layer: LayerMapping, index: int) -> int:

@@ -68,15 +68,14 @@ def sweep_cycles(layer: LayerMapping) -> int:
     return layer.sweep.words + layer.sweep.depth + 1 + HAND_OVER
 
 
-def dense_timing(layer: LayerMapping, sums: Evaluation, *, samples: int, steps: int) -> LayerTiming:
-    """Sums and sweeps of a layer on a dense engine: sums once per inference, or once per step."""
+def dense_timing(layer: LayerMapping, sums: Evaluation, *, samples: int, steps: int, first: bool) -> LayerTiming:
+    """Sums and sweeps of a layer on a dense engine: the first layer's sums once per inference, others in each step."""
     evaluations = samples * layer.operands.evaluations
-    once = layer.operands.evaluations == 1
-    per_step = sweep_cycles(layer) + (0 if once else sums.cycles)
+    per_step = sweep_cycles(layer) + (0 if first else sums.cycles)
     accumulates = layer.shape.macs * evaluations
     total = sums.cycles * evaluations + sweep_cycles(layer) * samples * steps
     return LayerTiming(
-        front_cycles=sums.cycles if once else 0,
+        front_cycles=sums.cycles if first else 0,
         step_cycles=np.full((samples, steps), per_step, np.int64),
         busy=(
             *((name, busy * evaluations, stall * evaluations) for name, busy, stall in sums.units),

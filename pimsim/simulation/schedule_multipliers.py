@@ -38,6 +38,7 @@ def _product_actions(layer: LayerMapping, plan: MultiplierPlan, mac: Mac, evalua
     products = layer.shape.weights * positions
     fetched = int(plan.fetch.sum()) // mac.weight_read_cycles * evaluations
     bits = layer.numerics.accumulator_bits
+    macros = plan.macros(memories.current.values_per_macro)
     return (
         *source_actions(layer, plan.inputs, positions),
         memories.weight.read(fetched),
@@ -45,8 +46,8 @@ def _product_actions(layer: LayerMapping, plan: MultiplierPlan, mac: Mac, evalua
         actions.MAC_LOAD_INPUT.count(int(plan.inputs.sum()) * positions, bits=operands.input_bits),
         actions.MAC_MULTIPLY.count(products, bits=operands.weight_bits, second_bits=operands.input_bits),
         actions.MAC_ACCUMULATE.count(products, bits=bits),
-        memories.current.read(int(plan.reads.sum()) * positions),
-        memories.current.write(int(plan.writes.sum()) * positions),
+        memories.current.read_macros(int((macros * (1 - plan.begins)).sum()) * positions),
+        memories.current.write_macros(int(macros.sum()) * positions),
     )
 
 
