@@ -29,7 +29,7 @@ def activity(accumulates: int = 7) -> Activity:
     first = LayerActivity(
         "conv1",
         "pim",
-        SHAPES[0].macs,
+        3 * SHAPES[0].macs,
         0,
         0,
         5,
@@ -45,7 +45,7 @@ def activity(accumulates: int = 7) -> Activity:
     second = LayerActivity(
         "classifier",
         "event",
-        SHAPES[1].macs,
+        3 * SHAPES[1].macs,
         accumulates,
         5,
         0,

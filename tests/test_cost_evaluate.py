@@ -94,13 +94,13 @@ def test_leakage_is_power_times_time_and_clock_is_bits_times_cycles() -> None:
 
 
 def test_delay_power_and_rate_follow_from_cycles_and_clock() -> None:
-    """1000 cycles at 400 MHz are 2500 ns; 5 pJ every 2500 ns are 2 uW; EDP 5 pJ × 2.5 us = 0.0125 nJ·us."""
+    """1000 cycles at 400 MHz are 2500 ns; 5 pJ every 2500 ns are 2 uW; EDP 5 pJ × 2.5 us = 1.25e-5 uJ·us."""
     run = activity(layer(CATALOGUE["lane", "accumulate"].count(300, bits=16, second_bits=6)))
     cost = evaluate(run, SETTINGS, T45, clock_mhz=400)
     assert cost.delay_ns == 2500
     assert cost.inferences_per_second == 400_000
     assert cost.power_mw("compute_only").nominal == pytest.approx(0.002)
-    assert cost.edp_nj_us("compute_only").nominal == pytest.approx(0.0125)
+    assert cost.edp_uj_us("compute_only").nominal == pytest.approx(1.25e-5)
 
 
 def _static(**change: object) -> float:

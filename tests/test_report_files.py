@@ -79,6 +79,7 @@ def test_frames_hold_what_the_files_hold(folder: Path) -> None:
 def test_layer_rows_are_per_inference(folder: Path) -> None:
     """3 samples: 5 spikes of 4 neurons are 5/12 per neuron, 7 accumulates are 7/3, 200 cycles are 200/3."""
     first, second, machine = read(folder / "layers.csv")
+    assert int(first["dense_macs"]) == hand_made_run.SHAPES[0].macs
     assert float(first["spikes_per_neuron"]) == 5 / 12
     assert float(second["accumulates"]) == 7 / 3
     assert float(first["cycles"]) == 200 / 3

@@ -79,9 +79,9 @@ class Cost:
         """Energy of one layer, or of `MACHINE`; all categories by default."""
         return add(line.energy for line in self.lines if line.layer == name and category in (None, line.category))
 
-    def edp_nj_us(self, accounting: str) -> Range:
-        """Energy × delay of one inference; 1 nJ·us = 1e6 pJ·ns."""
-        return self.energy(accounting).pj.times(self.delay_ns * 1e-6)
+    def edp_uj_us(self, accounting: str) -> Range:
+        """Energy × delay of one inference; 1 uJ·us = 1e9 pJ·ns."""
+        return self.energy(accounting).pj.times(self.delay_ns * 1e-9)
 
     def power_mw(self, accounting: str) -> Range:
         """Mean power in steady state: energy of an inference over the distance between two results."""

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pimsim.cost import ACCOUNTINGS, MACHINE, Cost, Range
+from pimsim.hardware.hardware import ISO_CNN
 from pimsim.report.result import RunResult
 from pimsim.report.rows import energy_ratio, spikes_per_neuron
 from pimsim.units import AJ_PER_PJ, pj_from_aj
@@ -45,12 +46,6 @@ def _parts(result: RunResult) -> Iterable[RenderableType]:
         yield Text("The same layers as a CNN without spikes (network: iso_cnn), nominal (low–high)")
         yield _comparison(result)
     yield Text(_speed(result))
-    if result.accuracy is not None:
-        percent = result.accuracy.percent()
-        yield Text(
-            f"accuracy      OA {percent['overall_percent']:.2f} %, AA {percent['average_percent']:.2f} %, "
-            f"kappa {percent['kappa_percent']:.2f} %"
-        )
     if result.analysis.figures:
         yield Text("\nThe papers' formulas on the same spikes (their accounting, no part of the totals above)")
         yield _papers(result)
@@ -71,14 +66,15 @@ def _layers(result: RunResult) -> Table:
     energies = (f"compute\n{unit}", f"memory\n{unit}", f"energy\n{unit}", "share\n%")
     table = _table("\nlayer", "\nengine", right=(*counts, *energies))
     samples, last = result.activity.samples, result.activity.layers[-1]
+    spiking = result.hardware.network != ISO_CNN
     for layer in result.activity.layers:
         zeta = spikes_per_neuron(layer.output_spikes, layer.neurons, samples)
         table.add_row(
             layer.layer,
             layer.engine,
-            _macs(layer.dense_macs),
+            _macs(layer.dense_macs // samples),
             _count(layer.accumulates / samples),
-            "–" if layer is last else f"{zeta:.3f}",  # the classifier sums up and never spikes
+            f"{zeta:.3f}" if spiking and layer is not last else "–",  # the classifier sums up and never spikes
             _count(layer.cycles / samples),
             f"{100 * layer.utilization:.1f}",
             *_energy_cells(result.cost, layer.layer, factor),
@@ -94,7 +90,7 @@ def _layer_totals(result: RunResult, factor: float) -> list[str]:
     return [
         "total",
         "",
-        _macs(sum(layer.dense_macs for layer in layers)),
+        _macs(sum(layer.dense_macs for layer in layers) // samples),
         _count(sum(layer.accumulates for layer in layers) / samples),
         "",
         _count(result.activity.latency_cycles),
@@ -114,12 +110,13 @@ def _energy_cells(cost: Cost, layer: str, factor: float) -> list[str]:
 def _totals(result: RunResult) -> Table:
     cost = result.cost
     unit, factor = _unit(cost.energy("full").nominal)
-    table = _table("accounting", right=(f"energy {unit}", "EDP nJ·us", "power mW"))
+    product, scale = _product_unit(cost.edp_uj_us("full").nominal)
+    table = _table("accounting", right=(f"energy {unit}", f"EDP {product}", "power mW"))
     for accounting in ACCOUNTINGS:
         table.add_row(
             _ACCOUNTING_TITLES[accounting],
             _range(_energies(cost, accounting, factor)),
-            _range(cost.edp_nj_us(accounting)),
+            _range(cost.edp_uj_us(accounting).times(1 / scale)),
             _range(cost.power_mw(accounting)),
         )
     return table
@@ -134,7 +131,8 @@ def _comparison(result: RunResult) -> Table:
         cells = []
         for item in result.baselines:
             ratio = energy_ratio(item.cost, result.cost, accounting)
-            cells += [_range(_energies(item.cost, accounting, factor)), "–" if ratio is None else _range(ratio)]
+            energy = _digits(item.cost.energy(accounting).nominal / factor)
+            cells += [energy, "–" if ratio is None else _range(ratio)]
         table.add_row(_ACCOUNTING_TITLES[accounting], *cells)
     return table
 
@@ -155,16 +153,22 @@ def _table(*left: str, right: Sequence[str] = ()) -> Table:
 
 
 def _speed(result: RunResult) -> str:
-    cost, area = result.cost, result.cost.area_um2
+    cost, activity = result.cost, result.activity
     lines = [
-        f"delay         {_time(cost.delay_ns)} ({_count(result.activity.latency_cycles)} cycles at "
-        f"{result.hardware.clock_mhz:g} MHz), {cost.inferences_per_second:,.0f} inferences/s, "
-        f"bottleneck {result.activity.bottleneck}"
+        f"delay       {_time(cost.delay_ns)}, {_count(activity.latency_cycles)} cycles at "
+        f"{result.hardware.clock_mhz:g} MHz; {cost.inferences_per_second:,.0f} inferences/s",
+        f"bottleneck  {activity.bottleneck}",
     ]
-    for item in result.baselines:
-        slower = item.cost.delay_ns / cost.delay_ns
-        lines.append(f"{item.title:<13} {_time(item.cost.delay_ns)} on {item.hardware}, {slower:.2f} × the delay")
-    lines.append(f"area          {_range(area.times(1e-6))} mm2")
+    for item in result.baselines[:1]:  # wider words take the same cycles
+        slower = _digits(item.cost.delay_ns / cost.delay_ns)
+        lines.append(f"CNN delay   {_time(item.cost.delay_ns)} on {item.hardware}, {slower} × this run's")
+    lines.append(f"area        {_range(cost.area_um2.times(1e-6))} mm2")
+    if result.accuracy is not None:
+        percent = result.accuracy.percent()
+        lines.append(
+            f"accuracy    OA {percent['overall_percent']:.2f} %, AA {percent['average_percent']:.2f} %, "
+            f"kappa {percent['kappa_percent']:.2f} %"
+        )
     return "\n".join(lines)
 
 
@@ -207,6 +211,14 @@ def _unit(energy_aj: int) -> tuple[str, float]:
         if pj_from_aj(energy_aj) >= pj:
             return unit, pj * AJ_PER_PJ
     return "pJ", float(AJ_PER_PJ)
+
+
+def _product_unit(edp_uj_us: float) -> tuple[str, float]:
+    """Unit of the energy-delay products of a table, in uJ·us."""
+    for unit, size in (("mJ·us", 1e3), ("uJ·us", 1.0), ("nJ·us", 1e-3)):
+        if edp_uj_us >= size:
+            return unit, size
+    return "pJ·us", 1e-6
 
 
 def _energy(pj: float) -> str:

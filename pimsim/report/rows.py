@@ -61,9 +61,9 @@ SUMMARY = (
     "memory_pj",
     "static_pj",
     "delay_ns",
-    "edp_nj_us",
-    "edp_low_nj_us",
-    "edp_high_nj_us",
+    "edp_uj_us",
+    "edp_low_uj_us",
+    "edp_high_uj_us",
     "power_mw",
     "power_low_mw",
     "power_high_mw",
@@ -140,7 +140,7 @@ def _summary_rows(systems: Sequence[System], accuracy: Accuracy | None) -> Itera
         known = accuracy if system is systems[0] else None
         for accounting, counted in ACCOUNTINGS.items():
             edp, power, ratio = (
-                cost.edp_nj_us(accounting),
+                cost.edp_uj_us(accounting),
                 cost.power_mw(accounting),
                 energy_ratio(cost, first, accounting),
             )
@@ -186,7 +186,7 @@ def layers(activity: Activity, cost: Cost) -> Table:
             (
                 layer.layer,
                 layer.engine,
-                layer.dense_macs,
+                layer.dense_macs // samples,
                 layer.accumulates / samples,
                 layer.neurons,
                 *counts,

@@ -1,0 +1,149 @@
+"""The content of ``run.json``: what was run, with what, and what came out.
+
+Nothing in it depends on the time, the folder, the machine or the number of threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from pimsim import __version__
+from pimsim.activity.activity import Activity
+from pimsim.cost import ACCOUNTINGS, Cost, CostTable
+from pimsim.hardware import Hardware
+from pimsim.model.accuracy import Accuracy
+from pimsim.model.network import IntegerNetwork
+from pimsim.report.analysis import Analysis
+from pimsim.report.inputs import Source
+from pimsim.report.result import Baseline
+from pimsim.traces import Trace, trace_hash
+
+FORMAT, VERSION = "pimsim-run", 1
+PACKAGES = ("numpy", "numba", "pandas", "pydantic", "PyYAML")
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What a run was given."""
+
+    model: str
+    network: IntegerNetwork
+    model_hash: str
+    hardware: Hardware
+    overrides: Mapping[str, object]
+    source: Source
+    trace: Trace
+    executed: bool
+    execution: str
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """What a run was given and what it found; `content` is plain JSON."""
+
+    inputs: Inputs
+    table: CostTable
+    activity: Activity
+    cost: Cost
+    baselines: tuple[Baseline, ...]
+    accuracy: Accuracy | None
+    analysis: Analysis
+
+    def content(self) -> dict[str, object]:
+        """The document; sections as docs/report-format.md describes them."""
+        given = self.inputs
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "versions": _versions(),
+            "model": self._model(),
+            "hardware": {
+                "name": given.hardware.name,
+                "sha256": given.hardware.content_hash,
+                "overrides": dict(given.overrides),
+                "configuration": given.hardware.to_dict(),
+            },
+            "input": self._input(),
+            "execution": {
+                "executed": given.executed,
+                "reason": given.execution,
+                "word_widths": [dict(item) for item in given.trace.numerics],
+                "saturations": [int(count) for count in given.trace.saturations],
+            },
+            "seed": None,  # nothing in a run is drawn at random
+            "costs": {"sha256": table_hash(self.table), **dict(self.cost.choices)},
+            "activity": self._activity(),
+            "accuracy": asdict(self.accuracy) if self.accuracy else None,
+            "totals": {
+                name: _totals(cost)
+                for name, cost in (("run", self.cost), *((item.name, item.cost) for item in self.baselines))
+            },
+            "papers": [asdict(figure) for figure in self.analysis.figures],
+        }
+
+    def _model(self) -> dict[str, object]:
+        network = self.inputs.network
+        return {
+            "name": self.inputs.model,
+            "sha256": self.inputs.model_hash,
+            "architecture": network.name,
+            "time_steps": network.time_steps,
+            "encoding": network.encoding,
+            "weight_bits": [layer.weight_bits for layer in network.layers],
+            "provenance": dict(network.provenance),
+        }
+
+    def _input(self) -> dict[str, object]:
+        source = self.inputs.source
+        return {
+            "kind": source.kind,
+            "name": source.name,
+            "samples": self.inputs.trace.samples,
+            "selection": source.selection,
+            "trace_sha256": trace_hash(self.inputs.trace),
+            "attribution": source.attribution,
+        }
+
+    def _activity(self) -> dict[str, object]:
+        return {
+            "samples": self.activity.samples,
+            "latency_cycles": self.activity.latency_cycles,
+            "total_cycles": self.activity.total_cycles,
+            "interval_cycles": self.activity.interval_cycles,
+            "bottleneck": self.activity.bottleneck,
+            "units": {
+                layer.layer: {name: {**asdict(unit), "total": unit.total} for name, unit in layer.units}
+                for layer in self.activity.layers
+            },
+        }
+
+
+def table_hash(table: CostTable) -> str:
+    """SHA-256 of a resolved cost table: every entry with what it inherited."""
+    parts = [f"{name}={table.entries[name]!r}" for name in sorted(table.entries)]
+    parts += [f"{name}={table.flavours[name]!r}" for name in sorted(table.flavours)]
+    mappings = (table.actions, table.adc_models, table.storage)
+    parts += [f"{key}={mapping[key]}" for mapping in mappings for key in sorted(mapping)]
+    parts += [table.name, str(table.node_nm), ",".join(table.adc_spread)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _totals(cost: Cost) -> dict[str, object]:
+    return {accounting: dict(zip(_ENDS, cost.energy(accounting).pj, strict=True)) for accounting in ACCOUNTINGS}
+
+
+_ENDS = ("energy_low_pj", "energy_pj", "energy_high_pj")
+
+
+def _versions() -> dict[str, str]:
+    found = {"pimsim": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # run from a source tree without an install
+            continue
+    return found

@@ -1,0 +1,140 @@
+"""The whole way in one call: model, hardware and input → `RunResult`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from pimsim.cost import CostTable, evaluate, load_table
+from pimsim.hardware import Hardware, load_hardware
+from pimsim.hardware.hardware import ISO_CNN
+from pimsim.mapping import layer_numerics, map_model
+from pimsim.model import load_network, network_hash
+from pimsim.model.accuracy import Accuracy, accuracy
+from pimsim.model.network import IntegerNetwork, LayerNumerics
+from pimsim.report.analysis import Analysis, analyse
+from pimsim.report.baselines import baselines
+from pimsim.report.document import Document, Inputs
+from pimsim.report.files import check_writable, write
+from pimsim.report.inputs import Samples, Source, resolve
+from pimsim.report.result import RunResult
+from pimsim.report.rows import spikes_per_neuron
+from pimsim.resources import MODEL, find
+from pimsim.simulation import execute, schedule
+from pimsim.traces import Trace, holds_for
+
+Path_ = str | os.PathLike[str]
+
+
+def run(
+    model: Path_,
+    hardware: Path_,
+    input: Path_ | None = None,  # noqa: A002 - the name that the command line has for it
+    *,
+    samples: int | None = None,
+    overrides: Mapping[str, object] | None = None,
+    out: Path_ | None = None,
+    threads: int | None = None,
+) -> RunResult:
+    """Cost of a model on a machine over the samples of an input; written to the folder ``out`` if one is given.
+
+    model      path or shipped name of a model, ``cnn3d_6b``
+    hardware   path or shipped name of a hardware file, ``pim45nm``
+    input      a trace, or a scene with labels; None: the model's shipped trace
+    samples    how many samples of it; None: all
+    overrides  dotted path → value, changes to the hardware file
+    threads    None: all cores; results do not depend on it
+
+    A recorded trace is scheduled as it is; the network is executed only for a scene, or where the machine's
+    words or converters would change values.  Raises a `PimsimError` that names what is wrong.
+    """
+    if out is not None:
+        check_writable(out)
+    workers = threads or os.cpu_count() or 1
+    machine = load_hardware(hardware, overrides)
+    table = load_table(machine.cost.table)
+    path = find(MODEL, model)
+    network = load_network(path)
+    model_hash = network_hash(network)
+    source = resolve(network, model_hash, input, samples)
+    result = _evaluated(path, network, model_hash, machine, table, source, dict(overrides or {}), workers)
+    if out is not None:
+        write(result, out)
+    return result
+
+
+def _evaluated(
+    path: Path,
+    network: IntegerNetwork,
+    model_hash: str,
+    machine: Hardware,
+    table: CostTable,
+    source: Source,
+    overrides: Mapping[str, object],
+    threads: int,
+) -> RunResult:
+    mapping = map_model(network, machine)
+    trace, executed, execution = _trace(network, machine, source, threads)
+    activity = schedule(trace, network, mapping, machine, threads=threads)
+    cost = evaluate(activity, machine.cost, table, clock_mhz=machine.clock_mhz)
+    dense = baselines(network, trace, machine, table, threads=threads)
+    reached = None if machine.network == ISO_CNN else _accuracy(trace, network.classes)
+    analysis = _analysis(network, trace)
+    inputs = Inputs(path.stem, network, model_hash, machine, overrides, source, trace, executed, execution)
+    return RunResult(
+        model=path.stem,
+        hardware=machine,
+        trace=trace,
+        activity=activity,
+        cost=cost,
+        baselines=dense,
+        accuracy=reached,
+        analysis=analysis,
+        executed=executed,
+        execution=execution,
+        document=Document(inputs, table, activity, cost, dense, reached, analysis).content(),
+    )
+
+
+def _trace(network: IntegerNetwork, machine: Hardware, source: Source, threads: int) -> tuple[Trace, bool, str]:
+    """The trace to schedule, whether the network was executed for it, and why or why not."""
+    content = source.content
+    numerics = layer_numerics(network, machine)
+    if isinstance(content, Samples):
+        trace = execute(network, content.codes, content.labels, numerics, threads=threads)
+        return trace, True, f'executed on scene "{source.name}": {source.selection}'
+    if machine.network == ISO_CNN:
+        return content, False, f"a CNN is costed, no value is executed; {source.selection} of {source.name} not used"
+    if holds_for(content, [widths(item) for item in numerics]):
+        return content, False, f"trace {source.name} re-used: {source.selection}"
+    trace = execute(network, content.inputs, content.labels, numerics, threads=threads)
+    return trace, True, f"executed again on the inputs of {source.name}, since word widths or converters change values"
+
+
+def widths(numerics: LayerNumerics) -> dict[str, int]:
+    """Word widths as a trace records them."""
+    serial = numerics.bit_serial
+    return {
+        "accumulator_bits": numerics.accumulator_bits,
+        "membrane_bits": numerics.membrane_bits,
+        "adc_rows": serial.rows if serial else 0,
+        "adc_bits": serial.adc_bits if serial else 0,
+    }
+
+
+def _accuracy(trace: Trace, classes: int) -> Accuracy | None:
+    """Accuracy over the samples whose label is known; None where none is."""
+    known = trace.labels >= 0
+    if not known.any():
+        return None
+    return accuracy(trace.labels[known], trace.predictions[known], classes)
+
+
+def _analysis(network: IntegerNetwork, trace: Trace) -> Analysis:
+    shapes = [layer.shape for layer in network.layers]
+    counts = (int(np.bitwise_count(spikes).sum(dtype=np.int64)) for spikes in trace.spikes)
+    hidden = zip(counts, shapes[:-1], strict=True)
+    return analyse(shapes, [spikes_per_neuron(count, shape.neurons, trace.samples) for count, shape in hidden])
