@@ -1,0 +1,162 @@
+"""A batch of samples through all layers: buffers, and the calls of the kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import binding
+from numba.core import config
+
+from pimsim.simulation.crossbar import Crossbar
+from pimsim.simulation.geometry import Int64Array, UInt64Array
+from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
+from pimsim.simulation.kernels_events import compress_events, list_events
+from pimsim.simulation.kernels_execute import current_layer, event_layer, value_layer
+from pimsim.simulation.lowering import CHUNK, VECTOR_BITS, LoweredLayer, aligned
+
+#: columns of `Results.extremes`
+LOW, HIGH, LEAST, MOST, SATURATED = range(5)
+
+
+class Scratch(NamedTuple):
+    """Buffers of one layer; kernels see by the length of ``row`` and ``chunk`` how many vectors to compile for.
+
+    row, chunk  as long as a weight row, and as a chunk of neurons, has vectors
+    cells       the first layer's input values, padded
+    currents    (T, or 1 in the first layer, neurons and slack)
+    state       (neurons and slack,)
+    lanes       one chunk of lanes
+    """
+
+    row: tuple[int, ...]
+    chunk: tuple[int, ...]
+    cells: npt.NDArray[np.int32]
+    currents: npt.NDArray[Any]
+    state: npt.NDArray[Any]
+    lanes: npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What all batches write, each in its own rows.
+
+    spikes    per hidden layer uint8 (N, T, bytes)
+    outputs   (N, classes)
+    extremes  (batches, layers, 5): low and high of what was written back, low and high of v (0 unless watched),
+              saturations
+    records   per layer (N, T, 2, neurons and slack): v and m; without elements unless they are kept
+    """
+
+    spikes: tuple[npt.NDArray[np.uint8], ...]
+    outputs: Int64Array
+    extremes: Int64Array
+    records: tuple[npt.NDArray[Any], ...]
+
+    @staticmethod
+    def empty(layers: Sequence[LoweredLayer], samples: int, batches: int, *, record: bool) -> Results:
+        steps = layers[0].steps
+        kept = [(samples, steps, 2, layer.padded) if record else (samples, 0, 2, 0) for layer in layers]
+        return Results(
+            spikes=tuple(np.empty((samples, steps, -(-layer.neurons // 8)), np.uint8) for layer in layers[:-1]),
+            outputs=np.empty((samples, layers[-1].neurons), np.int64),
+            extremes=np.tile(np.array([2**63 - 1, -(2**63), 0, 0, 0], np.int64), (batches, len(layers), 1)),
+            records=tuple(np.empty(shape, layer.lanes) for shape, layer in zip(kept, layers, strict=True)),
+        )
+
+
+class Workspace:
+    """One thread's buffers for batches of at most ``samples`` samples; one list of events serves layer after layer."""
+
+    def __init__(self, layers: Sequence[LoweredLayer], samples: int) -> None:
+        self.scratch = [_scratch(layer) for layer in layers]
+        self.words = [np.zeros((samples, layer.steps, layer.padded // 64 + 1), np.uint64) for layer in layers]
+        self.final = [np.zeros((samples, 0), np.int64) for _ in layers[:-1]]
+        self.final.append(np.zeros((samples, layers[-1].neurons), np.int64))
+        self.events = np.zeros(samples * max(layer.steps * _events(layer) for layer in layers[1:]), np.uint64)
+
+
+def run_batch(
+    layers: Sequence[LoweredLayer], codes: npt.NDArray[np.unsignedinteger], start: int, batch: int,
+    workspace: Workspace, results: Results,
+) -> None:  # fmt: skip
+    """Execute samples ``start`` … of flattened input ``codes`` (samples, C · D · H · W)."""
+    count = len(codes)
+    for index, layer in enumerate(layers):
+        words, final = workspace.words[index][:count], workspace.final[index][:count]
+        scratch, kept = workspace.scratch[index], results.records[index][start : start + count]
+        told = (layer.law, scratch, words, final, kept, results.extremes[batch, index])
+        before = workspace.words[index - 1][:count]
+        if layer.crossbar is not None:
+            current_layer(_converted(layer, layer.crossbar, codes, before), *told)
+        elif layer.first:
+            zero = layer.input_zero
+            value_layer(codes, zero, layer.origins, layer.field, layer.weights, *told)
+        else:
+            events, first = _listed(layer, before, workspace.events)
+            event_layer(events, first, layer.field, layer.weights, *told)
+        if index < len(results.spikes):
+            spikes = results.spikes[index]
+            spikes[start : start + count] = words.view(np.uint8)[..., : spikes.shape[2]]
+    results.outputs[start : start + count] = workspace.final[-1][:count]
+
+
+def memory_per_sample(layers: Sequence[LoweredLayer]) -> int:
+    """Bytes of a workspace that grow with its samples."""
+    words = sum(layer.steps * (layer.padded // 64 + 1) for layer in layers)
+    return 8 * (words + max(layer.steps * _events(layer) for layer in layers[1:]))
+
+
+def compresses() -> bool:
+    """Whether kernels are compiled for a processor with AVX-512."""
+    chosen: str | None = config.CPU_FEATURES  # type: ignore[attr-defined] # numba sets its options while loading
+    if chosen is not None:
+        return "+avx512f" in chosen.split(",")
+    return bool(binding.get_host_cpu_features().get("avx512f", False))
+
+
+def _listed(
+    layer: LoweredLayer, words: UInt64Array, memory: UInt64Array
+) -> tuple[npt.NDArray[np.unsignedinteger], npt.NDArray[np.uint32]]:
+    """Events of a batch, and where each segment's begin."""
+    kind = layer.event_type
+    shape = (len(words), layer.steps, _events(layer))
+    events = memory.view(kind)[: shape[0] * shape[1] * shape[2]].reshape(shape)
+    first = np.empty((*shape[:2], len(layer.segments.bits) + 1), np.uint32)
+    listed = compress_events if kind is np.uint32 and compresses() else list_events
+    listed(words, layer.segments, layer.width, events, first)
+    return events, first
+
+
+def _converted(
+    layer: LoweredLayer, macro: Crossbar, codes: npt.NDArray[np.unsignedinteger], words: UInt64Array
+) -> npt.NDArray[Any]:
+    """Currents of a bit-serial crossbar (samples, T or 1, neurons and slack)."""
+    cells = np.zeros(layer.cells, np.int64)
+    pulses = np.zeros((macro.input_bits, macro.planes.shape[3]), np.uint64)
+    currents = np.zeros((len(codes), 1 if layer.first else layer.steps, layer.padded), layer.lanes)
+    if layer.first:
+        convert_values(codes, layer.origins, layer.field, macro, cells, pulses, currents)
+    else:
+        convert_spikes(words, layer.segments, layer.field, macro, cells, pulses, currents)
+    return currents
+
+
+def _events(layer: LoweredLayer) -> int:
+    """Events of a map in which every neuron fires, and what kernels touch behind the last one."""
+    return int(np.bitwise_count(layer.segments.masks).sum()) + 64
+
+
+def _scratch(layer: LoweredLayer) -> Scratch:
+    currents = (1 if layer.first else layer.steps, layer.padded)
+    return Scratch(
+        row=(0,) * (layer.width * layer.weights.dtype.itemsize * 8 // VECTOR_BITS),
+        chunk=(0,) * (CHUNK * layer.lanes.itemsize * 8 // VECTOR_BITS),
+        cells=np.zeros(layer.cells if layer.first else 0, np.int32),
+        currents=aligned(currents, layer.weights.dtype),
+        state=aligned((layer.padded,), layer.lanes),
+        lanes=aligned((CHUNK,), layer.lanes),
+    )

@@ -1,0 +1,106 @@
+"""Proof of the largest numbers a layer can meet, so that narrow machine words are used only where they suffice.
+
+Interval arithmetic in Python integers over the weights, the fan-in, the threshold and the number of
+steps: every value that any input can cause lies inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from pimsim.model.network import ACCUMULATE, HALF_UP, SINGLE_SPIKE, IntegerLayer, IntegerNetwork
+
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Law:
+    """The arithmetic of a layer's neurons as the kernels take it: m = ((v · leak + half) >> fraction) − reset · o.
+
+    ``threshold`` is None for neurons that never fire; a leak of exactly 1 has no fraction bits left.
+    """
+
+    threshold: int | None
+    reset: int
+    leak: int
+    fraction_bits: int
+    half: int
+    once: bool
+
+    @staticmethod
+    def of(network: IntegerNetwork, layer: IntegerLayer) -> Law:
+        neuron, bits = layer.neuron, network.leak_fraction_bits
+        if neuron.kind == ACCUMULATE:
+            return Law(None, 0, 1, 0, 0, once=False)
+        leak, bits = (1, 0) if neuron.leak == 1 << bits else (neuron.leak, bits)
+        half = (1 << bits) >> 1 if network.leak_rounding == HALF_UP else 0
+        once = neuron.kind == SINGLE_SPIKE
+        return Law(neuron.threshold, 0 if once else neuron.threshold, leak, bits, half, once)
+
+    def leaked(self, values: Interval) -> Interval:
+        low, high = ((value * self.leak + self.half) >> self.fraction_bits for value in values)
+        return low, high
+
+    def written(self, v: Interval) -> Interval:
+        """What is offered to the write-back for v in an interval: leaked below the threshold, also reset above."""
+        if self.threshold is None or self.once or v[1] <= self.threshold:
+            return self.leaked(v)
+        fired = self.leaked((max(v[0], self.threshold + 1), v[1]))
+        fired = fired[0] - self.reset, fired[1] - self.reset
+        return hull(self.leaked((v[0], self.threshold)), fired) if v[0] <= self.threshold else fired
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Closed intervals of the current a, the integrated membrane v, the product v · λ and what is written back."""
+
+    current: Interval
+    integrated: Interval
+    product: Interval
+    offered: Interval
+
+
+def fits(bits: int, *intervals: Interval) -> bool:
+    """Whether intervals lie in the range of two's-complement words.
+
+    >>> fits(6, (-32, 31)), fits(6, (0, 1), (-32, 32))
+    (True, False)
+    """
+    limit = 1 << (bits - 1)
+    return all(-limit <= low and high < limit for low, high in intervals)
+
+
+def hull(a: Interval, b: Interval) -> Interval:
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+def current_bounds(layer: IntegerLayer, inputs: Interval) -> Interval:
+    """Sums Σ (w − z) x for every source neuron's x anywhere in ``inputs``.
+
+    A pool adds up to its size of them; padding is 0, so 0 belongs to the interval.
+    """
+    pool = prod(layer.shape.pool)
+    low, high = min(0, inputs[0] * pool), max(0, inputs[1] * pool)
+    rows = layer.centred.reshape(layer.shape.out_channels, -1).astype(np.int64)
+    positive, negative = (part.sum(axis=1).tolist() for part in (np.maximum(rows, 0), np.minimum(rows, 0)))
+    sums = list(zip(positive, negative, strict=True))
+    return min(p * low + n * high for p, n in sums), max(p * high + n * low for p, n in sums)
+
+
+def membrane_bounds(current: Interval, law: Law, membrane_bits: int, steps: int) -> Bounds:
+    """Follow the membrane's interval through all steps of the neuron's equation."""
+    limit = 1 << (membrane_bits - 1)
+    current = hull(current, (0, 0))
+    membrane = v = offered = product = (0, 0)
+    for _ in range(steps):
+        u = (membrane[0] + current[0], membrane[1] + current[1])
+        written = law.written(u)
+        membrane = max(-limit, written[0]), min(limit - 1, written[1])
+        if (hull(v, u), hull(offered, written)) == (v, offered):
+            break  # no step can leave what earlier ones reached
+        v, offered = hull(v, u), hull(offered, written)
+        product = hull(product, (u[0] * law.leak, u[1] * law.leak + law.half))
+    return Bounds(current, v, product, offered)

@@ -1,0 +1,169 @@
+"""Run an integer network on many samples and record what every neuron did.
+
+Samples are shared among threads in batches; a batch goes through the layers one by one.  Samples do not
+depend on each other, and the merged extremes and counts do not depend on the order, so results are the
+same for any number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.errors import ModelError
+from pimsim.model.fixed_point import Int64Array, word_range
+from pimsim.model.format import network_hash
+from pimsim.model.network import IntegerNetwork, LayerNumerics
+from pimsim.model.reference import check_inputs
+from pimsim.simulation.batch import HIGH, LEAST, LOW, MOST, SATURATED, Results, Workspace, memory_per_sample, run_batch
+from pimsim.simulation.lowering import LoweredLayer, lower
+from pimsim.traces.trace import Trace
+
+Progress = Callable[[int, int], None]
+#: samples whose events and membranes stay in a core's caches, and that make the interpreter's share small
+BATCH_SAMPLES = 16
+#: bound on the memory of one thread's buffers, which hold a batch's events as if every neuron fired
+BATCH_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A trace with the membranes of every layer, int64 (N, T, neurons) in the order depth, height, width, channel.
+
+    potentials  v[t], compared with the threshold
+    membranes   m[t], after leak, reset and saturation; the classifier's running sum
+    """
+
+    trace: Trace
+    potentials: tuple[Int64Array, ...]
+    membranes: tuple[Int64Array, ...]
+
+
+def execute(
+    network: IntegerNetwork,
+    inputs: npt.NDArray[np.unsignedinteger],
+    labels: npt.NDArray[np.integer] | None = None,
+    numerics: Sequence[LayerNumerics] | None = None,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Trace:
+    """Execute ``network`` on input codes (N, C, D, H, W) bit-exactly, in the words of ``numerics``.
+
+    labels    (N,) class index from 0, or −1 where unknown; None for all unknown
+    numerics  word widths per layer, 32 bits everywhere by default
+    threads   samples run in parallel on this many threads; None for all cores the process may use
+    progress  called with (samples done, samples in all)
+
+    Equal to `pimsim.model.reference.run` on every value.  Raises `SceneError` for inputs of another shape
+    or outside the code range, `ModelError` where a membrane leaves its accumulator or the number of
+    numerics is wrong, `TraceError` for no samples or labels outside the classes.
+    """
+    return _execute(network, inputs, labels, numerics, threads, progress, record=False)[0]
+
+
+def record(
+    network: IntegerNetwork,
+    inputs: npt.NDArray[np.unsignedinteger],
+    labels: npt.NDArray[np.integer] | None = None,
+    numerics: Sequence[LayerNumerics] | None = None,
+    *,
+    threads: int | None = None,
+) -> Recording:
+    """`execute`, keeping every membrane: 16 bytes per neuron, step and sample."""
+    trace, results, layers = _execute(network, inputs, labels, numerics, threads, None, record=True)
+    kept = [kept[..., : layer.neurons] for kept, layer in zip(results.records, layers, strict=True)]
+    potentials, membranes = (tuple(part[:, :, which].astype(np.int64) for part in kept) for which in (0, 1))
+    return Recording(trace, potentials, membranes)
+
+
+def _execute(
+    network: IntegerNetwork,
+    inputs: npt.NDArray[np.unsignedinteger],
+    labels: npt.NDArray[np.integer] | None,
+    numerics: Sequence[LayerNumerics] | None,
+    threads: int | None,
+    progress: Progress | None,
+    *,
+    record: bool,
+) -> tuple[Trace, Results, tuple[LoweredLayer, ...]]:
+    widths = tuple(numerics) if numerics is not None else (LayerNumerics(),) * len(network.layers)
+    if len(widths) != len(network.layers):
+        raise ModelError(f"numerics for {len(widths)} layers, the network has {len(network.layers)}")
+    check_inputs(network, inputs)
+    layers = lower(network, widths)
+    batch = max(1, min(BATCH_SAMPLES, BATCH_BYTES // memory_per_sample(layers)))
+    results = Results.empty(layers, len(inputs), -(-len(inputs) // batch), record=record)
+    _run(layers, np.ascontiguousarray(inputs, network.input.code_dtype), batch, results, threads or _cores(), progress)
+    _check_words(layers, results)
+    return _trace(network, layers, inputs, labels, results), results, layers
+
+
+def _run(
+    layers: Sequence[LoweredLayer],
+    codes: npt.NDArray[np.unsignedinteger],
+    batch: int,
+    results: Results,
+    threads: int,
+    progress: Progress | None,
+) -> None:
+    """All batches, on as many threads as there are batches for; the calling thread reports progress."""
+    samples, flat = len(codes), codes.reshape(len(codes), -1)
+    starts = range(0, samples, batch)
+    workers = max(1, min(threads, len(starts)))
+    idle: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
+
+    def work(start: int) -> int:
+        workspace = idle.get() if not idle.empty() else Workspace(layers, min(batch, samples))
+        run_batch(layers, flat[start : start + batch], start, start // batch, workspace, results)
+        idle.put(workspace)
+        return min(batch, samples - start)
+
+    done = 0
+    with ThreadPoolExecutor(workers) as pool:
+        for count in pool.map(work, starts) if workers > 1 else map(work, starts):
+            done += count
+            if progress is not None:
+                progress(done, samples)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_words(layers: Sequence[LoweredLayer], results: Results) -> None:
+    """Potentials that were watched because no proof keeps them inside the accumulator."""
+    for index, layer in enumerate(layers):
+        least, most = int(results.extremes[:, index, LEAST].min()), int(results.extremes[:, index, MOST].max())
+        low, high = word_range(layer.numerics.accumulator_bits)
+        if least < low or most > high:
+            bits = layer.numerics.accumulator_bits
+            raise ModelError(f'layer "{layer.name}": potentials {least} … {most} leave the {bits}-bit accumulator')
+
+
+def _trace(
+    network: IntegerNetwork,
+    layers: Sequence[LoweredLayer],
+    inputs: npt.NDArray[np.unsignedinteger],
+    labels: npt.NDArray[np.integer] | None,
+    results: Results,
+) -> Trace:
+    unknown = np.full(len(inputs), -1, np.int64)
+    return Trace(
+        model_hash=network_hash(network),
+        inputs=inputs.astype(network.input.code_dtype),
+        spikes=results.spikes,
+        outputs=results.outputs,
+        labels=unknown if labels is None else np.asarray(labels).astype(np.int64),
+        membrane_low=results.extremes[:, :, LOW].min(axis=0),
+        membrane_high=results.extremes[:, :, HIGH].max(axis=0),
+        saturations=results.extremes[:, :, SATURATED].sum(axis=0),
+        numerics=tuple(layer.numerics.as_mapping() for layer in layers),
+    )

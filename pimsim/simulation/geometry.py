@@ -1,0 +1,157 @@
+"""Where the inputs of every output position lie, in the layout that makes them contiguous.
+
+A layer's input map is laid out as a grid of *cells*: one cell per position of the padded, pooled map, all
+its channels together.  The order of the three axes is chosen per layer so that a receptive field falls into
+as few contiguous *runs* of cells as possible: one for every layer of CNN-3D behind the first, where the
+innermost axis is the spectral one under (3, 1, 1) kernels and the outermost one under kernels that cover
+the whole patch.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.model.architecture import LayerShape, Shape3
+
+Int64Array = npt.NDArray[np.int64]
+UInt64Array = npt.NDArray[np.uint64]
+#: An unaligned 64-bit load holds at least 57 bits of a map; two 16-lane compress instructions take 32.
+SEGMENT_BITS = 32
+#: Depth outermost, width innermost: the order in which spike maps are packed.
+NATURAL: Shape3 = (0, 1, 2)
+
+
+class Field(NamedTuple):
+    """Receptive fields of one layer; a named tuple because compiled kernels take it as it is.
+
+    starts    (positions,) first cell of each output position's field, positions in the order depth, height, width
+    runs      (runs,) distance of each run from the first cell
+    taps      (rows,) distance of every input neuron of a field from its first one, channel fastest
+    length    cells per run
+    channels  input channels per cell
+    outputs   output channels
+    per_cell  segments per cell
+    """
+
+    starts: UInt64Array
+    runs: UInt64Array
+    taps: UInt64Array
+    length: int
+    channels: int
+    outputs: int
+    per_cell: int
+
+
+class Segments(NamedTuple):
+    """Where the bits of every cell stand in the spike map, at most 32 at a time.
+
+    bits     (segments,) first bit; input neurons are numbered in the order depth, height, width, channel
+    neurons  (segments,) number of that neuron in the grid of cells, cell · channels + channel
+    masks    (segments,) ones for the bits that belong to the segment; none in the padding
+    """
+
+    bits: UInt64Array
+    neurons: UInt64Array
+    masks: UInt64Array
+
+
+def best_order(shape: LayerShape) -> Shape3:
+    """The nesting of axes (0 depth, 1 height, 2 width; innermost last) with the fewest runs per field."""
+    first, second, third = min(permutations(NATURAL), key=lambda order: len(_runs(shape, order)[0]))
+    return first, second, third
+
+
+def receptive_fields(shape: LayerShape, order: Shape3) -> Field:
+    """Fields over the grid of cells whose axes nest in ``order``."""
+    runs, length = _runs(shape, order)
+    channels, windows = shape.in_shape[0], int(np.prod(shape.pool))
+    inside = np.arange(length * channels, dtype=np.uint64)
+    return Field(
+        starts=_starts(shape, order),
+        runs=runs,
+        taps=(runs[:, None] * np.uint64(channels) + inside).ravel(),
+        length=length,
+        channels=channels,
+        outputs=shape.out_channels,
+        per_cell=windows * len(_cuts(shape)),
+    )
+
+
+def map_segments(shape: LayerShape, order: Shape3) -> Segments:
+    """Segments by cell; within a cell, by position of its pool window, each cut every 32 channels."""
+    first, real = _sources(shape, order)
+    cuts = _cuts(shape)
+    masks = (1 << np.minimum(shape.in_shape[0] - cuts, SEGMENT_BITS)) - 1
+    cells = np.arange(len(real))[:, None, None]
+    bits = np.where(real[:, None, None], first[:, :, None] + cuts, 0)
+    neurons = np.broadcast_to(cells * shape.in_shape[0] + cuts, bits.shape)
+    chosen = np.where(real[:, None, None], np.broadcast_to(masks, bits.shape), 0)
+    return Segments(*(part.astype(np.uint64).ravel() for part in (bits, neurons, chosen)))
+
+
+def value_origins(shape: LayerShape, order: Shape3) -> UInt64Array:
+    """For every neuron of the grid, its place in a map (C, D, H, W), and the map's size in the padding; no pool."""
+    first, real = _sources(shape, order)
+    by_neuron = np.arange(np.prod(shape.source_shape)).reshape(shape.source_shape[0], -1).T.ravel()
+    origins = by_neuron[first[:, :1] + np.arange(shape.in_shape[0])]
+    return np.where(real[:, None], origins, by_neuron.size).astype(np.uint64).ravel()
+
+
+def weight_rows(weight: npt.NDArray[np.int32], order: Shape3) -> npt.NDArray[np.int32]:
+    """(C_out, C_in, kD, kH, kW) → (rows, C_out), rows by kernel cell in ``order``, then input channel."""
+    axes = [2 + axis for axis in order]
+    return weight.transpose(*axes, 1, 0).reshape(-1, weight.shape[0])
+
+
+def _cuts(shape: LayerShape) -> Int64Array:
+    return np.arange(0, shape.in_shape[0], SEGMENT_BITS, dtype=np.int64)
+
+
+def _padded(shape: LayerShape) -> Shape3:
+    d, h, w = (n + 2 * p for n, p in zip(shape.in_shape[1:], shape.padding, strict=True))
+    return d, h, w
+
+
+def _strides(sizes: Shape3, order: tuple[int, ...]) -> Int64Array:
+    """Cells between neighbours along depth, height and width when axes are nested in ``order``."""
+    strides = np.zeros(3, np.int64)
+    step = 1
+    for axis in reversed(order):
+        strides[axis] = step
+        step *= sizes[axis]
+    return strides
+
+
+def _grid(sizes: Shape3, order: tuple[int, ...]) -> Int64Array:
+    """Coordinates (depth, height, width) of every point of a box, the last axis of ``order`` fastest."""
+    points = np.indices([sizes[axis] for axis in order], dtype=np.int64).reshape(3, -1)
+    grid = np.empty((points.shape[1], 3), np.int64)
+    grid[:, list(order)] = points.T
+    return grid
+
+
+def _runs(shape: LayerShape, order: tuple[int, ...]) -> tuple[UInt64Array, int]:
+    """Start and length of the contiguous runs of one receptive field; all have one length."""
+    cells = _grid(shape.kernel, order) @ _strides(_padded(shape), order)
+    breaks = np.flatnonzero(np.diff(cells) != 1)
+    length = int(breaks[0]) + 1 if breaks.size else len(cells)
+    return cells[::length].astype(np.uint64), length
+
+
+def _starts(shape: LayerShape, order: tuple[int, ...]) -> UInt64Array:
+    corners = _grid(shape.out_size, NATURAL) * np.array(shape.stride)
+    starts: UInt64Array = (corners @ _strides(_padded(shape), order)).astype(np.uint64)
+    return starts
+
+
+def _sources(shape: LayerShape, order: tuple[int, ...]) -> tuple[Int64Array, npt.NDArray[np.bool_]]:
+    """First input neuron of every position that a cell sums, (cells, pool); which cells are not padding, (cells,)."""
+    channels, _, height, width = shape.viewed_shape
+    inside = _grid(_padded(shape), order) - np.array(shape.padding)
+    real = ((inside >= 0) & (inside < np.array(shape.in_shape[1:]))).all(axis=1)
+    points = np.where(real[:, None], inside, 0)[:, None, :] * np.array(shape.pool) + _grid(shape.pool, NATURAL)
+    return ((points[..., 0] * height + points[..., 1]) * width + points[..., 2]) * channels, real

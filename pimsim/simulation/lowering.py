@@ -1,0 +1,179 @@
+"""From the integer network to the arrays that the kernels take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.model.network import IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.simulation import bounds, geometry
+from pimsim.simulation.bounds import Bounds, Interval, Law
+from pimsim.simulation.crossbar import Crossbar, crossbar_bounds, lower_crossbar
+from pimsim.simulation.geometry import Field, Segments, UInt64Array
+
+VECTOR_BITS = 512
+#: most vectors of accumulators: four positions of the first layer's kernel then fill half of 32 registers
+MAX_VECTORS = 4
+#: neurons per pass of the firing kernel: one word of spikes
+CHUNK = 64
+
+
+class Neurons(NamedTuple):
+    """A layer's neurons as the firing kernel takes them; every number fits in the layer's lanes."""
+
+    neurons: int
+    threshold: int
+    reset: int
+    leak: int
+    fraction: int
+    half_up: int
+    once: int
+    low: int
+    high: int
+    checked: bool
+
+
+@dataclass(frozen=True, eq=False)
+class LoweredLayer:
+    """One layer ready to run.
+
+    weights  (blocks, rows + 1, lanes) int16, int32 or int64: C_out padded with zeros, the last row zero
+    lanes    type of membranes, wide enough for whatever any input can cause
+    input_zero  zero point of the input codes, 0 behind the first layer
+    first    whether the input is values, whose places are ``origins``, or a spike map cut into ``segments``
+    """
+
+    name: str
+    neurons: int
+    steps: int
+    field: Field
+    weights: npt.NDArray[Any]
+    lanes: np.dtype[Any]
+    law: Neurons
+    numerics: LayerNumerics
+    bounds: Bounds
+    crossbar: Crossbar | None
+    input_zero: int
+    first: bool
+    origins: UInt64Array
+    segments: Segments
+
+    @property
+    def width(self) -> int:
+        """Elements of a padded weight row."""
+        return int(self.weights.shape[2])
+
+    @property
+    def event_type(self) -> type[np.unsignedinteger]:
+        """Events are element offsets into a grid of weight rows: 32 bits, but for gigantic maps."""
+        return np.uint32 if (self.cells + geometry.SEGMENT_BITS) * self.width < 2**32 else np.uint64
+
+    @property
+    def cells(self) -> int:
+        """Input neurons of the padded grid."""
+        return len(self.origins)
+
+    @property
+    def padded(self) -> int:
+        """Neurons with the slack that padded weight rows reach into, in whole chunks."""
+        return -(-(self.neurons + self.width) // CHUNK) * CHUNK
+
+
+def lower(network: IntegerNetwork, numerics: Sequence[LayerNumerics]) -> tuple[LoweredLayer, ...]:
+    """Lay out every layer and choose its words."""
+    zero = network.input.zero_point
+    inputs: Interval = (-zero, 2**network.input.bits - 1 - zero)
+    layers = []
+    for index, (layer, widths) in enumerate(zip(network.layers, numerics, strict=True)):
+        layers.append(_lower(network, layer, widths, inputs if index == 0 else (0, 1), first=index == 0))
+    return tuple(layers)
+
+
+def _lower(
+    network: IntegerNetwork, layer: IntegerLayer, widths: LayerNumerics, inputs: Interval, *, first: bool
+) -> LoweredLayer:
+    shape, law = layer.shape, Law.of(network, layer)
+    exact = bounds.current_bounds(layer, inputs)
+    serial = widths.bit_serial
+    zero = network.input.zero_point if first else 0
+    current = crossbar_bounds(layer, inputs, zero) if serial else exact
+    stored = widths.accumulator_bits if law.threshold is None else widths.membrane_bits
+    reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
+    lanes = _lanes(reach, law)
+    order = geometry.NATURAL if serial else geometry.best_order(shape)
+    return LoweredLayer(
+        name=layer.name,
+        neurons=shape.neurons,
+        steps=network.time_steps,
+        field=geometry.receptive_fields(shape, order),
+        weights=_weight_blocks(geometry.weight_rows(layer.centred, order), _word(bounds.hull(exact, (0, 0)))),
+        lanes=lanes,
+        law=_neurons(shape.neurons, law, stored, widths.accumulator_bits, reach, lanes),
+        numerics=widths,
+        bounds=reach,
+        crossbar=lower_crossbar(layer, serial, zero, inputs) if serial else None,
+        input_zero=zero,
+        first=first,
+        origins=geometry.value_origins(shape, order),
+        segments=geometry.map_segments(shape, order),
+    )
+
+
+def _word(*intervals: Interval) -> np.dtype[Any]:
+    """The narrowest lane that holds every value."""
+    return np.dtype(next(f"int{bits}" for bits in (16, 32, 64) if bits == 64 or bounds.fits(bits, *intervals)))
+
+
+def _lanes(reach: Bounds, law: Law) -> np.dtype[Any]:
+    """16-bit lanes form v · λ in two halves; wider ones in one word."""
+    values = (reach.current, reach.integrated, reach.offered)
+    if bounds.fits(16, *values, (0, law.leak)) and law.fraction_bits < 16:
+        return np.dtype(np.int16)
+    return np.dtype(np.int32 if bounds.fits(32, *values, reach.product) else np.int64)
+
+
+def _neurons(
+    count: int, law: Law, stored_bits: int, accumulator_bits: int, reach: Bounds, lanes: np.dtype[Any]
+) -> Neurons:
+    """Thresholds and limits that no value reaches are cut to the lane; watching is left out where proof allows it."""
+    low, high = int(np.iinfo(lanes).min), int(np.iinfo(lanes).max)
+    limit = 1 << (stored_bits - 1)
+    proved = bounds.fits(stored_bits, reach.offered) and bounds.fits(accumulator_bits, reach.integrated)
+    return Neurons(
+        neurons=count,
+        threshold=high if law.threshold is None else min(law.threshold, high),
+        reset=min(law.reset, high),
+        leak=law.leak,
+        fraction=law.fraction_bits,
+        half_up=int(law.half > 0),
+        once=int(law.once),
+        low=max(-limit, low),
+        high=min(limit - 1, high),
+        checked=not proved,
+    )
+
+
+def _weight_blocks(rows: npt.NDArray[np.int32], word: np.dtype[Any]) -> npt.NDArray[Any]:
+    """(rows, C_out) → (blocks, rows + 1, lanes), output channels shared evenly among the fewest blocks."""
+    lanes = VECTOR_BITS // (8 * word.itemsize)
+    vectors = -(-rows.shape[1] // lanes)
+    blocks = -(-vectors // MAX_VECTORS)
+    width = -(-vectors // blocks) * lanes
+    padded = np.zeros((len(rows) + 1, blocks * width), word)
+    padded[:-1, : rows.shape[1]] = rows
+    packed = aligned((blocks, len(rows) + 1, width), word)
+    packed[:] = padded.reshape(len(rows) + 1, blocks, width).transpose(1, 0, 2)
+    return packed
+
+
+def aligned(shape: tuple[int, ...], kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Zeros that start on a cache line: a vector that crosses lines costs two loads."""
+    line = VECTOR_BITS // 8
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    memory = np.zeros(size + line, np.uint8)
+    start = -memory.ctypes.data % line
+    return memory[start : start + size].view(kind).reshape(shape)
