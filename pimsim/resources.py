@@ -43,7 +43,7 @@ def find(kind: Kind, name: str | PathLike[str]) -> Path:
         for path in shipped(kind):
             if fspath(name) in (path.name, path.stem):
                 return path
-    raise MissingFileError(_no_such(kind, given))
+    raise MissingFileError(_no_such(kind, fspath(name)))
 
 
 def shipped(kind: Kind) -> tuple[Path, ...]:
@@ -58,10 +58,11 @@ def _folder(kind: Kind) -> Path:
     return (installed if installed.is_dir() else _PACKAGE.parent) / kind.folder
 
 
-def _no_such(kind: Kind, given: Path) -> str:
+def _no_such(kind: Kind, name: str) -> str:
+    given = Path(name)
     names = [path.name for path in shipped(kind)]
     wanted = given.name if given.suffix else given.name + kind.suffix
     close = get_close_matches(wanted, names, n=1)
     hint = f'; did you mean "{close[0]}"?' if close else ""
-    what = "is a folder, not a file" if given.is_dir() else "does not exist"
-    return f'{kind.noun} "{given}" {what}{hint} (shipped: {", ".join(names) or "none"})'
+    what = "is a folder, not a file" if name and given.is_dir() else "does not exist"
+    return f'{kind.noun} "{name}" {what}{hint} (shipped: {", ".join(names) or "none"})'
