@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from math import fsum
 from pathlib import Path
 
 import made_inputs
@@ -17,6 +18,7 @@ from pimsim.hardware import load_hardware
 from pimsim.mapping import layer_numerics
 from pimsim.model import load_network, network_hash, save_network
 from pimsim.report import RunResult, inputs, pipeline
+from pimsim.resources import HARDWARE, shipped
 from pimsim.scenes import extract_patches, load_scene, stratified_split
 from pimsim.simulation import execute
 from pimsim.traces import load_trace, save_trace
@@ -225,6 +227,20 @@ def test_bad_input_is_one_line_and_leaves_no_file(
         report.run(**given)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("schedule", ["shared", "pipelined"])
+@pytest.mark.parametrize("machine", [path.stem for path in shipped(HARDWARE)])
+def test_shipped_model_runs_on_every_shipped_machine_without_being_executed(machine: str, schedule: str) -> None:
+    result = report.run("cnn3d_6b", machine, samples=3, overrides={"schedule": schedule})
+    assert not result.executed
+    assert result.layers["dense_macs"].sum() == 14_600_616
+    full = result.cost.energy("full")
+    assert 0 < full.low <= full.nominal <= full.high
+    assert (
+        round(fsum(result.components["energy_pj"]), 6) == round(fsum(result.layers["energy_pj"]), 6) == full.pj.nominal
+    )
+    assert round(result.analysis.value("ceiling_ann32"), 1) == 186.7
 
 
 def test_trace_of_another_model_is_refused(folder: Path) -> None:

@@ -160,7 +160,7 @@ def _summary_rows(systems: Sequence[System], accuracy: Accuracy | None) -> Itera
                 cost.delay_ns / first.delay_ns,
                 None if ratio is None else ratio.nominal * cost.delay_ns / first.delay_ns,
                 *((known.overall, known.average, known.kappa) if known else (None, None, None)),
-                cost.samples,
+                first.samples,
             )
 
 
