@@ -2,6 +2,7 @@
 #   make demo    cost of the shipped network on the shipped machine, with CSV files to keep
 #   make test    every test
 #   make lint    style, types and import layers
+#   make figure  the picture in the README, drawn anew from a run
 #   make clean   remove what the others made
 
 VENV ?= .venv
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint clean
+.PHONY: demo test lint figure clean
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/pimsim run --model cnn3d_6b.npz --hw pim45nm.yaml --out $(OUT)
@@ -28,6 +29,9 @@ lint: $(VENV)/full.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+figure: $(VENV)/full.stamp
+	$(BIN)/python benchmarks/figure_energy.py docs/energy.svg
 
 clean:
 	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
