@@ -53,12 +53,16 @@ def write_archive(
     header: npt.NDArray[np.uint8],
     arrays: Mapping[str, npt.NDArray[Any]],
 ) -> None:
+    """`write_bytes` of an archive of ``header`` and ``arrays``."""
+    write_bytes(path, pack({HEADER: header, **arrays}))
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Writes beside the target and renames, so that a reader never meets half a file.
 
     Raises `OutputError` where the target cannot be written; nothing is left behind then.
     """
     target = Path(path)
-    data = pack({HEADER: header, **arrays})
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         if target.is_dir():

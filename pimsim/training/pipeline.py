@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import numpy as np
 import torch
 
 from pimsim import __version__
-from pimsim.errors import OutputError
+from pimsim.archive.writer import write_bytes
 from pimsim.model import save_network
 from pimsim.model.accuracy import Accuracy, accuracy
 from pimsim.model.architecture import ARCHITECTURES
@@ -92,6 +90,7 @@ def _export(
     pick = data.test[torch.randperm(len(data.test), generator=torch.Generator().manual_seed(recipe.seed))]
     chosen = torch.sort(pick[:TRACE_SAMPLES]).values
     trace = execute(integer, data.codes[chosen].numpy(), data.labels[chosen].numpy())
+    trace = replace(trace, provenance={key: provenance[key] for key in ("tool", "scene", "attribution", "seed")})
     agreements = _agreement(network, integer, trace, recipe)
     result: dict[str, object] = {
         **provenance,
@@ -104,16 +103,11 @@ def _export(
     }
     save_network(integer, run.folder / f"{recipe.name}.npz")
     save_trace(trace, run.folder / f"{recipe.name}_trace.npz")
-    _write_json(run.folder / f"{recipe.name}.json", result)
+    for name in ("export", "export_scale_weights"):
+        run.report(name, 1, 1, f"test OA {100 * accuracies[name].overall:.2f} % in integer arithmetic")
+    for name, value in agreements.items():
+        shares = ", ".join(f"{layer} {share:.2f}" for layer, share in value.describe().items())
+        run.report(f"spike agreement {name}", 1, 1, f"% equal: {shares}")
+    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+    write_bytes(run.folder / f"{recipe.name}.json", text.encode())
     return result
-
-
-def _write_json(path: Path, content: Mapping[str, object]) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
