@@ -77,7 +77,7 @@ class EventCore:
             self.count["generator busy"] += 1
             self.slots = self.slots[1:]
             if beat != "void":
-                output, word = beat
+                word = beat[1]
                 active = min(self.lanes, self.shape.out_channels - word * self.lanes)
                 self.count["beats"] += 1
                 self.count["accumulates"] += active
@@ -314,34 +314,54 @@ class Multipliers:
             self.port_left = self.fetch[self.tile]
 
 
+class Pipeline:
+    """A core per layer: each counts the global steps it has finished; ``service[layer][global step]`` cycles.
+
+    The unit in front computes the sums of whole samples, into one half of a double buffer.
+    """
+
+    def __init__(self, service, front, steps):
+        self.service, self.front, self.steps = service, front, steps
+        self.total = len(service[0])
+        # registers
+        self.done, self.left = [0] * len(service), [0] * len(service)
+        self.sums_done, self.sums_left = 0, 0
+
+    def run(self):
+        ends, cycle = [], 0
+        while self.done[-1] < self.total:
+            finished = self.done[-1]
+            self.step()
+            cycle += 1
+            if self.done[-1] > finished and self.done[-1] % self.steps == 0:
+                ends.append(cycle)
+        return ends
+
+    def step(self):
+        before = list(self.done)
+        self.start_sums(before)
+        for layer, step in enumerate(before):
+            if self.left[layer] == 0 and step < self.total and self.may_start(before, layer, step):
+                self.left[layer] = self.service[layer][step]
+        for layer, left in enumerate(self.left):
+            self.left[layer] = max(0, left - 1)
+            self.done[layer] += left == 1
+        self.sums_done += self.sums_left == 1
+        self.sums_left = max(0, self.sums_left - 1)
+
+    def start_sums(self, before):
+        """Two samples' sums are kept: those the sweeps work on, and the next ones."""
+        room = before[0] >= (self.sums_done - 1) * self.steps
+        if self.sums_left == 0 and room and self.sums_done * self.steps < self.total:
+            self.sums_left = self.front
+            self.sums_done += self.front == 0
+
+    def may_start(self, before, layer, step):
+        source = before[layer - 1] > step if layer else self.sums_done > step // self.steps
+        room = layer + 1 == len(before) or before[layer + 1] >= step - 1
+        return source and room
+
+
 def pipeline_ends(service, front, steps):
-    """Cycle in which each sample leaves the last layer; ``service[layer][global step]`` cycles."""
-    layers, total = len(service), len(service[0])
-    done, left = [0] * layers, [0] * layers  # global steps finished; cycles left of the one at work
-    sums_done, sums_left = 0, 0
-    ends, cycle = [], 0
-    while done[-1] < total:
-        before, sums_before = list(done), sums_done  # registered
-        if sums_left == 0 and sums_done * steps < total and done[0] >= (sums_done - 1) * steps:
-            sums_left = front
-            if front == 0:
-                sums_done += 1
-        for layer in range(layers):
-            step = before[layer]
-            if left[layer] == 0 and step < total:
-                ready = before[layer - 1] > step if layer else (sums_before if front else sums_done) > step // steps
-                room = layer + 1 == layers or before[layer + 1] >= step - 1
-                if ready and room:
-                    left[layer] = service[layer][step]
-        cycle += 1
-        for layer in range(layers):
-            if left[layer]:
-                left[layer] -= 1
-                if left[layer] == 0:
-                    done[layer] += 1
-                    if layer == layers - 1 and done[layer] % steps == 0:
-                        ends.append(cycle)
-        if sums_left:
-            sums_left -= 1
-            sums_done += sums_left == 0
-    return ends
+    """Cycle in which each sample leaves the last layer."""
+    return Pipeline(service, front, steps).run()

@@ -34,10 +34,12 @@ def validated(content: Mapping[str, object], overrides: Mapping[str, object]) ->
 
 
 def _message(detail: Any, content: Mapping[str, object], overrides: Mapping[str, object]) -> str:
-    path = _plain_path(detail["loc"])
-    dotted, value = ".".join(path), detail["input"]
-    source = "".join(f" (set by override {key})" for key in overrides if f"{dotted}.".startswith(f"{key}."))
+    path, value = _plain_path(detail["loc"]), detail["input"]
     kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "union_tag_invalid":
+        path, value = (*path, "style"), context["tag"]
+    dotted = ".".join(path)
+    source = "".join(f" (set by override {key})" for key in overrides if f"{dotted}.".startswith(f"{key}."))
     if kind == "extra_forbidden":
         return f"{dotted}: unknown key{_hint(path, content)}{source}"
     if kind == "union_tag_not_found":
@@ -47,8 +49,6 @@ def _message(detail: Any, content: Mapping[str, object], overrides: Mapping[str,
     if kind == "value_error":  # of one value, or of a section that names its keys itself
         where = f"{dotted}={_shown(value)}: " if not isinstance(value, Mapping) else f"{dotted}: " if dotted else ""
         return f"{where}{context['error']}{source}"
-    if kind == "union_tag_invalid":
-        dotted, value = f"{dotted}.style", context["tag"]
     return f"{dotted}={_shown(value)}: {_limit(kind, context, path, value, detail['msg'])}{source}"
 
 

@@ -129,6 +129,10 @@ def _service_of_last(pieces: Any, planes: Any, weights: Any, piece: Any, events:
 @numba.njit(cache=True, nogil=True, inline="always")
 def _run_end(pieces: Any, word: Any, words: Any, span: Any) -> Any:
     """First word at or behind ``word`` that holds no event."""
+    if span == 1:
+        while word < words and pieces[word] != 0:
+            word += 1
+        return word
     while word < words:
         for i in range(word * span, (word + 1) * span):
             if pieces[i] != 0:

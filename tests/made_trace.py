@@ -1,0 +1,69 @@
+"""Traces of random spikes and machines of random organisation, for tests of the cycle model.
+
+Values are not what scheduling is about, so spikes are drawn, not executed: any density, bursts, silence.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from pimsim.hardware import Hardware, load_hardware
+from pimsim.model.network import IntegerNetwork
+from pimsim.traces import Trace
+
+WIDE = {"accumulator_bits": 32, "membrane_bits": 20}
+
+
+def machine(name: str, **overrides: object) -> Hardware:
+    """A shipped hardware file with words so wide that every random network fits; ``a__b=1`` sets a.b."""
+    base = load_hardware(name)
+    wide = {
+        f"engines.{engine}.{key}": bits
+        for engine in ("pim", "mac", "event")
+        if base.engines.named(engine) is not None
+        for key, bits in WIDE.items()
+    }
+    return load_hardware(name, wide | {key.replace("__", "."): value for key, value in overrides.items()})
+
+
+def trace_of(network: IntegerNetwork, rng: np.random.Generator, samples: int, rate: float) -> Trace:
+    """Spikes at ``rate`` with stretches of silence, and random input codes."""
+    hidden, count = network.layers[:-1], len(network.layers)
+    spikes = []
+    for layer in hidden:
+        shape = (samples, network.time_steps, layer.shape.neurons)
+        loud = rng.random((*shape[:2], 8)) < 0.7
+        on = (rng.random(shape) < rate) & np.repeat(loud, -(-shape[2] // 8), axis=2)[..., : shape[2]]
+        spikes.append(np.packbits(on, axis=2, bitorder="little"))
+    codes = rng.integers(0, 2**network.input.bits, (samples, *network.architecture.input_shape))
+    zeros = np.zeros(count, np.int64)
+    return Trace(
+        model_hash="0" * 64,
+        inputs=codes.astype(network.input.code_dtype),
+        spikes=tuple(spikes),
+        outputs=np.zeros((samples, network.classes), np.int64),
+        labels=np.full(samples, -1, np.int64),
+        membrane_low=zeros,
+        membrane_high=zeros,
+        saturations=zeros,
+        numerics=({"accumulator_bits": 32, "membrane_bits": 20, "adc_rows": 0, "adc_bits": 0},) * count,
+    )
+
+
+def unpacked(trace: Trace, network: IntegerNetwork, layer: int) -> np.ndarray:
+    """Spikes behind hidden layer ``layer``, bool (N, T, neurons)."""
+    neurons = network.layers[layer].shape.neurons
+    return np.unpackbits(trace.spikes[layer], axis=2, count=neurons, bitorder="little").astype(bool)
+
+
+rates = st.sampled_from([0.0, 0.02, 0.1, 0.3, 1.0])
+event_settings = st.fixed_dictionaries(
+    {
+        "engines__event__lanes": st.integers(1, 9),
+        "engines__event__scan_width": st.sampled_from([8, 16, 32, 64, 128, 256]),
+        "engines__event__fifo_depth": st.sampled_from([1, 2, 3, 5, 16]),
+        "engines__event__pipeline_depth": st.integers(1, 5),
+        "engines__event__sweep_depth": st.integers(1, 6),
+    }
+)

@@ -1,0 +1,107 @@
+"""The proof that no sum leaves its word: tight against brute force, and told in one line where it fails."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_inputs import network as made_network
+from made_trace import machine
+from strategies import cases, networks
+
+from pimsim.errors import MappingError
+from pimsim.hardware import load_hardware
+from pimsim.mapping import layer_numerics
+from pimsim.mapping.accumulators import clipped_range, sum_range, word_bits
+from pimsim.model.architecture import LayerShape
+from pimsim.model.crossbar import clipped_sums
+from pimsim.model.network import AFFINE, SCALE, BitSerial, IntegerLayer, Neuron
+from pimsim.model.reference import run
+
+
+def small_layer(rng, scheme=AFFINE):
+    bits = 3
+    low, high = (0, 7) if scheme == AFFINE else (-3, 3)
+    shape = LayerShape("small", "linear", (4, 1, 1, 1), 2, (1, 1, 1))
+    weight = rng.integers(low, high + 1, (2, 4, 1, 1, 1)).astype(np.int32)
+    zero = int(rng.integers(0, 8)) if scheme == AFFINE else 0
+    return IntegerLayer(shape, weight, bits, scheme, zero, 0.1, Neuron("lif", 3, 1))
+
+
+@given(st.integers(0, 999), st.integers(0, 3))
+def test_the_ends_are_reached_by_some_inputs_and_passed_by_none(seed, zero):
+    layer = small_layer(np.random.default_rng(seed))
+    low, high = -zero, 3 - zero
+    inputs = np.array(list(product(range(low, high + 1), repeat=4)))
+    sums = inputs @ layer.centred.reshape(2, 4).T
+    assert sum_range(layer, (low, high)) == (min(int(sums.min()), 0), max(int(sums.max()), 0))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 999), st.integers(0, 3), st.sampled_from([AFFINE, SCALE]), st.integers(1, 2))
+def test_sums_of_a_clipping_converter_stay_inside_their_bounds(seed, zero, scheme, adc_bits):
+    layer = small_layer(np.random.default_rng(seed), scheme)
+    codes = np.array(list(product(range(4), repeat=4)), np.int64)
+    sums = clipped_sums(layer, codes, zero, BitSerial(4, adc_bits))
+    low, high = clipped_range(layer, (-zero, 3 - zero))
+    assert low <= sums.min()
+    assert sums.max() <= high
+
+
+@given(st.integers(-(2**40), 2**40), st.integers(-(2**40), 2**40))
+def test_the_narrowest_word_holds_both_ends_and_no_narrower_one_does(a, b):
+    low, high = min(a, b), max(a, b)
+    bits = word_bits(low, high)
+    assert -(2 ** (bits - 1)) <= low
+    assert high < 2 ** (bits - 1)
+    narrower = -(2 ** (bits - 2)) <= low and high < 2 ** (bits - 2) if bits > 1 else False
+    assert not narrower
+
+
+@settings(max_examples=40)
+@given(cases())
+def test_a_network_that_passes_the_proof_never_leaves_its_words(case):
+    hardware = machine("digital45nm", engines__event__membrane_bits=10)
+    run(case.network, case.inputs, layer_numerics(case.network, hardware))  # raises where a potential leaves its word
+
+
+@settings(max_examples=40)
+@given(networks(), st.integers(1, 6), st.integers(1, 200))
+def test_a_converter_is_called_clipping_exactly_when_it_is(network, adc_bits, rows):
+    hardware = machine("pim45nm_bitserial", engines__pim__adc_bits=adc_bits, engines__pim__rows_active=rows)
+    first, *others = layer_numerics(network, hardware)
+    clips = min(rows, network.layers[0].shape.fan_in) > 2**adc_bits - 1
+    assert first.bit_serial == (BitSerial(rows, adc_bits) if clips else None)
+    assert all(numerics.bit_serial is None for numerics in others)
+
+
+def test_the_shipped_bit_serial_crossbar_is_lossless():
+    assert layer_numerics(made_network(), load_hardware("pim45nm_bitserial"))[0].bit_serial is None
+
+
+def test_the_classifier_keeps_its_sum_in_the_accumulator():
+    numerics = layer_numerics(made_network(), load_hardware("pim45nm"))
+    event = load_hardware("pim45nm").engines.event
+    assert numerics[-1].membrane_bits == numerics[-1].accumulator_bits == event.accumulator_bits
+    assert numerics[1].membrane_bits == event.membrane_bits
+
+
+def test_an_accumulator_that_can_overflow_is_refused_with_the_bits_it_needs():
+    network = made_network()
+    narrow = {"engines.event.accumulator_bits": 9, "engines.event.membrane_bits": 8}
+    with pytest.raises(MappingError) as caught:
+        layer_numerics(network, load_hardware("pim45nm", narrow))
+    low, high = sum_range(network.layers[1], (0, 1))
+    needed = word_bits(low - 128, high + 127)
+    assert str(caught.value) == (
+        f'layer "conv2": sums reach {low - 128} … {high + 127} on membranes of 8 bits and need {needed} bits, '
+        "engines.event.accumulator_bits=9"
+    )
+
+
+def test_nothing_is_proved_where_nothing_is_executed():
+    numerics = layer_numerics(made_network(), load_hardware("ann45nm"))
+    assert {item.accumulator_bits for item in numerics} == {24}
