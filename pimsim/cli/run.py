@@ -37,13 +37,23 @@ def run(
 ) -> None:
     """Cost of a network on a machine, layer by layer: a table, and CSV files to keep."""
     from pimsim import report
+    from pimsim.cli.progress import sample_bar
     from pimsim.hardware import parse_override
     from pimsim.simulation.compiling import on_compilation
 
     folder = out or Path("runs") / f"{Path(model).stem}-{Path(hw).stem}"
     overrides = dict(parse_override(text) for text in settings)
-    with on_compilation(_say_first_run):
-        result = report.run(model, hw, input=source, samples=samples, overrides=overrides, out=folder, threads=threads)
+    with on_compilation(_say_first_run), sample_bar("executing") as progress:
+        result = report.run(
+            model,
+            hw,
+            input=source,
+            samples=samples,
+            overrides=overrides,
+            out=folder,
+            threads=threads,
+            progress=progress,
+        )
     click.echo(report.text(result))
     click.echo(f"written to {folder}")
 

@@ -46,24 +46,21 @@ class _Board:
     """A bar for the stage at work, a line for whatever is done; lines alone where no terminal listens."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from pimsim.cli.progress import make_progress
 
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.progress = Progress(*columns, console=self.console, transient=True)
+        self.progress = make_progress()
         self.tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> _Board:
-        if self.console.is_terminal:
-            self.progress.start()
+        self.progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
     def show(self, stage: str, done: int, total: int, message: str) -> None:
-        self.console.print(f"{stage} {done}/{total}  {message}" if total > 1 else f"{stage}  {message}", markup=False)
+        text = f"{stage} {done}/{total}  {message}" if total > 1 else f"{stage}  {message}"
+        self.progress.console.print(text, markup=False)
         if total == 1:
             return
         if stage not in self.tasks:

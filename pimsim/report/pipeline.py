@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from pimsim.hardware.hardware import ISO_CNN
 from pimsim.mapping import layer_numerics, map_model
 from pimsim.model import load_network, network_hash
 from pimsim.model.accuracy import Accuracy, accuracy
-from pimsim.model.network import IntegerNetwork, LayerNumerics
+from pimsim.model.network import IntegerNetwork
 from pimsim.report.analysis import Analysis, analyse
 from pimsim.report.baselines import baselines
 from pimsim.report.document import Document, Inputs
@@ -27,6 +27,7 @@ from pimsim.simulation import execute, schedule
 from pimsim.traces import Trace, holds_for
 
 Path_ = str | os.PathLike[str]
+Progress = Callable[[int, int], None]
 
 
 def run(
@@ -38,6 +39,7 @@ def run(
     overrides: Mapping[str, object] | None = None,
     out: Path_ | None = None,
     threads: int | None = None,
+    progress: Progress | None = None,
 ) -> RunResult:
     """Cost of a model on a machine over the samples of an input; written to the folder ``out`` if one is given.
 
@@ -47,6 +49,7 @@ def run(
     samples    how many samples of it; None: all
     overrides  dotted path → value, changes to the hardware file
     threads    None: all cores; results do not depend on it
+    progress   called with (samples done, samples in all) while the network is executed
 
     A recorded trace is scheduled as it is; the network is executed only for a scene, or where the machine's
     words or converters would change values.  Raises a `PimsimError` that names what is wrong.
@@ -60,7 +63,7 @@ def run(
     network = load_network(path)
     model_hash = network_hash(network)
     source = resolve(network, model_hash, input, samples)
-    result = _evaluated(path, network, model_hash, machine, table, source, dict(overrides or {}), workers)
+    result = _evaluated(path, network, model_hash, machine, table, source, dict(overrides or {}), workers, progress)
     if out is not None:
         write(result, out)
     return result
@@ -75,9 +78,10 @@ def _evaluated(
     source: Source,
     overrides: Mapping[str, object],
     threads: int,
+    progress: Progress | None,
 ) -> RunResult:
     mapping = map_model(network, machine)
-    trace, executed, execution = _trace(network, machine, source, threads)
+    trace, executed, execution = _trace(network, machine, source, threads, progress)
     activity = schedule(trace, network, mapping, machine, threads=threads)
     cost = evaluate(activity, machine.cost, table, clock_mhz=machine.clock_mhz)
     dense = baselines(network, trace, machine, table, threads=threads)
@@ -99,30 +103,21 @@ def _evaluated(
     )
 
 
-def _trace(network: IntegerNetwork, machine: Hardware, source: Source, threads: int) -> tuple[Trace, bool, str]:
+def _trace(
+    network: IntegerNetwork, machine: Hardware, source: Source, threads: int, progress: Progress | None
+) -> tuple[Trace, bool, str]:
     """The trace to schedule, whether the network was executed for it, and why or why not."""
     content = source.content
     numerics = layer_numerics(network, machine)
     if isinstance(content, Samples):
-        trace = execute(network, content.codes, content.labels, numerics, threads=threads)
+        trace = execute(network, content.codes, content.labels, numerics, threads=threads, progress=progress)
         return trace, True, f'executed on scene "{source.name}": {source.selection}'
     if machine.network == ISO_CNN:
         return content, False, f"a CNN is costed, no value is executed; {source.selection} of {source.name} not used"
-    if holds_for(content, [widths(item) for item in numerics]):
+    if holds_for(content, [item.as_mapping() for item in numerics]):
         return content, False, f"trace {source.name} re-used: {source.selection}"
-    trace = execute(network, content.inputs, content.labels, numerics, threads=threads)
+    trace = execute(network, content.inputs, content.labels, numerics, threads=threads, progress=progress)
     return trace, True, f"executed again on the inputs of {source.name}, since word widths or converters change values"
-
-
-def widths(numerics: LayerNumerics) -> dict[str, int]:
-    """Word widths as a trace records them."""
-    serial = numerics.bit_serial
-    return {
-        "accumulator_bits": numerics.accumulator_bits,
-        "membrane_bits": numerics.membrane_bits,
-        "adc_rows": serial.rows if serial else 0,
-        "adc_bits": serial.adc_bits if serial else 0,
-    }
 
 
 def _accuracy(trace: Trace, classes: int) -> Accuracy | None:

@@ -1,0 +1,29 @@
+"""Bars for work that takes long enough to wonder about; none where no terminal listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+STYLE = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+def make_progress() -> Progress:
+    """A bar on the error stream that disappears when it is done."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    return Progress(*STYLE, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def sample_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A callback (samples done, samples in all) that draws a bar from its first call on."""
+    with make_progress() as progress:
+        task = progress.add_task(what, total=None, visible=False)
+
+        def show(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, visible=done < total)
+
+        yield show
