@@ -64,11 +64,23 @@ def test_an_installed_wheel_has_a_command(installed: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_wheel_holds_every_source_file_and_no_test(installed: Path) -> None:
-    modules = {path.relative_to(installed) for path in (installed / "pimsim").rglob("*.py")}
-    assert modules == {path.relative_to(ROOT) for path in SOURCES}
-    assert (installed / "pimsim" / "py.typed").is_file()
+def test_an_installed_wheel_runs_the_shipped_model_on_the_shipped_machine(installed: Path, tmp_path: Path) -> None:
+    arguments = ("run", "--model", "cnn3d_6b.npz", "--hw", "pim45nm.yaml", "--samples", "3", "--out", "result")
+    assert "classifier" in run_installed(installed, tmp_path, "-m", "pimsim", *arguments)
+    assert len(list((tmp_path / "result").iterdir())) == 4
+
+
+@pytest.mark.slow
+def test_a_wheel_holds_every_file_of_the_package_and_no_test(installed: Path) -> None:
+    assert _files(ROOT / "pimsim") <= _files(installed / "pimsim")
+    surplus = _files(installed / "pimsim") - _files(ROOT / "pimsim")
+    assert {path.parts[0] for path in surplus} == {"shipped"}
     assert not (installed / "tests").exists()
+
+
+def _files(folder: Path) -> set[Path]:
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return {path for path in found if "__pycache__" not in path.parts}
 
 
 @pytest.mark.parametrize("kind", SHIPPED, ids=lambda kind: kind.noun)
