@@ -2,7 +2,8 @@
 
 With the schedule ``shared``, layers on one engine share its buffers: weights and membranes of all of them
 stay, sums and counts are those of the layer at work, and two spike maps (or activation maps) exist at a
-time.  With ``pipelined`` every layer has its own, and maps and first-layer currents are doubled.
+time.  With ``pipelined`` every layer has its own, and maps, first-layer currents and the
+input are doubled.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def _maps(placed: tuple[Placed, ...], hardware: Hardware) -> list[MemoryPlan]:
     ports = first.engine.input_port_codes if not isinstance(first.engine, Event) else 1
     code_bits = first.facts.highest_input.bit_length()
     values = prod(first.facts.shape.source_shape)
-    codes = _Need("input_memory", -(-values // ports), ports * code_bits)
+    samples = 2 if hardware.schedule == PIPELINED else 1  # the next one arrives while one is worked on
+    codes = _Need("input_memory", samples * -(-values // ports), ports * code_bits)
     plans = [_planned(codes, hardware, f'layer "{_name(first)}"')]
     if hardware.schedule == PIPELINED:
         return plans + [_map([layer], hardware, f'layer "{_name(layer)}"') for layer in placed[1:]]

@@ -6,6 +6,8 @@ repeat the contract in short.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pimsim.activity.activity import Activity
@@ -19,7 +21,7 @@ from pimsim.simulation.schedule_event import EventLayer
 from pimsim.simulation.schedule_layer import LayerTiming, Spikes, dense_timing, layer_activity
 from pimsim.simulation.schedule_machine import machine_time
 from pimsim.simulation.schedule_parallel import run_all
-from pimsim.simulation.schedule_source import count_spikes, ones_of_codes, ones_of_spikes
+from pimsim.simulation.schedule_source import count_spikes, input_writes, ones_of_codes, ones_of_spikes
 from pimsim.traces.trace import Trace
 
 
@@ -105,6 +107,8 @@ def _dense(trace: Trace, mapping: Mapping, hardware: Hardware, index: int) -> La
         assert not isinstance(engine, Event)
         ones = _ones(trace, layer, index) if isinstance(engine, BitSerialPim) else 0
         sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, ones=ones)
+    stored = (input_writes(layer, trace.samples),) if index == 0 else ()
+    sums = replace(sums, actions=stored + sums.actions)
     return dense_timing(layer, sums, samples=trace.samples, steps=mapping.steps, first=index == 0)
 
 

@@ -29,6 +29,13 @@ def source_actions(layer: LayerMapping, transfers: npt.NDArray[np.int64], repeat
     return (*counted, actions.POOL_ADD.count(sums, bits=layer.operands.input_bits))
 
 
+def input_writes(layer: LayerMapping, samples: int) -> ActionCount:
+    """The codes of each sample stored once, in front of the first layer."""
+    source = layer.memories.source
+    per_word = source.word_bits // layer.operands.stored_bits
+    return source.write(-(-prod(layer.shape.source_shape) // per_word) * samples)
+
+
 def ones_of_codes(layer: LayerMapping, codes: UnsignedArray) -> int:
     """Ones among the input bits of all receptive fields, padding included, summed over samples.
 
