@@ -38,6 +38,10 @@ class MissingFileError(PimsimError, FileNotFoundError):
     """A file that is not where it was expected."""
 
 
+class MissingPackageError(PimsimError, ImportError):
+    """An optional package that is needed for what was asked and is not installed."""
+
+
 class OutputError(PimsimError, OSError):
     """A result that cannot be written where it was asked for."""
 

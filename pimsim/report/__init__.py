@@ -1,8 +1,25 @@
 """Runs as tables: CSV, JSON, pandas frames and text.  docs/report-format.md and docs/python-api.md."""
 
+from pimsim.report.compare import SYSTEMS, compare, comparison, write_comparison
+from pimsim.report.compare_text import compare_text
+from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, write
 from pimsim.report.pipeline import run
 from pimsim.report.render import text
 from pimsim.report.result import Baseline, RunResult
 
-__all__ = ["Baseline", "RunResult", "check_writable", "run", "text", "write"]
+__all__ = [
+    "SYSTEMS",
+    "Baseline",
+    "Compared",
+    "Comparison",
+    "RunResult",
+    "check_writable",
+    "compare",
+    "compare_text",
+    "comparison",
+    "run",
+    "text",
+    "write",
+    "write_comparison",
+]

@@ -76,6 +76,44 @@ def _ace_snn(shapes: Sequence[LayerShape], zetas: Sequence[float]) -> list[Figur
     ]
 
 
+@dataclass(frozen=True)
+class PaperEnergy:
+    """What a paper's formula gives for one system, pJ of one inference.
+
+    ``own`` weighs a layer with its own spikes, as printed; ``incoming`` with those that reach it.
+    """
+
+    paper: str
+    own_pj: float
+    incoming_pj: float
+
+
+def cnn_energy(shapes: Sequence[LayerShape], bits: int) -> PaperEnergy:
+    """HYPER-SNN's CNN of ``bits``."""
+    energy = hypersnn.ann_energy_pj([shape.macs for shape in shapes], hypersnn.operation_energies(bits))
+    return PaperEnergy(HYPERSNN, energy, energy)
+
+
+def digital_snn_energy(shapes: Sequence[LayerShape], zetas: Sequence[float]) -> PaperEnergy:
+    """HYPER-SNN's SNN: first layer MACs, all others accumulates."""
+    own, incoming = (
+        hypersnn.snn_energy_pj([shape.macs for shape in shapes], zetas, hypersnn.TABLE_V[WIDTH], convention=convention)
+        for convention in (OWN, PREVIOUS)
+    )
+    return PaperEnergy(HYPERSNN, own, incoming)
+
+
+def pim_snn_energy(shapes: Sequence[LayerShape], zetas: Sequence[float]) -> PaperEnergy:
+    """ACE-SNN's SNN: the same with the first layer in memory, over which it states a gain."""
+    digital = digital_snn_energy(shapes, zetas)
+    layers = [imac_layer(shape) for shape in shapes]
+    own, incoming = (
+        imac.first_layer_gain(layers, hypersnn.incoming_spikes(zetas, len(layers), convention)).energy
+        for convention in (OWN, PREVIOUS)
+    )
+    return PaperEnergy(ACE_SNN, digital.own_pj / own, digital.incoming_pj / incoming)
+
+
 def imac_layer(shape: LayerShape) -> imac.ImacLayer:
     """M, N, K² and P of a layer."""
     channels = shape.in_shape[0]

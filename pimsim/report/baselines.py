@@ -30,8 +30,29 @@ def baselines(
     return tuple(_baseline(bits, machine, narrow, like.cost, table) for bits in WIDTHS)
 
 
-def _baseline(bits: int, machine: Hardware, narrow: Activity, choices: CostSettings, table: CostTable) -> Baseline:
-    activity = narrow if bits == WIDTHS[0] else widen(narrow, from_bits=WIDTHS[0], to_bits=bits)
+def cnn(
+    network: IntegerNetwork, trace: Trace, machine: Hardware, table: CostTable, *, threads: int
+) -> tuple[Baseline, ...]:
+    """The CNN on a machine that is given as one (``network: iso_cnn``): as narrow as the file says, and at 32 bits."""
+    mac = machine.engines.mac
+    assert mac is not None  # the hardware file was checked for it
+    narrow = schedule(select(trace, 1), network, map_model(network.architecture, machine), machine, threads=threads)
+    widths = dict.fromkeys((mac.activation_bits, WIDTHS[-1]))
+    return tuple(
+        _baseline(bits, machine, narrow, machine.cost, table, from_bits=mac.activation_bits) for bits in widths
+    )
+
+
+def _baseline(
+    bits: int,
+    machine: Hardware,
+    narrow: Activity,
+    choices: CostSettings,
+    table: CostTable,
+    *,
+    from_bits: int = WIDTHS[0],
+) -> Baseline:
+    activity = narrow if bits == from_bits else widen(narrow, from_bits=from_bits, to_bits=bits)
     cost = evaluate(activity, choices, table, clock_mhz=machine.clock_mhz)
     return Baseline(f"cnn_{bits}b", f"{bits}-bit CNN", bits, machine.name, activity, cost)
 

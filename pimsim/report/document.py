@@ -59,15 +59,15 @@ class Document:
         return {
             "format": FORMAT,
             "version": VERSION,
-            "versions": _versions(),
-            "model": self._model(),
+            "versions": versions(),
+            "model": model_section(given.model, given.network, given.model_hash),
             "hardware": {
                 "name": given.hardware.name,
                 "sha256": given.hardware.content_hash,
                 "overrides": dict(given.overrides),
                 "configuration": given.hardware.to_dict(),
             },
-            "input": self._input(),
+            "input": input_section(given.source, given.trace),
             "execution": {
                 "executed": given.executed,
                 "reason": given.execution,
@@ -79,33 +79,10 @@ class Document:
             "activity": self._activity(),
             "accuracy": asdict(self.accuracy) if self.accuracy else None,
             "totals": {
-                name: _totals(cost)
+                name: totals(cost)
                 for name, cost in (("run", self.cost), *((item.name, item.cost) for item in self.baselines))
             },
             "papers": [asdict(figure) for figure in self.analysis.figures],
-        }
-
-    def _model(self) -> dict[str, object]:
-        network = self.inputs.network
-        return {
-            "name": self.inputs.model,
-            "sha256": self.inputs.model_hash,
-            "architecture": network.name,
-            "time_steps": network.time_steps,
-            "encoding": network.encoding,
-            "weight_bits": [layer.weight_bits for layer in network.layers],
-            "provenance": dict(network.provenance),
-        }
-
-    def _input(self) -> dict[str, object]:
-        source = self.inputs.source
-        return {
-            "kind": source.kind,
-            "name": source.name,
-            "samples": self.inputs.trace.samples,
-            "selection": source.selection,
-            "trace_sha256": trace_hash(self.inputs.trace),
-            "attribution": source.attribution,
         }
 
     def _activity(self) -> dict[str, object]:
@@ -122,6 +99,31 @@ class Document:
         }
 
 
+def model_section(name: str, network: IntegerNetwork, model_hash: str) -> dict[str, object]:
+    """Which network it was."""
+    return {
+        "name": name,
+        "sha256": model_hash,
+        "architecture": network.name,
+        "time_steps": network.time_steps,
+        "encoding": network.encoding,
+        "weight_bits": [layer.weight_bits for layer in network.layers],
+        "provenance": dict(network.provenance),
+    }
+
+
+def input_section(source: Source, trace: Trace) -> dict[str, object]:
+    """Which samples it saw."""
+    return {
+        "kind": source.kind,
+        "name": source.name,
+        "samples": trace.samples,
+        "selection": source.selection,
+        "trace_sha256": trace_hash(trace),
+        "attribution": source.attribution,
+    }
+
+
 def table_hash(table: CostTable) -> str:
     """SHA-256 of a resolved cost table: every entry with what it inherited."""
     parts = [f"{name}={table.entries[name]!r}" for name in sorted(table.entries)]
@@ -132,14 +134,16 @@ def table_hash(table: CostTable) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _totals(cost: Cost) -> dict[str, object]:
+def totals(cost: Cost) -> dict[str, object]:
+    """Energy in every accounting."""
     return {accounting: dict(zip(_ENDS, cost.energy(accounting).pj, strict=True)) for accounting in ACCOUNTINGS}
 
 
 _ENDS = ("energy_low_pj", "energy_pj", "energy_high_pj")
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """pimsim, Python and the packages that compute."""
     found = {"pimsim": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:

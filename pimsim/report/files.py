@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pimsim.report.result import RunResult
 from pimsim.report.rows import Cell, Table
 
 SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON = "summary.csv", "layers.csv", "components.csv", "run.json"
+RUN_FILES = (SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON)
 
 
 def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
@@ -31,6 +32,11 @@ def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
         COMPONENTS_CSV: csv_text(result.component_table),
         RUN_JSON: json_text(result.document),
     }
+    return write_together(out, {name: text.encode() for name, text in contents.items()})
+
+
+def write_together(out: str | os.PathLike[str], contents: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """Write files by name into a folder: all of them or none.  Raises OutputError."""
     folder = Path(out)
     made = _make(folder)
     try:
@@ -43,15 +49,15 @@ def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
     return tuple(folder / name for name in contents)
 
 
-def check_writable(out: str | os.PathLike[str]) -> None:
-    """Raise OutputError where `write` could not write, and leave nothing behind; for before the long work."""
+def check_writable(out: str | os.PathLike[str], names: Sequence[str] = RUN_FILES) -> None:
+    """Raise OutputError where ``names`` could not be written, and leave nothing behind; for before the long work."""
     folder = Path(out)
     existing = folder
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
     if not existing.is_dir():
         raise OutputError(f'"{folder}" cannot be written: "{existing}" is not a folder')
-    for name in (SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON):
+    for name in names:
         if (folder / name).is_dir():
             raise OutputError(f'"{folder}" cannot be written: "{folder / name}" is a folder')
     try:
@@ -99,13 +105,13 @@ def _make(folder: Path) -> list[Path]:
     return made
 
 
-def _replace(folder: Path, contents: Mapping[str, str]) -> None:
+def _replace(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Stage every file beside the old ones, then swap; on failure swap back."""
     stage = Path(tempfile.mkdtemp(dir=folder, prefix=".pimsim-"))
     swapped: list[str] = []
     try:
-        for name, text in contents.items():
-            (stage / name).write_text(text, encoding="utf-8", newline="")
+        for name, content in contents.items():
+            (stage / name).write_bytes(content)
         for name in contents:
             if (folder / name).exists():
                 os.replace(folder / name, stage / f"{name}.old")

@@ -81,12 +81,12 @@ def _evaluated(
     progress: Progress | None,
 ) -> RunResult:
     mapping = map_model(network, machine)
-    trace, executed, execution = _trace(network, machine, source, threads, progress)
+    trace, executed, execution = trace_for(network, machine, source, threads, progress)
     activity = schedule(trace, network, mapping, machine, threads=threads)
     cost = evaluate(activity, machine.cost, table, clock_mhz=machine.clock_mhz)
     dense = baselines(network, trace, machine, table, threads=threads)
-    reached = None if machine.network == ISO_CNN else _accuracy(trace, network.classes)
-    analysis = _analysis(network, trace)
+    reached = None if machine.network == ISO_CNN else accuracy_of(trace, network.classes)
+    analysis = analysis_of(network, trace)
     inputs = Inputs(path.stem, network, model_hash, machine, overrides, source, trace, executed, execution)
     return RunResult(
         model=path.stem,
@@ -103,7 +103,7 @@ def _evaluated(
     )
 
 
-def _trace(
+def trace_for(
     network: IntegerNetwork, machine: Hardware, source: Source, threads: int, progress: Progress | None
 ) -> tuple[Trace, bool, str]:
     """The trace to schedule, whether the network was executed for it, and why or why not."""
@@ -120,7 +120,7 @@ def _trace(
     return trace, True, f"executed again on the inputs of {source.name}, since word widths or converters change values"
 
 
-def _accuracy(trace: Trace, classes: int) -> Accuracy | None:
+def accuracy_of(trace: Trace, classes: int) -> Accuracy | None:
     """Accuracy over the samples whose label is known; None where none is."""
     known = trace.labels >= 0
     if not known.any():
@@ -128,8 +128,14 @@ def _accuracy(trace: Trace, classes: int) -> Accuracy | None:
     return accuracy(trace.labels[known], trace.predictions[known], classes)
 
 
-def _analysis(network: IntegerNetwork, trace: Trace) -> Analysis:
+def analysis_of(network: IntegerNetwork, trace: Trace) -> Analysis:
+    """The papers' formulas on the spikes of a trace."""
+    return analyse([layer.shape for layer in network.layers], spike_rates(network, trace))
+
+
+def spike_rates(network: IntegerNetwork, trace: Trace) -> list[float]:
+    """ζ of every layer but the last."""
     shapes = [layer.shape for layer in network.layers]
     counts = (int(np.bitwise_count(spikes).sum(dtype=np.int64)) for spikes in trace.spikes)
     hidden = zip(counts, shapes[:-1], strict=True)
-    return analyse(shapes, [spikes_per_neuron(count, shape.neurons, trace.samples) for count, shape in hidden])
+    return [spikes_per_neuron(count, shape.neurons, trace.samples) for count, shape in hidden]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterable, Sequence
-from math import floor, log10
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -14,25 +13,29 @@ from rich.text import Text
 
 from pimsim.cost import ACCOUNTINGS, MACHINE, Cost, Range
 from pimsim.hardware.hardware import ISO_CNN
+from pimsim.report import numerals
 from pimsim.report.result import RunResult
 from pimsim.report.rows import energy_ratio, spikes_per_neuron
-from pimsim.units import AJ_PER_PJ, pj_from_aj
 
 NARROW, WIDE = 100, 120
-_ACCOUNTING_TITLES = {
+ACCOUNTING_TITLES = {
     "compute_only": "compute only",
     "with_memory": "with memory",
     "full": "full: + leakage, clock",
 }
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def text(result: RunResult, width: int | None = None) -> str:
     """Tables of a run as plain text, ``width`` columns wide (by default the terminal's, 100 to 120)."""
+    return plain_text(_parts(result), width)
+
+
+def plain_text(parts: Iterable[RenderableType], width: int | None = None) -> str:
+    """What rich would print, without colours and without spaces at line ends."""
     columns = width or min(max(shutil.get_terminal_size((WIDE, 24)).columns, NARROW), WIDE)
     stream = io.StringIO()
     console = Console(file=stream, width=columns, color_system=None, highlight=False, legacy_windows=False)
-    for part in _parts(result):
+    for part in parts:
         console.print(part)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
@@ -61,10 +64,10 @@ def _headline(result: RunResult) -> str:
 
 
 def _layers(result: RunResult) -> Table:
-    unit, factor = _unit(result.cost.energy("full").nominal)
+    unit, factor = numerals.energy_unit(result.cost.energy("full").nominal)
     counts = ("dense\nMACs", "accum.\ndone", "spikes/\nneuron", "\ncycles", "util.\n%")
     energies = (f"compute\n{unit}", f"memory\n{unit}", f"energy\n{unit}", "share\n%")
-    table = _table("\nlayer", "\nengine", right=(*counts, *energies))
+    table = aligned_table("\nlayer", "\nengine", right=(*counts, *energies))
     samples, last = result.activity.samples, result.activity.layers[-1]
     spiking = result.hardware.network != ISO_CNN
     for layer in result.activity.layers:
@@ -73,9 +76,9 @@ def _layers(result: RunResult) -> Table:
             layer.layer,
             layer.engine,
             _macs(layer.dense_macs // samples),
-            _count(layer.accumulates / samples),
+            numerals.count(layer.accumulates / samples),
             f"{zeta:.3f}" if spiking and layer is not last else "–",  # the classifier sums up and never spikes
-            _count(layer.cycles / samples),
+            numerals.count(layer.cycles / samples),
             f"{100 * layer.utilization:.1f}",
             *_energy_cells(result.cost, layer.layer, factor),
         )
@@ -91,11 +94,11 @@ def _layer_totals(result: RunResult, factor: float) -> list[str]:
         "total",
         "",
         _macs(sum(layer.dense_macs for layer in layers) // samples),
-        _count(sum(layer.accumulates for layer in layers) / samples),
+        numerals.count(sum(layer.accumulates for layer in layers) / samples),
         "",
-        _count(result.activity.latency_cycles),
+        numerals.count(result.activity.latency_cycles),
         "",
-        *(_digits(part / factor) for part in parts),
+        *(numerals.digits(part / factor) for part in parts),
         "100.0",
     ]
 
@@ -104,36 +107,40 @@ def _energy_cells(cost: Cost, layer: str, factor: float) -> list[str]:
     total, energy = cost.energy("full").nominal, cost.layer(layer).nominal
     parts = (cost.layer(layer, name).nominal for name in ("compute", "memory"))
     share = f"{100 * energy / total:.1f}" if total else "–"
-    return [*(_digits(part / factor) if part else "–" for part in parts), _digits(energy / factor), share]
+    return [
+        *(numerals.digits(part / factor) if part else "–" for part in parts),
+        numerals.digits(energy / factor),
+        share,
+    ]
 
 
 def _totals(result: RunResult) -> Table:
     cost = result.cost
-    unit, factor = _unit(cost.energy("full").nominal)
-    product, scale = _product_unit(cost.edp_uj_us("full").nominal)
-    table = _table("accounting", right=(f"energy {unit}", f"EDP {product}", "power mW"))
+    unit, factor = numerals.energy_unit(cost.energy("full").nominal)
+    product, scale = numerals.product_unit(cost.edp_uj_us("full").nominal)
+    table = aligned_table("accounting", right=(f"energy {unit}", f"EDP {product}", "power mW"))
     for accounting in ACCOUNTINGS:
         table.add_row(
-            _ACCOUNTING_TITLES[accounting],
-            _range(_energies(cost, accounting, factor)),
-            _range(cost.edp_uj_us(accounting).times(1 / scale)),
-            _range(cost.power_mw(accounting)),
+            ACCOUNTING_TITLES[accounting],
+            numerals.ranged(_energies(cost, accounting, factor)),
+            numerals.ranged(cost.edp_uj_us(accounting).times(1 / scale)),
+            numerals.ranged(cost.power_mw(accounting)),
         )
     return table
 
 
 def _comparison(result: RunResult) -> Table:
     """Energy of every baseline, and how many times the run's it is."""
-    unit, factor = _unit(result.baselines[0].cost.energy("full").nominal)
+    unit, factor = numerals.energy_unit(result.baselines[0].cost.energy("full").nominal)
     titles = [title for item in result.baselines for title in (f"{item.title} {unit}", "/ this run")]
-    table = _table("accounting", right=titles)
+    table = aligned_table("accounting", right=titles)
     for accounting in ACCOUNTINGS:
         cells = []
         for item in result.baselines:
             ratio = energy_ratio(item.cost, result.cost, accounting)
-            energy = _digits(item.cost.energy(accounting).nominal / factor)
-            cells += [energy, "–" if ratio is None else _range(ratio)]
-        table.add_row(_ACCOUNTING_TITLES[accounting], *cells)
+            energy = numerals.digits(item.cost.energy(accounting).nominal / factor)
+            cells += [energy, "–" if ratio is None else numerals.ranged(ratio)]
+        table.add_row(ACCOUNTING_TITLES[accounting], *cells)
     return table
 
 
@@ -142,7 +149,8 @@ def _energies(cost: Cost, accounting: str, factor: float) -> Range:
     return Range(low, nominal, high)
 
 
-def _table(*left: str, right: Sequence[str] = ()) -> Table:
+def aligned_table(*left: str, right: Sequence[str] = ()) -> Table:
+    """Columns of words, then columns of figures."""
     # a divider and one space between columns: more would not fit eleven of them into 100
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in left:
@@ -155,14 +163,14 @@ def _table(*left: str, right: Sequence[str] = ()) -> Table:
 def _speed(result: RunResult) -> str:
     cost, activity = result.cost, result.activity
     lines = [
-        f"delay       {_time(cost.delay_ns)}, {_count(activity.latency_cycles)} cycles at "
+        f"delay       {numerals.time(cost.delay_ns)}, {numerals.count(activity.latency_cycles)} cycles at "
         f"{result.hardware.clock_mhz:g} MHz; {cost.inferences_per_second:,.0f} inferences/s",
         f"bottleneck  {activity.bottleneck}",
     ]
     for item in result.baselines[:1]:  # wider words take the same cycles
-        slower = _digits(item.cost.delay_ns / cost.delay_ns)
-        lines.append(f"CNN delay   {_time(item.cost.delay_ns)} on {item.hardware}, {slower} × this run's")
-    lines.append(f"area        {_range(cost.area_um2.times(1e-6))} mm2")
+        slower = numerals.digits(item.cost.delay_ns / cost.delay_ns)
+        lines.append(f"CNN delay   {numerals.time(item.cost.delay_ns)} on {item.hardware}, {slower} × this run's")
+    lines.append(f"area        {numerals.ranged(cost.area_um2.times(1e-6))} mm2")
     if result.accuracy is not None:
         percent = result.accuracy.percent()
         lines.append(
@@ -179,7 +187,7 @@ def _papers(result: RunResult) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
     for figure in result.analysis.figures:
-        value = _energy(figure.value) if figure.unit == "pJ" else f"{_digits(figure.value)} ×"
+        value = numerals.energy(figure.value) if figure.unit == "pJ" else f"{numerals.digits(figure.value)} ×"
         table.add_row(figure.paper, figure.quantity, value, figure.meaning)
     return table
 
@@ -194,56 +202,4 @@ def _choices(cost: Cost) -> Table:
 
 
 def _macs(count: int) -> str:
-    return f"{count:,}" if count < 100_000_000 else _count(count)
-
-
-def _count(value: float) -> str:
-    """At most six digits, then thousands or millions."""
-    for factor, prefix in _PREFIXES:
-        if value >= 100 * factor:
-            return f"{value / factor:,.0f} {prefix}"
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
-
-
-def _unit(energy_aj: int) -> tuple[str, float]:
-    """One unit for all energies of a table, and its attojoules."""
-    for unit, pj in (("uJ", 1e6), ("nJ", 1e3)):
-        if pj_from_aj(energy_aj) >= pj:
-            return unit, pj * AJ_PER_PJ
-    return "pJ", float(AJ_PER_PJ)
-
-
-def _product_unit(edp_uj_us: float) -> tuple[str, float]:
-    """Unit of the energy-delay products of a table, in uJ·us."""
-    for unit, size in (("mJ·us", 1e3), ("uJ·us", 1.0), ("nJ·us", 1e-3)):
-        if edp_uj_us >= size:
-            return unit, size
-    return "pJ·us", 1e-6
-
-
-def _energy(pj: float) -> str:
-    """Three digits with a unit from pJ to uJ."""
-    for factor, unit in ((1e6, "uJ"), (1e3, "nJ")):
-        if pj >= factor:
-            return f"{_digits(pj / factor)} {unit}"
-    return f"{_digits(pj)} pJ"
-
-
-def _range(value: Range) -> str:
-    return f"{_digits(value.nominal)} ({_digits(value.low)}–{_digits(value.high)})"
-
-
-def _digits(value: float) -> str:
-    """Three significant digits; no exponent between a hundred-thousandth and the largest numbers."""
-    if value >= 99.95:
-        return f"{value:,.0f}"
-    if value < 1e-5:
-        return f"{value:.2g}"
-    return f"{value:.{2 - floor(log10(value))}f}"
-
-
-def _time(ns: float) -> str:
-    for factor, unit in ((1e6, "ms"), (1e3, "us")):
-        if ns >= factor:
-            return f"{_digits(ns / factor)} {unit}"
-    return f"{_digits(ns)} ns"
+    return f"{count:,}" if count < 100_000_000 else numerals.count(count)

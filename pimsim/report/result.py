@@ -55,22 +55,22 @@ class RunResult:
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row per system and accounting."""
-        return _frame(self.summary_table)
+        return frame(self.summary_table)
 
     @cached_property
     def layers(self) -> pd.DataFrame:
         """One row per layer, and one for the machine as a whole."""
-        return _frame(self.layer_table)
+        return frame(self.layer_table)
 
     @cached_property
     def components(self) -> pd.DataFrame:
         """One row per layer, engine, component and action."""
-        return _frame(self.component_table)
+        return frame(self.component_table)
 
     @cached_property
     def papers(self) -> pd.DataFrame:
         """The papers' formulas on the same activity."""
-        return _frame(rows.papers(self.analysis))
+        return frame(rows.papers(self.analysis))
 
     @cached_property
     def summary_table(self) -> rows.Table:
@@ -87,7 +87,8 @@ class RunResult:
         return rows.components(self.cost)
 
 
-def _frame(table: rows.Table) -> pd.DataFrame:
+def frame(table: rows.Table) -> pd.DataFrame:
+    """A table as pandas has it; energies become floats in pJ."""
     import pandas as pd  # here, because it takes longer to import than a run to write its files
 
     return pd.DataFrame([[rows.plain(cell) for cell in row] for row in table.rows], columns=list(table.columns))

@@ -149,14 +149,14 @@ def _summary_rows(systems: Sequence[System], accuracy: Accuracy | None) -> Itera
                 system.name,
                 system.hardware,
                 accounting,
-                *_energy(cost.energy(accounting)),
+                *energy_cells(cost.energy(accounting)),
                 *(Attojoules(part) for part in parts),
                 cost.delay_ns,
-                *_nominal_first(edp),
-                *_nominal_first(power),
+                *nominal_first(edp),
+                *nominal_first(power),
                 cost.inferences_per_second,
-                *_nominal_first(cost.area_um2),
-                *(None if ratio is None else value for value in (_nominal_first(ratio) if ratio else (None,) * 3)),
+                *nominal_first(cost.area_um2),
+                *(None if ratio is None else value for value in (nominal_first(ratio) if ratio else (None,) * 3)),
                 cost.delay_ns / first.delay_ns,
                 None if ratio is None else ratio.nominal * cost.delay_ns / first.delay_ns,
                 *((known.overall, known.average, known.kappa) if known else (None, None, None)),
@@ -208,7 +208,7 @@ def spikes_per_neuron(spikes: int, neurons: int, samples: int) -> float:
 def _layer_energy(cost: Cost, layer: str, total: int) -> tuple[Cell, ...]:
     energy = cost.layer(layer)
     parts = (Attojoules(cost.layer(layer, category).nominal) for category in CATEGORIES)
-    return (*_energy(energy), *parts, energy.nominal / total if total else 0.0)
+    return (*energy_cells(energy), *parts, energy.nominal / total if total else 0.0)
 
 
 def components(cost: Cost) -> Table:
@@ -225,8 +225,8 @@ def components(cost: Cost) -> Table:
                 line.second_bits,
                 line.capacity_bits,
                 line.count / cost.samples,
-                *_nominal_first(line.unit_pj),
-                *_energy(line.energy),
+                *nominal_first(line.unit_pj),
+                *energy_cells(line.energy),
                 line.category,
                 line.kind,
                 line.source,
@@ -243,9 +243,11 @@ def papers(analysis: Analysis) -> Table:
     )
 
 
-def _energy(energy: EnergyAj) -> tuple[Attojoules, Attojoules, Attojoules]:
+def energy_cells(energy: EnergyAj) -> tuple[Attojoules, Attojoules, Attojoules]:
+    """Nominal, low, high."""
     return Attojoules(energy.nominal), Attojoules(energy.low), Attojoules(energy.high)
 
 
-def _nominal_first(value: Range) -> tuple[float, float, float]:
+def nominal_first(value: Range) -> tuple[float, float, float]:
+    """Nominal, low, high."""
     return value.nominal, value.low, value.high

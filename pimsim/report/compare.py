@@ -1,0 +1,243 @@
+"""One network on several machines, from one recorded run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pimsim.cost import CostTable, evaluate, load_table
+from pimsim.errors import HardwareError
+from pimsim.hardware import Hardware, load_hardware
+from pimsim.hardware.hardware import EVENT, ISO_CNN, MAC, PIM
+from pimsim.mapping import Mapping as Placement
+from pimsim.mapping import map_model
+from pimsim.model import load_network, network_hash
+from pimsim.model.accuracy import Accuracy
+from pimsim.model.architecture import LayerShape
+from pimsim.model.network import IntegerNetwork
+from pimsim.report import analysis, compare_document, compare_plot, compare_rows
+from pimsim.report.baselines import baselines, cnn
+from pimsim.report.comparison import Compared, Comparison
+from pimsim.report.files import check_writable, csv_text, json_text, write_together
+from pimsim.report.inputs import Source, resolve
+from pimsim.report.pipeline import accuracy_of, analysis_of, spike_rates, trace_for
+from pimsim.report.result import Baseline
+from pimsim.resources import MODEL, find
+from pimsim.simulation import schedule
+from pimsim.traces import Trace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Path_ = str | os.PathLike[str]
+Progress = Callable[[int, int], None]
+
+SYSTEMS = ("ann45nm", "digital45nm", "pim45nm", "pim45nm_bitserial", "allpim45nm")
+"""Hardware files that stand for the papers' systems, in the order in which one reads them."""
+COMPARE_CSV, COMPARE_JSON, PLOT = "compare.csv", "compare.json", "compare"
+
+
+def compare(
+    model: Path_,
+    hardware: Sequence[Path_] = SYSTEMS,
+    input: Path_ | None = None,  # noqa: A002 - the name that the command line has for it
+    *,
+    samples: int | None = None,
+    overrides: Mapping[str, object] | None = None,
+    out: Path_ | None = None,
+    plot: str | None = None,
+    threads: int | None = None,
+) -> pd.DataFrame:
+    """A model on several machines: one row per system and accounting, with the columns of ``compare.csv``.
+
+    The arguments are those of `comparison`, which also hands back what lies behind the rows.
+    """
+    return comparison(
+        model, hardware, input, samples=samples, overrides=overrides, out=out, plot=plot, threads=threads
+    ).frame
+
+
+def comparison(
+    model: Path_,
+    hardware: Sequence[Path_] = SYSTEMS,
+    input: Path_ | None = None,  # noqa: A002 - as above
+    *,
+    samples: int | None = None,
+    overrides: Mapping[str, object] | None = None,
+    out: Path_ | None = None,
+    plot: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """A model on several machines in the order given; written to the folder ``out`` if one is given.
+
+    hardware   paths or shipped names; one with ``network: iso_cnn`` stands for the CNN at 32 bits and at its own
+    overrides  dotted path → value, changes to every one of the hardware files
+    plot       "svg" or "png": a picture beside the files in ``out``; needs matplotlib
+
+    The others are those of `pimsim.report.run`.  The network is executed at most once, but for machines whose
+    words or converters change values.  Raises a `PimsimError` that names what is wrong.
+    """
+    if plot is not None:
+        compare_plot.check(plot, out)
+    if out is not None:
+        check_writable(out, _names(plot))
+    workers = threads or os.cpu_count() or 1
+    machines = _machines(hardware, overrides)
+    tables = {name: load_table(name) for name in {machine.cost.table: None for machine in machines}}
+    path = find(MODEL, model)
+    network = load_network(path)
+    placements = [_placed(network, machine) for machine in machines]
+    source = resolve(network, network_hash(network), input, samples)
+    recorded = _recorded(network, machines, source, workers, progress)
+    systems = [
+        system
+        for machine, placement, (trace, executed, why) in zip(machines, placements, recorded, strict=True)
+        for system in _Given(network, machine, placement, tables[machine.cost.table], trace, executed, why).systems(
+            workers
+        )
+    ]
+    result = _assembled(path, network, source, recorded[0][0], systems, tables, dict(overrides or {}))
+    if out is not None:
+        write_comparison(result, out, plot)
+    return result
+
+
+def write_comparison(result: Comparison, out: Path_, plot: str | None = None) -> tuple[Path, ...]:
+    """Write ``compare.csv``, ``compare.json`` and, if asked for, ``compare.svg`` or ``.png``: all or none."""
+    contents = {
+        COMPARE_CSV: csv_text(result.table).encode(),
+        COMPARE_JSON: json_text(result.document).encode(),
+    }
+    if plot is not None:
+        contents[f"{PLOT}.{plot}"] = compare_plot.draw(result, plot)
+    return write_together(out, contents)
+
+
+def _names(plot: str | None) -> tuple[str, ...]:
+    return (COMPARE_CSV, COMPARE_JSON) if plot is None else (COMPARE_CSV, COMPARE_JSON, f"{PLOT}.{plot}")
+
+
+def _machines(hardware: Sequence[Path_], overrides: Mapping[str, object] | None) -> list[Hardware]:
+    """Every file, checked; two of one name could not be told apart in the table."""
+    machines = [load_hardware(path, overrides) for path in hardware]
+    if not machines:
+        raise HardwareError("a comparison needs at least one hardware file")
+    seen: set[str] = set()
+    for machine in machines:
+        if machine.name in seen:
+            raise HardwareError(
+                f'two hardware files have name="{machine.name}", by which a comparison tells them apart'
+            )
+        seen.add(machine.name)
+    return machines
+
+
+def _placed(network: IntegerNetwork, machine: Hardware) -> Placement:
+    """Where a CNN is costed its weights are not the file's, so the layers' shapes are all there is to place."""
+    return map_model(network.architecture if machine.network == ISO_CNN else network, machine)
+
+
+def _recorded(
+    network: IntegerNetwork, machines: Sequence[Hardware], source: Source, threads: int, progress: Progress | None
+) -> list[tuple[Trace, bool, str]]:
+    """A trace for every machine: samples are executed for the first spiking one, and that run serves all it can."""
+    if isinstance(source.content, Trace):
+        return [trace_for(network, machine, source, threads, progress) for machine in machines]
+    lead = next((machine for machine in machines if machine.network != ISO_CNN), machines[0])
+    first = trace_for(network, lead, source, threads, progress)
+    again = replace(source, content=first[0])
+    return [first if machine is lead else trace_for(network, machine, again, threads, progress) for machine in machines]
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """One machine with all that its rows are made of."""
+
+    network: IntegerNetwork
+    machine: Hardware
+    placement: Placement
+    table: CostTable
+    trace: Trace
+    executed: bool
+    why: str
+
+    def systems(self, threads: int) -> Iterator[Compared]:
+        if self.machine.network == ISO_CNN:
+            yield from self._cnns(threads)
+            return
+        machine, trace = self.machine, self.trace
+        activity = schedule(trace, self.network, self.placement, machine, threads=threads)
+        yield Compared(
+            name=machine.name,
+            hardware=machine,
+            shapes=self._shapes(),
+            engines=self._engines(),
+            samples=trace.samples,
+            activity=activity,
+            cost=evaluate(activity, machine.cost, self.table, clock_mhz=machine.clock_mhz),
+            cnns=baselines(self.network, trace, machine, self.table, threads=threads),
+            accuracy=self._accuracy(),
+            paper=self._paper(),
+            executed=self.executed,
+            execution=self.why,
+        )
+
+    def _cnns(self, threads: int) -> Iterator[Compared]:
+        """The CNN at 32 bits, then at the file's width."""
+        own = cnn(self.network, self.trace, self.machine, self.table, threads=threads)
+        common = baselines(self.network, self.trace, self.machine, self.table, threads=threads)
+        for item in reversed(own):
+            yield self._cnn(item, common, analysis.cnn_energy(self._shapes(), item.bits))
+
+    def _cnn(self, item: Baseline, common: tuple[Baseline, ...], paper: analysis.PaperEnergy) -> Compared:
+        return Compared(
+            name=item.name,
+            hardware=self.machine,
+            shapes=self._shapes(),
+            engines=self._engines(),
+            samples=self.trace.samples,
+            activity=item.activity,
+            cost=item.cost,
+            cnns=common,
+            accuracy=None,
+            paper=paper,
+            executed=False,
+            execution="a CNN is costed, no value is executed",
+        )
+
+    def _shapes(self) -> tuple[LayerShape, ...]:
+        return tuple(layer.shape for layer in self.network.layers)
+
+    def _engines(self) -> tuple[str, ...]:
+        return tuple(layer.engine for layer in self.placement.layers)
+
+    def _accuracy(self) -> Accuracy | None:
+        return accuracy_of(self.trace, self.network.classes)
+
+    def _paper(self) -> analysis.PaperEnergy | None:
+        """The paper that assumes this organisation; none does where another layer than the first is in memory."""
+        first, *others = self._engines()
+        if set(others) != {EVENT}:
+            return None
+        formula = {MAC: analysis.digital_snn_energy, PIM: analysis.pim_snn_energy}[first]
+        return formula(self._shapes(), spike_rates(self.network, self.trace))
+
+
+def _assembled(
+    path: Path,
+    network: IntegerNetwork,
+    source: Source,
+    trace: Trace,
+    systems: Sequence[Compared],
+    tables: Mapping[str, CostTable],
+    overrides: Mapping[str, object],
+) -> Comparison:
+    given = compare_document.Given(path.stem, network, network_hash(network), source, trace, overrides, tables)
+    figures = analysis_of(network, trace)
+    table = compare_rows.table(systems)
+    document = compare_document.content(given, systems, figures)
+    return Comparison(path.stem, tuple(systems), figures, table, document)

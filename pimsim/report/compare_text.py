@@ -1,0 +1,154 @@
+"""A comparison as text for a terminal of 100 columns or more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pimsim.cost import ACCOUNTINGS, CATEGORIES, Cost
+from pimsim.hardware.hardware import ISO_CNN
+from pimsim.report import numerals
+from pimsim.report.compare_rows import adc_energy, paper_ratios, references
+from pimsim.report.comparison import Compared, Comparison, digital_snn
+from pimsim.report.render import ACCOUNTING_TITLES, aligned_table, plain_text
+from pimsim.report.rows import energy_ratio
+
+NONE = "–"
+_RATIO_TITLES = {
+    "cnn_6b": "6-bit CNN / system, energy",
+    "cnn_32b": "32-bit CNN / system, energy",
+    "digital_snn": "{name} / system, energy",
+}
+
+
+def compare_text(result: Comparison, width: int | None = None) -> str:
+    """Tables of a comparison as plain text, ``width`` columns wide (by default the terminal's, 100 to 120)."""
+    return plain_text(_parts(result), width)
+
+
+def _parts(result: Comparison) -> Iterable[RenderableType]:
+    yield Text(_headline(result))
+    yield Text("\nEnergy of one inference, nominal (low–high)")
+    yield _energies(result)
+    yield Text("Where it goes, nominal")
+    yield _shares(result)
+    yield Text("Energy × delay, nominal (low–high)")
+    yield _products(result)
+    yield Text("Speed, area, accuracy")
+    yield _speeds(result)
+    digital = digital_snn(result.systems)
+    for name, title in _RATIO_TITLES.items():
+        if name != "digital_snn" or digital is not None:
+            yield Text(
+                title.format(name=digital.name if digital else "")
+                + ", nominal (low–high), and full energy × delay; above 1 the system is better"
+            )
+            yield _ratios(result, name, digital)
+    yield Text(_notes(result))
+
+
+def _headline(result: Comparison) -> str:
+    lines = [f"{result.model} on {len(result.systems)} systems, {result.systems[0].samples} samples, per inference"]
+    reasons = dict.fromkeys(system.execution for system in result.systems if system.accuracy or system.executed)
+    return "\n".join([*lines, *reasons])
+
+
+def _energies(result: Comparison) -> Table:
+    unit, factor = numerals.energy_unit(_median_energy(result))
+    titles = [title.split(":")[0] for title in ACCOUNTING_TITLES.values()]
+    table = aligned_table("system", right=[f"{title} {unit}" for title in titles])
+    for system in result.systems:
+        ranges = [system.cost.energy(accounting) for accounting in ACCOUNTINGS]
+        table.add_row(system.name, *(numerals.ranged(one.pj.times(1e6 / factor)) for one in ranges))
+    return table
+
+
+def _shares(result: Comparison) -> Table:
+    unit, factor = numerals.energy_unit(_median_energy(result))
+    titles = ("arithmetic", "of it ADC", "memory", "leakage, clock")
+    table = aligned_table("system", right=[f"{title} {unit}" for title in titles])
+    for system in result.systems:
+        compute, memory, static = (system.cost.category(name).nominal for name in CATEGORIES)
+        parts = (compute, adc_energy(system.cost).nominal, memory, static)
+        table.add_row(system.name, *(numerals.digits(part / factor) if part else NONE for part in parts))
+    return table
+
+
+def _median_energy(result: Comparison) -> int:
+    """One unit serves all systems best when it suits the one in the middle."""
+    return sorted(system.cost.energy("full").nominal for system in result.systems)[len(result.systems) // 2]
+
+
+def _products(result: Comparison) -> Table:
+    middle = sorted(system.cost.edp_uj_us("full").nominal for system in result.systems)[len(result.systems) // 2]
+    unit, size = numerals.product_unit(middle)
+    titles = [title.split(":")[0] for title in ACCOUNTING_TITLES.values()]
+    table = aligned_table("system", right=[f"{title} {unit}" for title in titles])
+    for system in result.systems:
+        ranges = [system.cost.edp_uj_us(accounting).times(1 / size) for accounting in ACCOUNTINGS]
+        table.add_row(system.name, *(numerals.ranged(one) for one in ranges))
+    return table
+
+
+def _speeds(result: Comparison) -> Table:
+    table = aligned_table("system", "layer 1", "others", "schedule", right=("delay", "inf./s", "area mm2", "OA %"))
+    for system in result.systems:
+        table.add_row(
+            system.name,
+            system.engines[0],
+            system.other_engines,
+            system.hardware.schedule,
+            numerals.time(system.cost.delay_ns),
+            f"{system.cost.inferences_per_second:,.0f}",
+            numerals.ranged(system.cost.area_um2.times(1e-6)),
+            f"{system.accuracy.percent()['overall_percent']:.2f}" if system.accuracy else NONE,
+        )
+    return table
+
+
+def _ratios(result: Comparison, name: str, digital: Compared | None) -> Table:
+    titles = [title.split(":")[0] for title in ACCOUNTING_TITLES.values()]
+    table = aligned_table("system", right=[*titles, "EDP", "paper"])
+    for system in result.systems:
+        reference = references(system, digital)[name]
+        if reference is None or system.name == name or (name == "digital_snn" and _is_other(system, digital)):
+            continue
+        paper = paper_ratios(system, digital)[name]
+        table.add_row(
+            system.name,
+            *(_ratio(reference, system.cost, accounting) for accounting in ACCOUNTINGS),
+            numerals.factor(reference.edp_uj_us("full").nominal / system.cost.edp_uj_us("full").nominal),
+            numerals.factor(paper) if paper is not None else NONE,
+        )
+    return table
+
+
+def _is_other(system: Compared, digital: Compared | None) -> bool:
+    """Itself, and CNNs: they have tables of their own."""
+    return system is digital or system.hardware.network == ISO_CNN
+
+
+def _ratio(reference: Cost, cost: Cost, accounting: str) -> str:
+    ratio = energy_ratio(reference, cost, accounting)
+    return NONE if ratio is None else numerals.ranged(ratio, numerals.factor)
+
+
+def _notes(result: Comparison) -> str:
+    names = {system.cost.choices: None for system in result.systems}
+    tables = dict.fromkeys(dict(choices)["table"].split(":")[0] for choices in names)
+    devices = dict.fromkeys(dict(choices)["device"].split(":")[0] for choices in names)
+    converters = [
+        f"{system.name} {dict(system.cost.choices)['adc_model'].split(':')[0]}"
+        for system in result.systems
+        if adc_energy(system.cost).nominal
+    ]
+    papers = dict.fromkeys(system.paper.paper for system in result.systems if system.paper)
+    kelvins = dict.fromkeys(dict(choices)["temperature_k"] for choices in names)
+    return (
+        f"cost table {', '.join(tables)}; device {', '.join(devices)} at {', '.join(kelvins)} K; "
+        f"converters: {', '.join(converters) or 'none'}\n"
+        f"paper: {', '.join(papers)}; they count arithmetic alone, on the same spikes, and are no part of the totals"
+    )
