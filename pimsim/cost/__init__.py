@@ -5,6 +5,7 @@ from pimsim.cost.evaluate import evaluate, price
 from pimsim.cost.load import load_table
 from pimsim.cost.prices import CATEGORIES, PriceBook
 from pimsim.cost.ranges import Range
+from pimsim.cost.repricing import Repriced, Repricer
 from pimsim.cost.table import CostTable
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "EnergyAj",
     "PriceBook",
     "Range",
+    "Repriced",
+    "Repricer",
     "evaluate",
     "load_table",
     "price",

@@ -44,12 +44,12 @@ def standing(table: CostTable, settings: CostSettings, item: Storage) -> Standin
     kind = table.storage[item.component]
     bits, count = item.capacity_bits or item.width_bits, item.instances
     chosen = flavour(table, settings.device)
-    leakage, source = _leakage_uw(table, chosen, kind, bits)
+    leakage = leakage_uw(table, chosen, item)
     clock = table.entries.get(f"clock.{kind}")
     return Standing(
         leakage_uw=leakage.by(temperature_factor(chosen, settings.temperature_k)).times(count),
         leakage_kind=chosen.flavour.kind if kind == SRAM else table.entries[f"leak.{kind}"].entry.kind,
-        leakage_source=f"{source}; at {settings.temperature_k:g} K",
+        leakage_source=f"{_leakage_source(table, chosen, kind)}; at {settings.temperature_k:g} K",
         clock_pj=table.value(f"clock.{kind}", bits).times(count) if clock else None,
         clock_kind=clock.entry.kind if clock else "",
         clock_source=clock.source if clock else "",
@@ -57,14 +57,19 @@ def standing(table: CostTable, settings: CostSettings, item: Storage) -> Standin
     )
 
 
-def _leakage_uw(table: CostTable, chosen: ResolvedFlavour, kind: str, bits: int) -> tuple[Range, str]:
-    """Leakage of one instance at 300 K, and its sources."""
+def leakage_uw(table: CostTable, chosen: ResolvedFlavour, item: Storage) -> Range:
+    """Leakage of one instance of a component at 300 K."""
+    kind, bits = table.storage[item.component], item.capacity_bits or item.width_bits
     if kind == SRAM:
         points = sorted((float(kib), power) for kib, power in chosen.flavour.sram_uw.items())
-        return forms.power_law(points, bits / BITS_PER_KIB).by(chosen.factor), chosen.source
+        return forms.power_law(points, bits / BITS_PER_KIB).by(chosen.factor)
     cells = table.value(f"leak.{kind}", bits, bits)
     per_cell_uw = chosen.flavour.cell_pw.times(POWER_UW["pW"])
-    return cells.by(per_cell_uw).by(chosen.factor), f"{table.entries[f'leak.{kind}'].source}; {chosen.source}"
+    return cells.by(per_cell_uw).by(chosen.factor)
+
+
+def _leakage_source(table: CostTable, chosen: ResolvedFlavour, kind: str) -> str:
+    return chosen.source if kind == SRAM else f"{table.entries[f'leak.{kind}'].source}; {chosen.source}"
 
 
 def temperature_factor(chosen: ResolvedFlavour, temperature_k: float) -> Range:
