@@ -34,7 +34,10 @@ def plain_text(parts: Iterable[RenderableType], width: int | None = None) -> str
     """What rich would print, without colours and without spaces at line ends."""
     columns = width or min(max(shutil.get_terminal_size((WIDE, 24)).columns, NARROW), WIDE)
     stream = io.StringIO()
-    console = Console(file=stream, width=columns, color_system=None, highlight=False, legacy_windows=False)
+    # no markup: sources carry brackets
+    console = Console(
+        file=stream, width=columns, color_system=None, markup=False, highlight=False, legacy_windows=False
+    )
     for part in parts:
         console.print(part)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())

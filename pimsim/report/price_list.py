@@ -1,0 +1,160 @@
+"""A cost table as a list of its numbers: value, range, unit, node, kind and source of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from pimsim.cost import CostTable, Range, schema
+from pimsim.cost.table import ADC_ACTION, ResolvedEntry, ResolvedFlavour
+from pimsim.report import numerals
+from pimsim.report.files import check_writable, csv_text, write_together
+from pimsim.report.render import aligned_table, plain_text
+from pimsim.report.rows import Table
+
+COLUMNS = ("entry", "of", "form", "value", "low", "high", "unit", "node_nm", "kind", "source", "actions")
+FACTOR = "1"
+"""Unit of ratios."""
+
+
+class _Number(NamedTuple):
+    """One number of an entry; ``of`` says which."""
+
+    of: str
+    value: Range
+    unit: str
+
+
+def price_list(table: CostTable) -> Table:
+    """One row per number of the table, entries in its order, then the leakage of every device flavour.
+
+    Inherited numbers are those in force here: their factor is in the value, and named behind the source.
+    """
+    used = _used_by(table)
+    entries = (row for name, entry in table.entries.items() for row in _entry_rows(name, entry, used.get(name, "")))
+    flavours = (row for name, flavour in table.flavours.items() for row in _flavour_rows(name, flavour))
+    return Table(COLUMNS, (*entries, *flavours))
+
+
+def price_list_text(table: CostTable, width: int | None = None) -> str:
+    """The list for a terminal, ``width`` columns wide (by default the terminal's, 100 to 120)."""
+    return plain_text(_parts(table), width)
+
+
+def write_price_list(table: CostTable, file: str | os.PathLike[str]) -> Path:
+    """Write the list as CSV; raises OutputError, and then leaves an earlier file as it was."""
+    path = Path(file)
+    check_writable(path.parent, (path.name,))
+    return write_together(path.parent, {path.name: csv_text(price_list(table)).encode()})[0]
+
+
+def _used_by(table: CostTable) -> dict[str, str]:
+    """Entry → actions whose price it is part of."""
+    found: dict[str, list[str]] = {}
+    for action, names in table.actions.items():
+        for name in names:
+            found.setdefault(name, []).append(action)
+    for model, name in table.adc_models.items():
+        found.setdefault(name, []).append(f"{ADC_ACTION} ({model})")
+    return {name: ", ".join(actions) for name, actions in found.items()}
+
+
+def _entry_rows(name: str, resolved: ResolvedEntry, actions: str) -> Iterator[tuple[str | int | float, ...]]:
+    entry = resolved.entry
+    for number in _numbers(entry):
+        value = number.value.by(resolved.factor)
+        yield (
+            name,
+            number.of,
+            entry.form,
+            value.nominal,
+            value.low,
+            value.high,
+            number.unit,
+            entry.node_nm,
+            entry.kind,
+            resolved.source,
+            actions,
+        )
+
+
+def _numbers(entry: schema.Entry) -> Iterable[_Number]:
+    """What an entry states: docs/costs.md has the forms."""
+    unit = entry.unit
+    match entry:
+        case schema.Constant():
+            return [_Number("", entry.value, unit)]
+        case schema.PerBit():
+            return [_Number("per bit", entry.value, unit)]
+        case schema.Multiplier():
+            return [_Number("per bit × bit", entry.square, unit), _Number("per mean bit", entry.linear, unit)]
+        case schema.Polynomial():
+            return _coefficients(entry)
+        case schema.Points():
+            width = "b" if entry.by == "bits" else "b (second)"
+            return [_Number(f"{at} {width}", value, unit) for at, value in entry.sorted_points]
+        case schema.Sram():
+            return [_Number(f"{point.kib:g} KiB × {point.bits} b", point.value, unit) for point in entry.points]
+        case schema.Scaled():
+            return [_Number(f"× {_terms(entry)}", entry.ratio, FACTOR)]
+        case schema.Included():
+            return [_Number(f"in {entry.within}", Range(0.0, 0.0, 0.0), unit)]
+
+
+def _coefficients(entry: schema.Polynomial) -> list[_Number]:
+    terms = {"constant": entry.constant, "× b": entry.linear, "× b²": entry.square, "× 4^b": entry.power_of_four}
+    return [_Number(of, value, entry.unit) for of, value in terms.items() if value.high > 0]
+
+
+def _terms(entry: schema.Scaled) -> str:
+    names = [f"{term.entry}({term.bits} b)" if term.bits else term.entry for term in entry.of]
+    total = " + ".join(names)
+    shape = f", by width as {entry.shape.entry}" if entry.shape else ""
+    return f"({total}){shape}" if len(names) > 1 else f"{total}{shape}"
+
+
+def _flavour_rows(name: str, resolved: ResolvedFlavour) -> Iterator[tuple[str | int | float, ...]]:
+    """Powers at 300 K times the inherited factor; the factor of temperature is a ratio and has none."""
+    flavour = resolved.flavour
+    points = sorted((int(kib), power) for kib, power in flavour.sram_uw.items())
+    numbers = [_Number(f"SRAM, {kib} KiB, 300 K", power.by(resolved.factor), flavour.unit) for kib, power in points]
+    numbers.append(_Number("6T cell, 300 K", flavour.cell_pw.by(resolved.factor), "pW"))
+    numbers.append(_Number("360 K over 300 K", flavour.factor_at_360_k, FACTOR))
+    for number in numbers:
+        value = number.value
+        ends = (value.nominal, value.low, value.high)
+        described = (number.unit, flavour.node_nm, flavour.kind, resolved.source, "")
+        yield (f"leakage.{name}", number.of, "points", *ends, *described)
+
+
+def _parts(table: CostTable) -> Iterator[Text | RichTable]:
+    yield Text(f"{table.name}: {table.title}\nnode {table.node_nm} nm; nominal (low–high)")
+    shown = aligned_table("entry", right=("value (low–high)",))
+    for name in ("unit", "nm", "kind"):
+        shown.add_column(name, no_wrap=True)
+    shown.add_column("source", overflow="fold")
+    last = ""
+    for entry, of, _, value, low, high, unit, node, kind, source, _ in price_list(table).rows:
+        new, last = entry != last, str(entry)
+        ends = Range(*(float(end) for end in (low, value, high) if isinstance(end, int | float)))
+        shown.add_row(
+            f"{entry}\n  {of}" if new and of else f"{entry}" if new else f"  {of}",
+            f"\n{_value(ends)}" if new and of else _value(ends),
+            f"\n{unit}" if new and of else str(unit),
+            f"\n{node}" if new and of else str(node),
+            f"\n{kind}" if new and of else str(kind),
+            str(source) if new else "",
+        )
+    yield shown
+
+
+def _value(ends: Range) -> str:
+    """A range, or one number where the sources give no spread."""
+    if ends.low == ends.high:
+        return numerals.digits(ends.nominal) if ends.nominal else "0"
+    return numerals.ranged(ends)
