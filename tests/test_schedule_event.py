@@ -26,7 +26,6 @@ def scattered(bits, shape, *, lanes, scan_width, fifo_depth, pipeline_depth):
         planes.masks,
         planes.service,
         np.array((fifo_depth, pipeline_depth, planes.least, planes.raised), np.int64),
-        np.empty((3, layout.words * layout.span + 1), np.int64),
         counts,
         out,
     )

@@ -14,16 +14,20 @@ With w_e the word of event e this is the recurrence ::
 
     q_e = max(q_{e−1} + max(1, w_e − w_{e−1}), p_{e−D} + 1)        p_e = max(q_e + 1, p_{e−1} + s_{e−1})
 
-which is solved here run by run, a run being consecutive words that all hold events.  Within a run q grows
-by 1 per event when the FIFO has room; s ≥ 1, so an event that finds the generator busy is followed by
-events that do.  A full FIFO cannot starve the generator when D ≥ 2: p_{e−D} + 2 ≤ p_{e−D} + s_{e−D} + …
-+ s_{e−1} ≤ p_{e−1} + s_{e−1}; for D = 1 the same holds with services max(2, s).  Hence, exactly ::
+which is solved here run by run, a run being consecutive words that all hold events.  Inside a run q grows by 1
+per event while the FIFO has room; s ≥ 1, so an event that finds the generator busy is followed by events that
+do.  A full FIFO cannot starve the generator when D ≥ 2: p_{e−D} + 2 ≤ p_{e−D} + s_{e−D} + … + s_{e−1} ≤
+p_{e−1} + s_{e−1}; for D = 1 the same holds with services max(2, s).  Hence, exactly, for a run of n events
+behind the gap g = w_first − w_prev ::
 
-    p_first = max(q_first + 1, p_prev + s_prev)        p_e = p_first + s_first + … + s_{e−1}
-    q_last  = max(q_prev + w_first − w_prev + n − 1, p_{last−D} + 1)
+    p_first = max(q' + 1, p_prev + s_prev)      p_e = p_first + s_first + … + s_{e−1}      q' = q_prev + g
+    q_last  = max(q' + n − 1, p_{last−D} + 1)
 
-so a run costs a few population counts instead of a loop over its events.  ``tests/naive_schedule.py`` steps the
-same machine clock by clock.  This module is self-contained: an njit cache does not notice edits elsewhere.
+and a run costs some population counts instead of a loop over its events.  Where q_last is the second, the
+generator has not waited since p_{last−D}, which is p_last + s_last less the services of the last D + 1 events;
+where it is the first, that difference is no larger than q_last − 1, so it can be taken throughout.
+``tests/naive_schedule.py`` steps the same machine clock by clock.  This module is self-contained: an njit cache
+does not notice edits elsewhere.
 """
 
 from __future__ import annotations
@@ -41,9 +45,6 @@ EVENTS, EMPTY_WORDS, STALL, CYCLES = range(FIELDS)
 
 SCAN_FILL = 2
 """Cycles from the start of a step until the first word is in the scan register."""
-
-SHORT = 12
-"""Runs of fewer pieces are counted word by word: vector loops take some 50 ns to set up."""
 
 
 def _ones_of(typing_context: Any, word: Any) -> Any:  # noqa: ARG001 - numba's signature
@@ -75,141 +76,124 @@ def _load(row: Any, piece_bytes: Any, tail_mask: Any, pieces: Any, as_bytes: Any
 
 
 @numba.njit(cache=True, nogil=True)
-def _total(words: Any) -> Any:
+def _count(pieces: Any, held: Any) -> None:
+    """Events of each piece."""
+    for i in range(min(pieces.size, held.size)):  # from 0: an index that might be negative costs the vector code
+        held[i] = _ones(pieces[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_service(pieces: Any, mask: Any, weight: Any, cycles: Any) -> Any:
+    """Adds ``weight`` for each event under ``mask`` to each piece's ``cycles``; returns the number of such events."""
     total = 0
-    for i in range(words.size):  # from 0: an index that might be negative would cost the vector instructions
-        total += _ones(words[i])
+    for i in range(min(pieces.size, mask.size, cycles.size)):
+        inside = _ones(pieces[i] & mask[i])
+        cycles[i] += weight * inside
+        total += inside
     return total
 
 
 @numba.njit(cache=True, nogil=True)
-def _masked(words: Any, mask: Any) -> Any:
-    total = 0
-    for i in range(min(words.size, mask.size)):
-        total += _ones(words[i] & mask[i])
-    return total
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_run(pieces: Any, planes: Any, weights: Any, first: Any, end: Any, counts: Any) -> Any:
-    """Events and generator cycles of pieces [first, end); adds each plane's events to ``counts``."""
-    held = cycles = 0
-    if end - first < SHORT:
-        for i in range(first, end):
-            held += _ones(pieces[i])
-            for plane in range(weights.size):
-                inside = _ones(pieces[i] & planes[plane, i])
-                counts[plane] += inside
-                cycles += inside * weights[plane]
-        return held, cycles
-    held = _total(pieces[first:end])
-    for plane in range(weights.size):
-        inside = _masked(pieces[first:end], planes[plane, first:end])
-        counts[plane] += inside
-        cycles += inside * weights[plane]
-    return held, cycles
-
-
-@numba.njit(cache=True, nogil=True)
-def _service_of_last(pieces: Any, planes: Any, weights: Any, piece: Any, events: Any) -> Any:
-    """Generator cycles of the last ``events`` events up to and including ``piece``."""
-    cycles = 0
-    while events > 0:
-        word = pieces[piece]
-        held = _ones(word)
-        for _ in range(held - events):  # drop the lowest ones beyond what is asked for
-            word &= word - np.uint64(1)
-        for plane in range(weights.size):
-            cycles += weights[plane] * _ones(word & planes[plane, piece])
-        events -= held
-        piece -= 1
-    return cycles
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _run_end(pieces: Any, word: Any, words: Any, span: Any) -> Any:
-    """First word at or behind ``word`` that holds no event."""
-    if span == 1:
-        while word < words and pieces[word] != 0:
-            word += 1
-        return word
-    while word < words:
+def _join(span: Any, held: Any, cycles: Any) -> None:
+    """Sums over the pieces of each scan word, in place."""
+    for word in range(held.size // span):
+        events = service = 0
         for i in range(word * span, (word + 1) * span):
-            if pieces[i] != 0:
-                break
-        else:
-            return word
-        word += 1
-    return word
+            events += held[i]
+            service += cycles[i]
+        held[word], cycles[word] = events, service
+
+
+@numba.njit(cache=True, nogil=True)
+def _service_of_last(
+    events: Any, word: Any, span: Any, pieces: Any, held: Any, cycles: Any, planes: Any, weights: Any
+) -> Any:
+    """Generator cycles of the last ``events`` events up to and including ``word``."""
+    total = 0
+    while held[word] < events:  # whole words
+        total += cycles[word]
+        events -= held[word]
+        word -= 1
+    piece = (word + 1) * span - 1
+    while events > 0:
+        bits = pieces[piece]
+        inside = _ones(bits)
+        for _ in range(inside - events):  # drop the lowest ones beyond what is asked for
+            bits &= bits - np.uint64(1)
+        for plane in range(weights.size):
+            total += weights[plane] * _ones(bits & planes[plane, piece])
+        events -= inside
+        piece -= 1
+    return total
 
 
 @numba.njit(cache=True, nogil=True)
 def _scatter_row(
-    pieces: Any, planes: Any, weights: Any, layout: Any, core: Any, work: Any, counts: Any
-) -> tuple[Any, Any, Any, Any, Any]:
-    """Run by run through one map: events, empty words, last word with an event, last push, generator's release."""
-    span, words, depth, least = layout[1], layout[2], core[0], core[2]
-    events = empty = runs = oldest = word = release = 0
-    pushed, before = SCAN_FILL - 1, -1  # as if a word −1 had ended in the cycle before the first word
+    pieces: Any, held: Any, cycles: Any, planes: Any, weights: Any, span: Any, core: Any, out: Any
+) -> tuple[Any, Any]:
+    """Run by run through one map: fills ``out``; last word with an event (−1: none), end of the last service."""
+    depth, least = core[0], core[2]
+    words = held.size // span
+    events = empty = word = release = behind = 0
+    last, pushed = -1, SCAN_FILL - 1  # as if a word −1 had been pushed in the cycle before the first word
     while word < words:
-        end = _run_end(pieces, word, words, span)
-        if end == word:
+        run = service = 0
+        while word < words and held[word] != 0:
+            run += held[word]
+            service += cycles[word]
+            word += 1
+        if run == 0:
             empty += 1
+            behind += 1
             word += 1
             continue
-        held, cycles = _count_run(pieces, planes, weights, word * span, end * span, counts)
-        earliest = pushed + word - before
-        release = max(earliest + 1, release) + cycles
-        work[0, runs], work[1, runs], work[2, runs] = events, end * span - 1, release
-        runs += 1
-        events += held
-        pushed = earliest + held - 1
-        if events > depth and release - (depth + 1) * least + 1 > pushed:  # else the FIFO cannot have been full
-            blocker = events - 1 - depth
-            while oldest + 1 < runs and work[0, oldest + 1] <= blocker:
-                oldest += 1
-            behind = work[0, oldest + 1] if oldest + 1 < runs else events
-            late = _service_of_last(pieces, planes, weights, work[1, oldest], behind - blocker)
-            pushed = max(pushed, work[2, oldest] - late + 1)
-        before = end - 1
-        word = end
-    return events, empty, before, pushed, release
+        earliest = pushed + behind + 1
+        release = max(earliest + 1, release) + service
+        pushed = earliest + run - 1
+        events += run
+        last, behind = word - 1, 0
+        if events > depth and release - (depth + 1) * least + 1 > pushed:
+            late = _service_of_last(depth + 1, last, span, pieces, held, cycles, planes, weights)
+            pushed = max(pushed, release + 1 - late)
+    out[EVENTS], out[EMPTY_WORDS] = events, empty
+    out[STALL] = pushed - (SCAN_FILL + events - 1 + empty - behind) if events > 0 else 0
+    out[CYCLES] = pushed + behind
+    return last, release
 
 
 @numba.njit(cache=True, nogil=True)
 def scatter(
-    rows: Any, layout: Any, tail_mask: Any, planes: Any, weights: Any, core: Any, work: Any, counts: Any, out: Any
+    rows: Any, layout: Any, tail_mask: Any, planes: Any, weights: Any, core: Any, counts: Any, out: Any
 ) -> None:
     """Scatter phase of every map in ``rows``.
 
     rows     uint8 (R, bytes), bit i of a row (little bit order) is neuron i of the map
     layout   int64: bytes per piece (a scan word, or 64 bits of a wider one), pieces per scan word, scan words
     planes   uint64 (P, pieces) masks: the events of a mask add ``weights`` (P,) generator cycles each
-    core     int64: FIFO depth, pipeline depth, least service of any event, plane of events whose service was
+    core     int64: FIFO depth, pipeline depth, least service of any event, mask of events whose service was
              raised from 1 to 2 (a FIFO of one entry), or −1
-    work     int64 (3, pieces + 1), scratch: first event, last piece and release cycle of each run
-    counts   int64 (R, P) out: events in each plane
+    counts   int64 (R, P) out: events in each mask
     out      int64 (R, FIELDS) out
     """
-    words, pipeline, raised = layout[2], core[1], core[3]
-    pieces = np.zeros(words * layout[1], np.uint64)
+    pipeline, raised = core[1], core[3]
+    pieces = np.zeros(layout[1] * layout[2], np.uint64)
     as_bytes = pieces.view(np.uint8)
+    held, cycles = np.empty(pieces.size, np.int64), np.empty(pieces.size, np.int64)
     for r in range(rows.shape[0]):
         _load(rows[r], layout[0], tail_mask, pieces, as_bytes)
-        counts[r, :] = 0
-        events, empty, before, pushed, release = _scatter_row(pieces, planes, weights, layout, core, work, counts[r])
-        out[r, EVENTS] = events
-        out[r, EMPTY_WORDS] = empty
-        if events == 0:
-            out[r, STALL] = 0
-            out[r, CYCLES] = SCAN_FILL + words + 1
-            continue
-        trailing = words - 1 - before
-        out[r, STALL] = pushed - (SCAN_FILL + events - 1 + empty - trailing)
-        written = release + pipeline
-        if raised >= 0:
-            written -= _last_is_raised(pieces, planes[raised], before * layout[1] + layout[1] - 1)
-        out[r, CYCLES] = max(pushed + trailing, written) + 2
+        _count(pieces, held)
+        cycles[:] = 0
+        for plane in range(planes.shape[0]):
+            counts[r, plane] = _add_service(pieces, planes[plane], weights[plane], cycles)
+        if layout[1] > 1:
+            _join(layout[1], held, cycles)
+        last, written = _scatter_row(pieces, held, cycles, planes, weights, layout[1], core, out[r])
+        if last >= 0:
+            written += pipeline
+            if raised >= 0:
+                written -= _last_is_raised(pieces, planes[raised], (last + 1) * layout[1] - 1)
+            out[r, CYCLES] = max(out[r, CYCLES], written)
+        out[r, CYCLES] += 2
 
 
 @numba.njit(cache=True, nogil=True)

@@ -48,7 +48,6 @@ class EventLayer:
             planes.masks,
             planes.service,
             np.array(core, np.int64),
-            np.empty((3, layout.words * layout.span + 1), np.int64),
             self._counts[part],
             self._found[part],
         )
