@@ -1,0 +1,42 @@
+"""What the pages claim about the shipped network is what the command prints."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pimsim import report
+from pimsim.report import Comparison
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def compared() -> Comparison:
+    return report.comparison("cnn3d_6b")
+
+
+def test_tables_of_the_results_page_are_those_of_the_command(compared: Comparison) -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    (tables,) = re.findall(r"```text\n(.*?)\n```", page, re.DOTALL)
+    stale = "stale: python benchmarks/results.py, then read the prose of docs/results.md and README.md again"
+    assert tables == report.compare_text(compared, 120), stale
+
+
+def test_ratios_of_the_readme_are_those_of_the_comparison(compared: Comparison) -> None:
+    """Within the digits that it prints."""
+    frame = compared.frame
+    rows = {
+        "analog PIM first layer over digital SNN": ("pim45nm", "digital_snn"),
+        "digital SNN over 6-bit CNN": ("digital45nm", "cnn_6b"),
+        "digital SNN over 32-bit CNN": ("digital45nm", "cnn_32b"),
+    }
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for title, (system, reference) in rows.items():
+        own = frame[frame["system"] == system].reset_index()
+        expected = [own[f"paper_{reference}_over"][0], *own[f"{reference}_over"]]
+        (line,) = (line for line in readme.splitlines() if line.startswith(f"| {title} |"))
+        claimed = [float(cell) for cell in line.strip("| ").split("|")[1:]]
+        assert claimed == pytest.approx(expected, rel=0.02)
