@@ -1,0 +1,119 @@
+"""The engine beside the same network in torch, on the same samples and cores, in alternating rounds.
+
+    python benchmarks/engine_vs_torch.py [--model NAME] [--random RATE] [--samples N] [--rounds N] [--cores 1 2]
+
+Rivals, both float32 with weights, thresholds and leaks of the integer network, batches of 64:
+
+* ``torch``: the dense step loop, one conv3d per layer and step; the first layer's convolution once.
+* ``torch_1d``: the same with the spectral axis innermost, where most convolutions are one-dimensional.
+
+Every round times each of them on every sample; a ratio is the median over rounds of rival time / engine time.
+``schedule_vs_execute`` is the time of scheduling and pricing the recorded samples / that of executing them.
+Needs torch (``pip install pimsim[train]``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+BATCH = 64
+Timed = dict[str, list[float]]
+
+
+def main() -> None:
+    options = _options()
+    if options.worker:
+        print(json.dumps(measure(options)))
+        return
+    ratios: dict[str, float] = {}
+    for cores in options.cores:
+        times = _on_cores(cores)
+        print(f"\n{cores} core{'s' if cores > 1 else ''}, ms per sample: best, median of {options.rounds} rounds")
+        for name, values in times.items():
+            print(f"  {name:<12} {min(values):8.4f} {median(values):8.4f}")
+        suffix = f"{cores}core{'s' if cores > 1 else ''}"
+        for rival in ("torch", "torch_1d"):
+            ratios[f"engine_vs_{rival}_{suffix}"] = _ratio(times, rival, "engine")
+        ratios[f"schedule_vs_execute_{suffix}"] = _ratio(times, "schedule", "engine")
+    print()
+    for name, value in ratios.items():
+        print(f"ratio {name} {value:.3g}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="The engine beside the same network in torch.")
+    parser.add_argument("--model", default="cnn3d_6b", help="a model with a shipped trace")
+    parser.add_argument("--random", type=float, help="a random CNN-3D with this many spikes per neuron instead")
+    parser.add_argument("--hw", default="pim45nm", help="hardware file for scheduling and pricing")
+    parser.add_argument("--samples", type=int, default=192)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _on_cores(cores: int) -> Timed:
+    """A process of its own, so that neither side's thread pools are sized for other cores."""
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(cores))
+    command = [sys.executable, __file__, *sys.argv[1:], "--worker", str(cores)]
+    done = subprocess.run(command, env=os.environ | limits, stdout=subprocess.PIPE, check=True, text=True)
+    *told, result = done.stdout.splitlines()
+    print(*told, sep="\n")
+    times: Timed = json.loads(result)
+    return times
+
+
+def _ratio(times: Timed, above: str, below: str) -> float:
+    return median(a / b for a, b in zip(times[above], times[below], strict=True))
+
+
+def measure(options: argparse.Namespace) -> Timed:
+    """Milliseconds per sample of every contestant in every round."""
+    import torch
+    from torch_rivals import Rivals, random_network, shipped
+
+    from pimsim.cost import PriceBook, load_table, price
+    from pimsim.hardware import load_hardware
+    from pimsim.mapping import map_model
+    from pimsim.simulation import execute, schedule
+
+    torch.set_num_threads(options.worker)
+    wanted = options.samples
+    network, inputs = random_network(options.random, wanted) if options.random else shipped(options.model, wanted)
+    rivals = Rivals(network, BATCH)
+    contestants: dict[str, Callable[[], object]] = {
+        "engine": lambda: execute(network, inputs, threads=options.worker),
+        "torch": lambda: rivals.in_batches(rivals.conv3d, inputs),
+        "torch_1d": lambda: rivals.in_batches(rivals.conv1d, inputs),
+    }
+    trace = execute(network, inputs, threads=options.worker)
+    spikes = rivals.agreement(trace, inputs)
+    print(f"{network.name}, {len(inputs)} samples; torch gives {100 * spikes:.3f} % of the engine's spike bits")
+    machine = load_hardware(options.hw)
+    mapping, book = map_model(network, machine), PriceBook(load_table(machine.cost.table), machine.cost)
+
+    def schedule_and_price() -> object:
+        activity = schedule(trace, network, mapping, machine, threads=options.worker)
+        return price(activity, book, clock_mhz=machine.clock_mhz)
+
+    contestants["schedule"] = schedule_and_price
+    for contestant in contestants.values():
+        contestant()  # compile and warm up
+    times: Timed = {name: [] for name in contestants}
+    for _ in range(options.rounds):
+        for name, contestant in contestants.items():
+            start = time.perf_counter()
+            contestant()
+            times[name].append((time.perf_counter() - start) * 1e3 / len(inputs))
+    return times
+
+
+if __name__ == "__main__":
+    main()
