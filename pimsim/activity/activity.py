@@ -50,7 +50,13 @@ class Storage:
 
 @dataclass(frozen=True)
 class LayerActivity:
-    """One layer on its engine, summed over the samples."""
+    """One layer on its engine; counts and cycles are sums over the samples.
+
+    ``dense_macs`` of one dense pass per sample; ``accumulates`` weights really added (event core) or products
+    (dense engines); ``neurons`` of the layer, not summed; ``cycles`` of the layer's own activities, to which
+    busy, stall and idle cycles of each of its ``units`` add up; ``utilization`` accumulates per cycle and lane or
+    multiplier, for a crossbar the share of its cells that hold weights.
+    """
 
     layer: str
     engine: str
