@@ -38,7 +38,7 @@ def test_a_scene_becomes_a_model_that_runs_on_its_scene_and_on_its_trace(
     call("train", "tiny.yaml", "--set", "seed=3")
     trained = capsys.readouterr()
     assert trained.out == "runs/tiny/tiny.npz\n"
-    assert "qstdb 1/1" in trained.err
+    assert "qstdb  loss" in trained.err
     written = json.loads(Path("runs/tiny/tiny.json").read_text())
     assert written["command"] == "pimsim train tiny.yaml --set seed=3"
 
