@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,6 @@ from numba.core import config
 from pimsim.simulation.crossbar import Crossbar
 from pimsim.simulation.geometry import Int64Array, UInt64Array
 from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
-from pimsim.simulation.kernels_events import compress_events, list_events
 from pimsim.simulation.kernels_execute import current_layer, event_layer, value_layer
 from pimsim.simulation.lowering import CHUNK, VECTOR_BITS, LoweredLayer, aligned
 
@@ -22,22 +22,37 @@ from pimsim.simulation.lowering import CHUNK, VECTOR_BITS, LoweredLayer, aligned
 LOW, HIGH, LEAST, MOST, SATURATED = range(5)
 
 
-class Scratch(NamedTuple):
-    """Buffers of one layer; kernels see by the length of ``row`` and ``chunk`` how many vectors to compile for.
+class Membranes(NamedTuple):
+    """Buffers of the firing kernel; a tuple's length is part of its type, so a kernel is compiled for it.
 
-    row, chunk  as long as a weight row, and as a chunk of neurons, has vectors
-    cells       the first layer's input values, padded
-    currents    (T, or 1 in the first layer, neurons and slack)
-    state       (neurons and slack,)
-    lanes       one chunk of lanes
+    chunk  as long as a chunk of neurons has vectors
+    state  (neurons and slack,)
+    lanes  one chunk of lanes
+    """
+
+    chunk: tuple[int, ...]
+    state: npt.NDArray[Any]
+    lanes: npt.NDArray[Any]
+
+
+class Scratch(NamedTuple):
+    """Buffers of one layer for one sample.
+
+    row       as long as sums of a weight row have vectors
+    group     as long as there are rows whose sum surely fits in the weights' own type
+    cells     the first layer's input values, padded
+    events    (T, as many as there can be) of the layer's input
+    first     (T, segments + 1) where each segment's events begin
+    currents  (T, or 1 in the first layer, neurons and slack)
     """
 
     row: tuple[int, ...]
-    chunk: tuple[int, ...]
+    group: tuple[int, ...]
     cells: npt.NDArray[np.int32]
+    events: npt.NDArray[np.unsignedinteger]
+    first: npt.NDArray[np.uint32]
     currents: npt.NDArray[Any]
-    state: npt.NDArray[Any]
-    lanes: npt.NDArray[Any]
+    membranes: Membranes
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,66 +84,54 @@ class Results:
 
 
 class Workspace:
-    """One thread's buffers for batches of at most ``samples`` samples; one list of events serves layer after layer."""
+    """One thread's buffers for batches of at most ``samples`` samples.
+
+    They are kept because fresh memory costs a page fault for every 4 KiB, which is more than the kernels take.
+    """
 
     def __init__(self, layers: Sequence[LoweredLayer], samples: int) -> None:
-        self.scratch = [_scratch(layer) for layer in layers]
+        events = np.zeros(max(layer.steps * layer.most_events for layer in layers[1:]), np.uint64)
+        self.scratch = [_scratch(layer, events) for layer in layers]
         self.words = [np.zeros((samples, layer.steps, layer.padded // 64 + 1), np.uint64) for layer in layers]
         self.final = [np.zeros((samples, 0), np.int64) for _ in layers[:-1]]
         self.final.append(np.zeros((samples, layers[-1].neurons), np.int64))
-        self.events = np.zeros(samples * max(layer.steps * _events(layer) for layer in layers[1:]), np.uint64)
 
 
 def run_batch(
-    layers: Sequence[LoweredLayer], codes: npt.NDArray[np.unsignedinteger], start: int, batch: int,
-    workspace: Workspace, results: Results,
-) -> None:  # fmt: skip
+    layers: Sequence[LoweredLayer],
+    codes: npt.NDArray[np.unsignedinteger],
+    start: int,
+    batch: int,
+    workspace: Workspace,
+    results: Results,
+) -> None:
     """Execute samples ``start`` … of flattened input ``codes`` (samples, C · D · H · W)."""
     count = len(codes)
     for index, layer in enumerate(layers):
         words, final = workspace.words[index][:count], workspace.final[index][:count]
         scratch, kept = workspace.scratch[index], results.records[index][start : start + count]
-        told = (layer.law, scratch, words, final, kept, results.extremes[batch, index])
+        told = (scratch, layer.law, words, final, kept, results.extremes[batch, index])
         before = workspace.words[index - 1][:count]
         if layer.crossbar is not None:
             current_layer(_converted(layer, layer.crossbar, codes, before), *told)
         elif layer.first:
-            zero = layer.input_zero
-            value_layer(codes, zero, layer.origins, layer.field, layer.weights, *told)
+            value_layer(codes, layer.input_zero, layer.origins, layer.field, layer.weights, *told)
         else:
-            events, first = _listed(layer, before, workspace.events)
-            event_layer(events, first, layer.field, layer.weights, *told)
+            compress = 1 if scratch.events.dtype == np.uint32 and compresses() else None
+            event_layer(before, layer.segments, layer.field, layer.weights, compress, *told)
         if index < len(results.spikes):
             spikes = results.spikes[index]
             spikes[start : start + count] = words.view(np.uint8)[..., : spikes.shape[2]]
     results.outputs[start : start + count] = workspace.final[-1][:count]
 
 
-def memory_per_sample(layers: Sequence[LoweredLayer]) -> int:
-    """Bytes of a workspace that grow with its samples."""
-    words = sum(layer.steps * (layer.padded // 64 + 1) for layer in layers)
-    return 8 * (words + max(layer.steps * _events(layer) for layer in layers[1:]))
-
-
+@cache
 def compresses() -> bool:
     """Whether kernels are compiled for a processor with AVX-512."""
     chosen: str | None = config.CPU_FEATURES  # type: ignore[attr-defined] # numba sets its options while loading
     if chosen is not None:
         return "+avx512f" in chosen.split(",")
     return bool(binding.get_host_cpu_features().get("avx512f", False))
-
-
-def _listed(
-    layer: LoweredLayer, words: UInt64Array, memory: UInt64Array
-) -> tuple[npt.NDArray[np.unsignedinteger], npt.NDArray[np.uint32]]:
-    """Events of a batch, and where each segment's begin."""
-    kind = layer.event_type
-    shape = (len(words), layer.steps, _events(layer))
-    events = memory.view(kind)[: shape[0] * shape[1] * shape[2]].reshape(shape)
-    first = np.empty((*shape[:2], len(layer.segments.bits) + 1), np.uint32)
-    listed = compress_events if kind is np.uint32 and compresses() else list_events
-    listed(words, layer.segments, layer.width, events, first)
-    return events, first
 
 
 def _converted(
@@ -145,18 +148,23 @@ def _converted(
     return currents
 
 
-def _events(layer: LoweredLayer) -> int:
-    """Events of a map in which every neuron fires, and what kernels touch behind the last one."""
-    return int(np.bitwise_count(layer.segments.masks).sum()) + 64
-
-
-def _scratch(layer: LoweredLayer) -> Scratch:
-    currents = (1 if layer.first else layer.steps, layer.padded)
+def _scratch(layer: LoweredLayer, memory: UInt64Array) -> Scratch:
+    """All layers list their events in the same ``memory``."""
+    maps = 0 if layer.first else layer.steps
     return Scratch(
-        row=(0,) * (layer.width * layer.weights.dtype.itemsize * 8 // VECTOR_BITS),
-        chunk=(0,) * (CHUNK * layer.lanes.itemsize * 8 // VECTOR_BITS),
+        row=_vectors(layer.width, layer.sums),
+        group=(0,) * (layer.group or 4),
         cells=np.zeros(layer.cells if layer.first else 0, np.int32),
-        currents=aligned(currents, layer.weights.dtype),
-        state=aligned((layer.padded,), layer.lanes),
-        lanes=aligned((CHUNK,), layer.lanes),
+        events=memory.view(layer.event_type)[: maps * layer.most_events].reshape(maps, layer.most_events),
+        first=np.zeros((maps, len(layer.segments.bits) + 1), np.uint32),
+        currents=aligned((1 if layer.first else layer.steps, layer.padded), layer.sums),
+        membranes=Membranes(
+            chunk=_vectors(CHUNK, layer.lanes),
+            state=aligned((layer.padded,), layer.lanes),
+            lanes=aligned((CHUNK,), layer.lanes),
+        ),
     )
+
+
+def _vectors(elements: int, kind: np.dtype[Any]) -> tuple[int, ...]:
+    return (0,) * (elements * kind.itemsize * 8 // VECTOR_BITS)

@@ -16,20 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pimsim.errors import ModelError
+from pimsim.errors import ModelError, TraceError
 from pimsim.model.fixed_point import Int64Array, word_range
 from pimsim.model.format import network_hash
 from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.model.reference import check_inputs
-from pimsim.simulation.batch import HIGH, LEAST, LOW, MOST, SATURATED, Results, Workspace, memory_per_sample, run_batch
+from pimsim.simulation.batch import HIGH, LEAST, LOW, MOST, SATURATED, Results, Workspace, run_batch
 from pimsim.simulation.lowering import LoweredLayer, lower
 from pimsim.traces.trace import Trace
 
 Progress = Callable[[int, int], None]
-#: samples whose events and membranes stay in a core's caches, and that make the interpreter's share small
+#: samples whose spike maps stay in a core's second cache, and that make the interpreter's share small
 BATCH_SAMPLES = 16
-#: bound on the memory of one thread's buffers, which hold a batch's events as if every neuron fired
-BATCH_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +61,8 @@ def execute(
 
     Equal to `pimsim.model.reference.run` on every value.  Raises `SceneError` for inputs of another shape
     or outside the code range, `ModelError` where a membrane leaves its accumulator or the number of
-    numerics is wrong, `TraceError` for no samples or labels outside the classes.
+    numerics is wrong, `TraceError` for no samples or labels outside the classes,
+    ValueError for fewer than 1 thread.
     """
     return _execute(network, inputs, labels, numerics, threads, progress, record=False)[0]
 
@@ -97,10 +96,13 @@ def _execute(
     if len(widths) != len(network.layers):
         raise ModelError(f"numerics for {len(widths)} layers, the network has {len(network.layers)}")
     check_inputs(network, inputs)
+    if len(inputs) == 0:
+        raise TraceError("inputs: 0 samples, a trace needs at least 1")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads} must be at least 1")
     layers = lower(network, widths)
-    batch = max(1, min(BATCH_SAMPLES, BATCH_BYTES // memory_per_sample(layers)))
-    results = Results.empty(layers, len(inputs), -(-len(inputs) // batch), record=record)
-    _run(layers, np.ascontiguousarray(inputs, network.input.code_dtype), batch, results, threads or _cores(), progress)
+    results = Results.empty(layers, len(inputs), -(-len(inputs) // BATCH_SAMPLES), record=record)
+    _run(layers, np.ascontiguousarray(inputs, network.input.code_dtype), results, threads or _cores(), progress)
     _check_words(layers, results)
     return _trace(network, layers, inputs, labels, results), results, layers
 
@@ -108,22 +110,21 @@ def _execute(
 def _run(
     layers: Sequence[LoweredLayer],
     codes: npt.NDArray[np.unsignedinteger],
-    batch: int,
     results: Results,
     threads: int,
     progress: Progress | None,
 ) -> None:
     """All batches, on as many threads as there are batches for; the calling thread reports progress."""
     samples, flat = len(codes), codes.reshape(len(codes), -1)
-    starts = range(0, samples, batch)
+    starts = range(0, samples, BATCH_SAMPLES)
     workers = max(1, min(threads, len(starts)))
     idle: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
 
     def work(start: int) -> int:
-        workspace = idle.get() if not idle.empty() else Workspace(layers, min(batch, samples))
-        run_batch(layers, flat[start : start + batch], start, start // batch, workspace, results)
+        workspace = idle.get() if not idle.empty() else Workspace(layers, min(BATCH_SAMPLES, samples))
+        run_batch(layers, flat[start : start + BATCH_SAMPLES], start, start // BATCH_SAMPLES, workspace, results)
         idle.put(workspace)
-        return min(batch, samples - start)
+        return min(BATCH_SAMPLES, samples - start)
 
     done = 0
     with ThreadPoolExecutor(workers) as pool:

@@ -10,6 +10,7 @@ the whole patch.
 from __future__ import annotations
 
 from itertools import permutations
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -28,22 +29,29 @@ NATURAL: Shape3 = (0, 1, 2)
 class Field(NamedTuple):
     """Receptive fields of one layer; a named tuple because compiled kernels take it as it is.
 
-    starts    (positions,) first cell of each output position's field, positions in the order depth, height, width
-    runs      (runs,) distance of each run from the first cell
-    taps      (rows,) distance of every input neuron of a field from its first one, channel fastest
-    length    cells per run
-    channels  input channels per cell
-    outputs   output channels
-    per_cell  segments per cell
+    Output positions are in the order depth, height, width.  For inputs that are events:
+
+    segments      (positions,) first segment of each field
+    offsets       (positions,) row offset of each field's first cell: cell · channels · elements of a weight row
+    run_segments  (runs,) distance of each run from the first segment
+    run_offsets   (runs,) what to add to ``offsets``: an event minus the sum is the place of its weight row
+    span          segments per run
+
+    For inputs that are values:
+
+    neurons  (positions,) first neuron of each field in the grid of cells
+    taps     (rows,) distance of every input neuron of a field from its first one, channel fastest
+    outputs  output channels
     """
 
-    starts: UInt64Array
-    runs: UInt64Array
+    segments: UInt64Array
+    offsets: UInt64Array
+    run_segments: UInt64Array
+    run_offsets: UInt64Array
+    span: int
+    neurons: UInt64Array
     taps: UInt64Array
-    length: int
-    channels: int
     outputs: int
-    per_cell: int
 
 
 class Segments(NamedTuple):
@@ -65,19 +73,21 @@ def best_order(shape: LayerShape) -> Shape3:
     return first, second, third
 
 
-def receptive_fields(shape: LayerShape, order: Shape3) -> Field:
-    """Fields over the grid of cells whose axes nest in ``order``."""
-    runs, length = _runs(shape, order)
-    channels, windows = shape.in_shape[0], int(np.prod(shape.pool))
-    inside = np.arange(length * channels, dtype=np.uint64)
+def receptive_fields(shape: LayerShape, order: Shape3, width: int) -> Field:
+    """Fields over the grid of cells whose axes nest in ``order``; weight rows have ``width`` elements."""
+    starts, (runs, length) = _starts(shape, order), _runs(shape, order)
+    channels, per_cell = shape.in_shape[0], prod(shape.pool) * len(_cuts(shape))
+    before = np.arange(len(runs)) * length  # cells of a field in the runs before
+    inside = np.arange(length * channels)
     return Field(
-        starts=_starts(shape, order),
-        runs=runs,
-        taps=(runs[:, None] * np.uint64(channels) + inside).ravel(),
-        length=length,
-        channels=channels,
+        segments=_unsigned(starts * per_cell),
+        offsets=_unsigned(starts * channels * width),
+        run_segments=_unsigned(runs * per_cell),
+        run_offsets=_unsigned((runs - before) * channels * width),
+        span=length * per_cell,
+        neurons=_unsigned(starts * channels),
+        taps=_unsigned((runs[:, None] * channels + inside).ravel()),
         outputs=shape.out_channels,
-        per_cell=windows * len(_cuts(shape)),
     )
 
 
@@ -93,10 +103,15 @@ def map_segments(shape: LayerShape, order: Shape3) -> Segments:
     return Segments(*(part.astype(np.uint64).ravel() for part in (bits, neurons, chosen)))
 
 
+def grid_size(shape: LayerShape) -> int:
+    """Neurons of the grid of cells."""
+    return prod(_padded(shape)) * shape.in_shape[0]
+
+
 def value_origins(shape: LayerShape, order: Shape3) -> UInt64Array:
     """For every neuron of the grid, its place in a map (C, D, H, W), and the map's size in the padding; no pool."""
     first, real = _sources(shape, order)
-    by_neuron = np.arange(np.prod(shape.source_shape)).reshape(shape.source_shape[0], -1).T.ravel()
+    by_neuron = np.arange(prod(shape.source_shape)).reshape(shape.source_shape[0], -1).T.ravel()
     origins = by_neuron[first[:, :1] + np.arange(shape.in_shape[0])]
     return np.where(real[:, None], origins, by_neuron.size).astype(np.uint64).ravel()
 
@@ -134,18 +149,23 @@ def _grid(sizes: Shape3, order: tuple[int, ...]) -> Int64Array:
     return grid
 
 
-def _runs(shape: LayerShape, order: tuple[int, ...]) -> tuple[UInt64Array, int]:
+def _runs(shape: LayerShape, order: tuple[int, ...]) -> tuple[Int64Array, int]:
     """Start and length of the contiguous runs of one receptive field; all have one length."""
     cells = _grid(shape.kernel, order) @ _strides(_padded(shape), order)
     breaks = np.flatnonzero(np.diff(cells) != 1)
     length = int(breaks[0]) + 1 if breaks.size else len(cells)
-    return cells[::length].astype(np.uint64), length
+    return cells[::length], length
 
 
-def _starts(shape: LayerShape, order: tuple[int, ...]) -> UInt64Array:
+def _starts(shape: LayerShape, order: tuple[int, ...]) -> Int64Array:
+    """First cell of every output position's field."""
     corners = _grid(shape.out_size, NATURAL) * np.array(shape.stride)
-    starts: UInt64Array = (corners @ _strides(_padded(shape), order)).astype(np.uint64)
+    starts: Int64Array = corners @ _strides(_padded(shape), order)
     return starts
+
+
+def _unsigned(numbers: Int64Array) -> UInt64Array:
+    return numbers.astype(np.uint64)
 
 
 def _sources(shape: LayerShape, order: tuple[int, ...]) -> tuple[Int64Array, npt.NDArray[np.bool_]]:

@@ -50,10 +50,9 @@ def convert(cells, field, crossbar, pulses, currents):
 
     pulses  (input bits, words) scratch: one group of rows, bit by bit
     """
-    outputs, channels = u64(field.outputs), u64(field.channels)
-    total_rows, rows = u64(field.taps.shape[0]), u64(crossbar.rows)
-    for position in range(u64(field.starts.shape[0])):
-        start = field.starts[position] * channels
+    outputs, total_rows, rows = u64(field.outputs), u64(field.taps.shape[0]), u64(crossbar.rows)
+    for position in range(u64(field.neurons.shape[0])):
+        start = field.neurons[position]
         for output in range(outputs):
             currents[position * outputs + output] = crossbar.constants[output]
         for group in range(u64(crossbar.planes.shape[0])):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ VECTOR_BITS = 512
 MAX_VECTORS = 4
 #: neurons per pass of the firing kernel: one word of spikes
 CHUNK = 64
+NO_SEGMENTS = Segments(*(np.zeros(0, np.uint64) for _ in range(3)))
 
 
 class Neurons(NamedTuple):
@@ -30,8 +33,8 @@ class Neurons(NamedTuple):
     reset: int
     leak: int
     fraction: int
-    half_up: int
-    once: int
+    half_up: bool
+    once: bool
     low: int
     high: int
     checked: bool
@@ -41,8 +44,11 @@ class Neurons(NamedTuple):
 class LoweredLayer:
     """One layer ready to run.
 
-    weights  (blocks, rows + 1, lanes) int16, int32 or int64: C_out padded with zeros, the last row zero
+    weights  (blocks, rows + 1, lanes): C_out padded with zeros, the last row zero; 8 bits where ``group``
+             events' rows surely add up within them (0: never)
+    sums     type of currents
     lanes    type of membranes, wide enough for whatever any input can cause
+    cells       input neurons of the padded grid
     input_zero  zero point of the input codes, 0 behind the first layer
     first    whether the input is values, whose places are ``origins``, or a spike map cut into ``segments``
     """
@@ -52,9 +58,12 @@ class LoweredLayer:
     steps: int
     field: Field
     weights: npt.NDArray[Any]
+    group: int
+    sums: np.dtype[Any]
     lanes: np.dtype[Any]
     law: Neurons
     numerics: LayerNumerics
+    cells: int
     bounds: Bounds
     crossbar: Crossbar | None
     input_zero: int
@@ -70,12 +79,12 @@ class LoweredLayer:
     @property
     def event_type(self) -> type[np.unsignedinteger]:
         """Events are element offsets into a grid of weight rows: 32 bits, but for gigantic maps."""
-        return np.uint32 if (self.cells + geometry.SEGMENT_BITS) * self.width < 2**32 else np.uint64
+        return np.uint32 if self.cells * self.width < 2**32 else np.uint64
 
-    @property
-    def cells(self) -> int:
-        """Input neurons of the padded grid."""
-        return len(self.origins)
+    @cached_property
+    def most_events(self) -> int:
+        """Events of a map in which every neuron fires, and what kernels touch behind the last one."""
+        return int(np.bitwise_count(self.segments.masks).sum()) + CHUNK
 
     @property
     def padded(self) -> int:
@@ -103,23 +112,29 @@ def _lower(
     current = crossbar_bounds(layer, inputs, zero) if serial else exact
     stored = widths.accumulator_bits if law.threshold is None else widths.membrane_bits
     reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
-    lanes = _lanes(reach, law)
+    lanes, sums = _lanes(reach, law), _word(bounds.hull(exact, (0, 0)))
     order = geometry.NATURAL if serial else geometry.best_order(shape)
+    rows = geometry.weight_rows(layer.centred, order)
+    group = 0 if first or sums != np.int16 else _group(rows, prod(shape.pool))
+    weights = _weight_blocks(rows, np.dtype(np.int8) if group else sums, sums)
     return LoweredLayer(
         name=layer.name,
         neurons=shape.neurons,
         steps=network.time_steps,
-        field=geometry.receptive_fields(shape, order),
-        weights=_weight_blocks(geometry.weight_rows(layer.centred, order), _word(bounds.hull(exact, (0, 0)))),
+        field=geometry.receptive_fields(shape, order, weights.shape[2]),
+        weights=weights,
+        group=group,
+        sums=sums,
         lanes=lanes,
         law=_neurons(shape.neurons, law, stored, widths.accumulator_bits, reach, lanes),
         numerics=widths,
+        cells=geometry.grid_size(shape),
         bounds=reach,
         crossbar=lower_crossbar(layer, serial, zero, inputs) if serial else None,
         input_zero=zero,
         first=first,
-        origins=geometry.value_origins(shape, order),
-        segments=geometry.map_segments(shape, order),
+        origins=geometry.value_origins(shape, order) if first else np.zeros(0, np.uint64),
+        segments=NO_SEGMENTS if first else geometry.map_segments(shape, order),
     )
 
 
@@ -149,25 +164,43 @@ def _neurons(
         reset=min(law.reset, high),
         leak=law.leak,
         fraction=law.fraction_bits,
-        half_up=int(law.half > 0),
-        once=int(law.once),
+        half_up=law.half > 0,
+        once=law.once,
         low=max(-limit, low),
         high=min(limit - 1, high),
         checked=not proved,
     )
 
 
-def _weight_blocks(rows: npt.NDArray[np.int32], word: np.dtype[Any]) -> npt.NDArray[Any]:
-    """(rows, C_out) → (blocks, rows + 1, lanes), output channels shared evenly among the fewest blocks."""
-    lanes = VECTOR_BITS // (8 * word.itemsize)
+def _weight_blocks(rows: npt.NDArray[np.int32], stored: np.dtype[Any], sums: np.dtype[Any]) -> npt.NDArray[Any]:
+    """(rows, C_out) → (blocks, rows + 1, elements), output channels shared evenly among the fewest blocks.
+
+    A row has whole vectors of sums, and no more: rows of many layers stand in the second cache, and its lines count.
+    """
+    lanes = VECTOR_BITS // (8 * sums.itemsize)
     vectors = -(-rows.shape[1] // lanes)
     blocks = -(-vectors // MAX_VECTORS)
     width = -(-vectors // blocks) * lanes
-    padded = np.zeros((len(rows) + 1, blocks * width), word)
+    padded = np.zeros((len(rows) + 1, blocks * width), np.int32)
     padded[:-1, : rows.shape[1]] = rows
-    packed = aligned((blocks, len(rows) + 1, width), word)
+    packed = aligned((blocks, len(rows) + 1, width), stored)
     packed[:] = padded.reshape(len(rows) + 1, blocks, width).transpose(1, 0, 2)
     return packed
+
+
+def _group(rows: npt.NDArray[np.int32], repeats: int) -> int:
+    """How many events' rows surely add up within 8 bits: 4, 2, 1, or 0 if not even one does.
+
+    An event adds a row of its own, except under a pool, where up to ``repeats`` events add the same one.
+    """
+    ordered = np.sort(rows, axis=0)
+    for size in (4, 2, 1):
+        distinct = -(-size // repeats)
+        low = np.repeat(ordered[:distinct], repeats, axis=0)[:size].sum(axis=0)
+        high = np.repeat(ordered[::-1][:distinct], repeats, axis=0)[:size].sum(axis=0)
+        if bounds.fits(8, (int(min(0, low.min())), int(max(0, high.max())))):
+            return size
+    return 0
 
 
 def aligned(shape: tuple[int, ...], kind: npt.DTypeLike) -> npt.NDArray[Any]:
