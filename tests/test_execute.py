@@ -54,7 +54,12 @@ def check_equal(
 
 def same(a: Trace, b: Trace) -> bool:
     pairs = [(a.outputs, b.outputs), (a.membrane_low, b.membrane_low), (a.membrane_high, b.membrane_high)]
-    pairs += [(a.saturations, b.saturations), (a.inputs, b.inputs), (a.labels, b.labels), *zip(a.spikes, b.spikes)]
+    pairs += [
+        (a.saturations, b.saturations),
+        (a.inputs, b.inputs),
+        (a.labels, b.labels),
+        *zip(a.spikes, b.spikes, strict=True),
+    ]
     return all(np.array_equal(x, y) for x, y in pairs) and a.numerics == b.numerics and a.model_hash == b.model_hash
 
 
@@ -181,9 +186,7 @@ def test_a_batch_computes_what_its_samples_compute_alone() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.uint32, np.uint64])
-def test_events_listed_without_compress_instructions_are_the_same(
-    kind: type, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_events_listed_without_compress_instructions_are_the_same(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     """The portable list, with events of 32 bits and with those of 64 bits that gigantic maps need."""
     network = chain((33, 20, 3), pool=(2, 2, 2))
     inputs = codes(network, 3)

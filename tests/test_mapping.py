@@ -17,11 +17,13 @@ from strategies import architectures, networks
 from pimsim.errors import MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
-from pimsim.mapping.crossbar import Operand, plan_crossbar
+from pimsim.mapping.crossbar import CrossbarPlan, Operand, plan_crossbar
 from pimsim.mapping.memory import plan_memory
 from pimsim.mapping.multipliers import plan_multipliers
 from pimsim.mapping.reach import padded_taps, targets_per_position
+from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape, cnn3d, cnn32h
+from pimsim.resources import MODEL, find
 
 CNN3D = cnn3d(200, 16)
 
@@ -156,15 +158,12 @@ def test_utilization_of_the_crossbar_is_the_share_of_its_cells():
 
 def test_too_few_arrays_take_rounds():
     network = made_network()
-    hardware = machine("pim45nm_bitserial", layers__others="pim", engines__pim__arrays=1, engines__pim__rows=31)
-    plan = map_model(network, hardware).layers[2].plan
+    own_arrays = {"schedule": "pipelined", "layers__others": "pim", "engines__pim__arrays": 1}
+    plan = map_model(network, machine("pim45nm_bitserial", **own_arrays, engines__pim__rows=31)).layers[2].plan
     # 5 × 3 × 1 × 1 inputs… of a map of 5 channels and 3 depths: 15 rows, one tile, one round
     assert len(plan.rounds) == 1
-    hardware = machine(
-        "pim45nm_bitserial", layers__others="pim", engines__pim__arrays=1, engines__pim__rows=8,
-        engines__pim__rows_active=8,
-    )  # fmt: skip
-    plan = map_model(network, hardware).layers[2].plan
+    eight = {"engines__pim__rows": 8, "engines__pim__rows_active": 8}
+    plan = map_model(network, machine("pim45nm_bitserial", **own_arrays, **eight)).layers[2].plan
     assert len(plan.rounds) == 2
 
 
@@ -207,3 +206,13 @@ def test_sums_of_a_costed_cnn_are_bounded_by_fan_in_and_widths():
     narrow = load_hardware("ann45nm", {"engines.mac.accumulator_bits": 20, "engines.mac.membrane_bits": 18})
     with pytest.raises(MappingError, match=r'layer "conv3": sums of 1080 products .* need 23 bits, .*bits=20'):
         map_model(CNN3D, narrow)
+
+
+def test_layers_that_share_a_crossbar_hold_their_weights_side_by_side_or_are_refused() -> None:
+    network = load_network(find(MODEL, "cnn3d_6b"))
+    few, enough = (load_hardware("allpim45nm", {"schedule": "shared", "engines.pim.arrays": n}) for n in (10, 40))
+    with pytest.raises(MappingError, match=r'"conv1".*"classifier" need 31 arrays together, engines\.pim\.arrays=10'):
+        map_model(network, few)
+    plans = [layer.plan for layer in map_model(network, enough).layers]
+    assert all(isinstance(plan, CrossbarPlan) and plan.copies == 1 for plan in plans)
+    assert sum(len(plan.tiles) for plan in plans if isinstance(plan, CrossbarPlan)) == 31

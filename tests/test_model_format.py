@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from strategies import networks
 
 from pimsim.archive.writer import pack
+from pimsim.archive.header import decode
 from pimsim.errors import MissingFileError, ModelError, OutputError
 from pimsim.model import load_network, network_hash, save_network
 from pimsim.model.network import IntegerNetwork
@@ -491,3 +492,8 @@ def test_provenance_that_json_cannot_carry_is_refused(tmp_path: Path, value: obj
     with pytest.raises(ModelError, match="JSON"):
         save_network(replace(network, provenance={"accuracy": value}), tmp_path / "b.npz")
     assert not (tmp_path / "b.npz").exists()
+
+
+def test_half_a_surrogate_pair_is_refused_before_it_reaches_a_result() -> None:
+    with pytest.raises(ModelError, match="half a surrogate pair"):
+        decode('{"name": "\\ud800"}', "header", ModelError)

@@ -57,6 +57,7 @@ def belongs(trace: Trace, network: IntegerNetwork, **changes: Any) -> None:
     values: dict[str, Any] = {
         "model_hash": network_hash(network),
         "input_shape": network.architecture.input_shape,
+        "input_bits": network.input.bits,
         "steps": network.time_steps,
         "neurons": [shape.neurons for shape in shapes[:-1]],
         "classes": network.classes,
@@ -198,11 +199,12 @@ def test_the_hash_is_of_everything_but_the_provenance() -> None:
         ({"neurons": [17, 4]}, "spikes.0: 3×2, the model has 3×3"),
         ({"neurons": [9, 3]}, "spikes.1: bits beyond the last of 3 neurons are set"),
         ({"classes": 2}, "outputs: 3, the model has 2"),
+        ({"input_bits": 1}, "exceeds 1, the largest of the model's 1 bits"),
     ],
 )
 def test_a_trace_of_another_model_is_refused(changes: dict[str, Any], words: str) -> None:
     values: dict[str, Any] = {"model_hash": "ab" * 32, "input_shape": (1, 4, 2, 2), "steps": 3, "neurons": [9, 4]}
-    values |= {"classes": 3}
+    values |= {"classes": 3, "input_bits": 8}
     spikes = (np.ones((2, 3, 2), np.uint8), np.full((2, 3, 1), 15, np.uint8))
     check_belongs(small(spikes=spikes), **values)
     with pytest.raises(TraceError, match=words):

@@ -39,6 +39,10 @@ def decode(text: str, where: str, error: ErrorClass) -> dict[str, object]:
         raise error(f"{where}: not valid JSON ({problem})") from None
     if not isinstance(value, dict):
         raise error(f"{where}: expected a JSON object, got {type(value).__name__}")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # "\\ud800" is valid JSON, but no text that a file could hold
+        raise error(f"{where}: holds half a surrogate pair, which is not text") from None
     return value
 
 

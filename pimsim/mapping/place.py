@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pimsim.errors import MappingError
 from pimsim.hardware import Hardware
-from pimsim.hardware.hardware import ISO_CNN
+from pimsim.hardware.hardware import ISO_CNN, SHARED
 from pimsim.mapping.accumulators import layer_numerics, word_bits
 from pimsim.mapping.buffers import Placed, layer_memories, map_word_bits
+from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.mapping import LayerMapping, Mapping
 from pimsim.mapping.operands import LayerFacts, layer_facts, operands
 from pimsim.mapping.placement import engine_names
@@ -26,7 +29,9 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
     names = engine_names(architecture, hardware)
     facts = layer_facts(source, hardware)
     numerics = _numerics(source, facts, hardware)
-    placed = tuple(_placed(fact, name, hardware) for fact, name in zip(facts, names, strict=True))
+    placed = _share_arrays(
+        tuple(_placed(fact, name, hardware) for fact, name in zip(facts, names, strict=True)), hardware
+    )
     memories = layer_memories(placed, hardware)
     layers = []
     for layer, widths, own in zip(placed, numerics, memories, strict=True):
@@ -55,6 +60,29 @@ def _placed(facts: LayerFacts, name: str, hardware: Hardware) -> Placed:
     assert engine is not None  # the hardware file was checked for it
     chosen = operands(facts, engine)
     return Placed(facts, name, engine, chosen, plan_layer(facts.shape, chosen, engine))
+
+
+def _share_arrays(placed: tuple[Placed, ...], hardware: Hardware) -> tuple[Placed, ...]:
+    """Several layers on one crossbar engine hold their weights side by side: no copies, or not at all.
+
+    A single layer may reload its arrays in rounds; several would have to reload for each other in every
+    step, which no machine here does.
+    """
+    together = [layer for layer in placed if isinstance(layer.plan, CrossbarPlan)]
+    if hardware.schedule != SHARED or len(together) < 2:
+        return placed
+    needed = sum(len(layer.plan.tiles) for layer in together if isinstance(layer.plan, CrossbarPlan))
+    arrays = hardware.engines.pim.arrays if hardware.engines.pim else 0
+    if needed > arrays:
+        names = ", ".join(f'"{layer.facts.shape.name}"' for layer in together)
+        raise MappingError(
+            f"layers {names} need {needed} arrays together, engines.pim.arrays={arrays}; "
+            'more arrays, or schedule="pipelined" with arrays of its own for every layer'
+        )
+    return tuple(
+        replace(layer, plan=replace(layer.plan, copies=1)) if isinstance(layer.plan, CrossbarPlan) else layer
+        for layer in placed
+    )
 
 
 def _numerics(

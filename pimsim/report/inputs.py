@@ -73,6 +73,7 @@ def _from_trace(network: IntegerNetwork, model_hash: str, path: Path, samples: i
             trace,
             model_hash=model_hash,
             input_shape=network.architecture.input_shape,
+            input_bits=network.input.bits,
             steps=network.time_steps,
             neurons=[layer.neurons for layer in layers[:-1]],
             classes=network.classes,

@@ -117,7 +117,11 @@ def trace_for(
     if holds_for(content, [item.as_mapping() for item in numerics]):
         return content, False, f"trace {source.name} re-used: {source.selection}"
     trace = execute(network, content.inputs, content.labels, numerics, threads=threads, progress=progress)
-    return trace, True, f"executed again on the inputs of {source.name}, since word widths or converters change values"
+    return (
+        trace,
+        True,
+        f"executed again on the inputs of {source.name}, since word widths or converters may change values",
+    )
 
 
 def accuracy_of(trace: Trace, classes: int) -> Accuracy | None:

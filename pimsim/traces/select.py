@@ -30,7 +30,14 @@ def select(trace: Trace, count: int) -> Trace:
 
 
 def check_belongs(
-    trace: Trace, *, model_hash: str, input_shape: Sequence[int], steps: int, neurons: Sequence[int], classes: int
+    trace: Trace,
+    *,
+    model_hash: str,
+    input_shape: Sequence[int],
+    input_bits: int,
+    steps: int,
+    neurons: Sequence[int],
+    classes: int,
 ) -> None:
     """Refuse a trace that another model made, or that does not fit this one.
 
@@ -50,6 +57,11 @@ def check_belongs(
     for name, got, expected in wanted:
         if tuple(got) != expected:
             raise TraceError(f"{name}: {_short(got)}, the model has {_short(expected)}")
+    largest = int(trace.inputs.max())
+    if largest >= 2**input_bits:
+        raise TraceError(
+            f"inputs: code {largest} exceeds {2**input_bits - 1}, the largest of the model's {input_bits} bits"
+        )
     for index, (spikes, count) in enumerate(zip(trace.spikes, neurons, strict=True)):
         surplus = int(spikes[..., -1].max()) >> (count % 8) if count % 8 else 0
         if surplus:

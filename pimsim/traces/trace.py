@@ -109,12 +109,21 @@ def _check_layers(trace: Trace) -> None:
     if len(trace.numerics) != layers:
         raise TraceError(f"numerics: {len(trace.numerics)} entries for {layers} layers")
     for index, widths in enumerate(trace.numerics):
-        if sorted(widths) != sorted(WIDTH_KEYS):
-            raise TraceError(f"numerics[{index}]: keys {', '.join(widths)}, expected {', '.join(WIDTH_KEYS)}")
-        for key, bits in widths.items():
-            least = 0 if key.startswith("adc") else 1
-            if not least <= bits <= 2**20:
-                raise TraceError(f"numerics[{index}].{key}={bits} is outside {least} … {2**20}")
+        _check_widths(f"numerics[{index}]", widths)
+
+
+def _check_widths(name: str, widths: Mapping[str, int]) -> None:
+    if sorted(widths) != sorted(WIDTH_KEYS):
+        raise TraceError(f"{name}: keys {', '.join(widths)}, expected {', '.join(WIDTH_KEYS)}")
+    for key, bits in widths.items():
+        least = 0 if key.startswith("adc") else 1
+        if not least <= bits <= 2**20:
+            raise TraceError(f"{name}.{key}={bits} is outside {least} … {2**20}")
+    membrane, accumulator = widths["membrane_bits"], widths["accumulator_bits"]
+    if membrane > accumulator:
+        raise TraceError(f"{name}.membrane_bits={membrane} exceeds accumulator_bits={accumulator}")
+    if (widths["adc_rows"] == 0) != (widths["adc_bits"] == 0):
+        raise TraceError(f"{name}: adc_rows and adc_bits must both be 0 or both be above 0")
 
 
 def _check_array(name: str, array: npt.NDArray[Any], kind: str, shape: tuple[int | None, ...]) -> None:
