@@ -7,9 +7,9 @@ steps: every value that any input can cause lies inside.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
+import numpy.typing as npt
 
 from pimsim.model.network import ACCUMULATE, HALF_UP, SINGLE_SPIKE, IntegerLayer, IntegerNetwork
 
@@ -77,15 +77,14 @@ def hull(a: Interval, b: Interval) -> Interval:
     return min(a[0], b[0]), max(a[1], b[1])
 
 
-def current_bounds(layer: IntegerLayer, inputs: Interval) -> Interval:
-    """Sums Σ (w − z) x for every source neuron's x anywhere in ``inputs``.
+def current_bounds(rows: npt.NDArray[np.int32], inputs: Interval) -> Interval:
+    """Sums Σ w x per output channel for weights w (rows, C_out) minus zero point and every x in ``inputs``.
 
-    A pool adds up to its size of them; padding is 0, so 0 belongs to the interval.
+    Padding is 0, so 0 belongs to the inputs.
     """
-    pool = prod(layer.shape.pool)
-    low, high = min(0, inputs[0] * pool), max(0, inputs[1] * pool)
-    rows = layer.centred.reshape(layer.shape.out_channels, -1).astype(np.int64)
-    positive, negative = (part.sum(axis=1).tolist() for part in (np.maximum(rows, 0), np.minimum(rows, 0)))
+    low, high = hull(inputs, (0, 0))
+    total, size = rows.sum(axis=0, dtype=np.int64), np.abs(rows).sum(axis=0, dtype=np.int64)
+    positive, negative = ((size + total) // 2).tolist(), ((total - size) // 2).tolist()
     sums = list(zip(positive, negative, strict=True))
     return min(p * low + n * high for p, n in sums), max(p * high + n * low for p, n in sums)
 

@@ -69,13 +69,13 @@ class Segments(NamedTuple):
 
 def best_order(shape: LayerShape) -> Shape3:
     """The nesting of axes (0 depth, 1 height, 2 width; innermost last) with the fewest runs per field."""
-    first, second, third = min(permutations(NATURAL), key=lambda order: len(_runs(shape, order)[0]))
+    first, second, third = max(permutations(NATURAL), key=lambda order: _run_length(shape, order))
     return first, second, third
 
 
 def receptive_fields(shape: LayerShape, order: Shape3, width: int) -> Field:
     """Fields over the grid of cells whose axes nest in ``order``; weight rows have ``width`` elements."""
-    starts, (runs, length) = _starts(shape, order), _runs(shape, order)
+    starts, runs, length = _starts(shape, order), _runs(shape, order), _run_length(shape, order)
     channels, per_cell = shape.in_shape[0], prod(shape.pool) * len(_cuts(shape))
     before = np.arange(len(runs)) * length  # cells of a field in the runs before
     inside = np.arange(length * channels)
@@ -149,12 +149,20 @@ def _grid(sizes: Shape3, order: tuple[int, ...]) -> Int64Array:
     return grid
 
 
-def _runs(shape: LayerShape, order: tuple[int, ...]) -> tuple[Int64Array, int]:
-    """Start and length of the contiguous runs of one receptive field; all have one length."""
-    cells = _grid(shape.kernel, order) @ _strides(_padded(shape), order)
-    breaks = np.flatnonzero(np.diff(cells) != 1)
-    length = int(breaks[0]) + 1 if breaks.size else len(cells)
-    return cells[::length], length
+def _run_length(shape: LayerShape, order: tuple[int, ...]) -> int:
+    """Cells that a kernel takes in one piece: an axis adds to it as long as the kernel covers all axes inside it."""
+    length = 1
+    for axis in reversed(order):
+        length *= shape.kernel[axis]
+        if shape.kernel[axis] < _padded(shape)[axis]:
+            break
+    return length
+
+
+def _runs(shape: LayerShape, order: tuple[int, ...]) -> Int64Array:
+    """Distance of each run of a receptive field from the field's first cell."""
+    cells: Int64Array = _grid(shape.kernel, order) @ _strides(_padded(shape), order)
+    return cells[:: _run_length(shape, order)]
 
 
 def _starts(shape: LayerShape, order: tuple[int, ...]) -> Int64Array:

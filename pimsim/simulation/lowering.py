@@ -106,16 +106,16 @@ def _lower(
     network: IntegerNetwork, layer: IntegerLayer, widths: LayerNumerics, inputs: Interval, *, first: bool
 ) -> LoweredLayer:
     shape, law = layer.shape, Law.of(network, layer)
-    exact = bounds.current_bounds(layer, inputs)
-    serial = widths.bit_serial
+    serial, pool = widths.bit_serial, prod(layer.shape.pool)
+    order = geometry.NATURAL if serial else geometry.best_order(shape)
+    rows = geometry.weight_rows(layer.centred, order)
+    exact = bounds.current_bounds(rows, (inputs[0] * pool, inputs[1] * pool))
     zero = network.input.zero_point if first else 0
     current = crossbar_bounds(layer, inputs, zero) if serial else exact
     stored = widths.accumulator_bits if law.threshold is None else widths.membrane_bits
     reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
     lanes, sums = _lanes(reach, law), _word(bounds.hull(exact, (0, 0)))
-    order = geometry.NATURAL if serial else geometry.best_order(shape)
-    rows = geometry.weight_rows(layer.centred, order)
-    group = 0 if first or sums != np.int16 else _group(rows, prod(shape.pool))
+    group = 0 if first or sums != np.int16 else _group(rows, pool)
     weights = _weight_blocks(rows, np.dtype(np.int8) if group else sums, sums)
     return LoweredLayer(
         name=layer.name,
@@ -194,11 +194,10 @@ def _group(rows: npt.NDArray[np.int32], repeats: int) -> int:
     An event adds a row of its own, except under a pool, where up to ``repeats`` events add the same one.
     """
     ordered = np.sort(rows, axis=0)
+    lowest, highest = np.minimum(ordered[:4], 0), np.maximum(ordered[:-5:-1], 0)  # fewer events may come, too
     for size in (4, 2, 1):
-        distinct = -(-size // repeats)
-        low = np.repeat(ordered[:distinct], repeats, axis=0)[:size].sum(axis=0)
-        high = np.repeat(ordered[::-1][:distinct], repeats, axis=0)[:size].sum(axis=0)
-        if bounds.fits(8, (int(min(0, low.min())), int(max(0, high.max())))):
+        sums = [np.repeat(ends, repeats, axis=0)[:size].sum(axis=0) for ends in (lowest, highest)]
+        if bounds.fits(8, (int(sums[0].min()), int(sums[1].max()))):
             return size
     return 0
 
