@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import networks
 
-from pimsim.archive.writer import pack
 from pimsim.archive.header import decode
+from pimsim.archive.writer import pack
 from pimsim.errors import MissingFileError, ModelError, OutputError
 from pimsim.model import load_network, network_hash, save_network
 from pimsim.model.network import IntegerNetwork
