@@ -4,13 +4,13 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-arg,unreachable,var-annotated"
 # (an intrinsic is called without the typing context that its definition takes, and returns what it generates)
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-jit = numba.njit(cache=True, nogil=True)
+from pimsim.simulation.compiled import kernel, part
+
 u64 = np.uint64
 
 
@@ -24,7 +24,7 @@ def set_bits(typing_context, bits):
     return types.int64(types.uint64), generate
 
 
-@jit
+@part
 def value_cells(codes, zero_point, origins, cells):
     """Input codes (C · D · H · W,) → grid of cells, the zero point in the padding."""
     size = u64(codes.shape[0])
@@ -32,7 +32,7 @@ def value_cells(codes, zero_point, origins, cells):
         cells[i] = codes[origins[i]] if origins[i] < size else zero_point
 
 
-@jit
+@part
 def spike_cells(words, segments, cells):
     """Spike map → grid of cells that hold 0 … pool size."""
     cells[:] = 0
@@ -44,7 +44,7 @@ def spike_cells(words, segments, cells):
                 cells[segments.neurons[segment] + u64(i)] += spike
 
 
-@jit
+@part
 def convert(cells, field, crossbar, pulses, currents):
     """Currents (positions · C_out) as the macro converts them.
 
@@ -64,7 +64,7 @@ def convert(cells, field, crossbar, pulses, currents):
             _convert_group(crossbar, pulses, group, currents[position * outputs : (position + u64(1)) * outputs])
 
 
-@jit
+@part
 def _convert_group(crossbar, pulses, group, sums):
     """Add one group's converted counts, and take off the reference column's."""
     for bit in range(pulses.shape[0]):
@@ -82,7 +82,7 @@ def _convert_group(crossbar, pulses, group, sums):
             sums[output] += shifted
 
 
-@jit
+@kernel
 def convert_values(codes, origins, field, crossbar, cells, pulses, currents):
     """The first layer: codes (samples, C · D · H · W) → currents (samples, 1, neurons)."""
     for sample in range(codes.shape[0]):
@@ -90,7 +90,7 @@ def convert_values(codes, origins, field, crossbar, cells, pulses, currents):
         convert(cells, field, crossbar, pulses, currents[sample, 0])
 
 
-@jit
+@kernel
 def convert_spikes(words, segments, field, crossbar, cells, pulses, currents):
     """A layer fed by spikes: maps (samples, T, words) → currents (samples, T, neurons)."""
     for sample in range(words.shape[0]):

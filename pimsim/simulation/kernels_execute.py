@@ -15,19 +15,16 @@ The file is long because it has to be one: numba's cache of a kernel does not no
 """
 
 # ruff: noqa: ARG001 (numba dictates the parameters of intrinsics and of their generators)
-# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-arg,call-overload,unreachable,var-annotated"
-# (numba types not all of its options; an intrinsic is called without the typing context that its definition
-# takes, and returns what it generates)
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-arg,unreachable,var-annotated"
+# (an intrinsic is called without the typing context that its definition takes, and returns what it generates)
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic, models, register_model
 
-jit = numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True)
-#: compiled into the kernels that call it, and never called from Python
-part = numba.njit(nogil=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+from pimsim.simulation.compiled import kernel, part
+
 u64 = np.uint64
 VECTOR_BITS = 512
 #: rows added per pass; the pass that reaches past a list's end adds rows of zeros instead of ending early,
@@ -247,7 +244,7 @@ def add_scaled(typing_context, x, row, value):
     def generate(context, builder, signature, arguments):
         factor = _scalar(context, builder, arguments[2], value, x)
         pairs = _vectors(builder, x, *arguments[:2])
-        return _build(builder, x, [builder.add(total, builder.mul(part, factor)) for total, part in pairs])
+        return _build(builder, x, [builder.add(total, builder.mul(few, factor)) for total, few in pairs])
 
     return x(x, row, value), generate
 
@@ -258,8 +255,8 @@ def word(typing_context, mask):
 
     def generate(context, builder, signature, arguments):
         bits = ir.Constant(INT64, 0)
-        for i, (part,) in enumerate(_vectors(builder, mask, *arguments)):
-            wide = builder.zext(builder.bitcast(part, ir.IntType(mask.lanes)), INT64)
+        for i, (vector,) in enumerate(_vectors(builder, mask, *arguments)):
+            wide = builder.zext(builder.bitcast(vector, ir.IntType(mask.lanes)), INT64)
             bits = builder.or_(bits, builder.shl(wide, ir.Constant(INT64, i * mask.lanes)))
         return bits
 
@@ -273,8 +270,8 @@ def lanes_in(typing_context, bits, like):
 
     def generate(context, builder, signature, arguments):
         parts = [builder.lshr(arguments[0], ir.Constant(INT64, i * kind.lanes)) for i in range(kind.count)]
-        narrow = [builder.trunc(part, ir.IntType(kind.lanes)) for part in parts]
-        return _build(builder, kind, [builder.bitcast(part, kind.vector) for part in narrow])
+        narrow = [builder.trunc(bits, ir.IntType(kind.lanes)) for bits in parts]
+        return _build(builder, kind, [builder.bitcast(bits, kind.vector) for bits in narrow])
 
     return kind(types.uint64, like), generate
 
@@ -512,7 +509,7 @@ def _keep(state, final):
         final[neuron] = state[neuron]
 
 
-@jit
+@kernel
 def event_layer(words_in, segments, field, weights, compress, scratch, neuron, words, final, record, extremes):
     """A layer fed by spikes, for a batch: maps (samples, T, words) → ``words`` likewise.
 
@@ -531,7 +528,7 @@ def event_layer(words_in, segments, field, weights, compress, scratch, neuron, w
         _keep(scratch.membranes.state, final[sample])
 
 
-@jit
+@kernel
 def value_layer(codes, zero_point, origins, field, weights, scratch, neuron, words, final, record, extremes):
     """The first layer: codes (samples, C · D · H · W), whose currents are the same at every step."""
     for sample in range(words.shape[0]):
@@ -541,7 +538,7 @@ def value_layer(codes, zero_point, origins, field, weights, scratch, neuron, wor
         _keep(scratch.membranes.state, final[sample])
 
 
-@jit
+@kernel
 def current_layer(currents, scratch, neuron, words, final, record, extremes):
     """A layer whose currents (samples, T or 1, neurons and slack) were computed elsewhere."""
     for sample in range(words.shape[0]):

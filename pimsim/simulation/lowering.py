@@ -189,13 +189,13 @@ def _weight_blocks(rows: npt.NDArray[np.int32], stored: np.dtype[Any], sums: np.
 
 
 def _group(rows: npt.NDArray[np.int32], repeats: int) -> int:
-    """How many events' rows surely add up within 8 bits: 4, 2, 1, or 0 if not even one does.
+    """How many events' rows surely add up within 8 bits: 4, else 1, or 0 if not even one does.
 
     An event adds a row of its own, except under a pool, where up to ``repeats`` events add the same one.
     """
     ordered = np.sort(rows, axis=0)
     lowest, highest = np.minimum(ordered[:4], 0), np.maximum(ordered[:-5:-1], 0)  # fewer events may come, too
-    for size in (4, 2, 1):
+    for size in (4, 1):
         sums = [np.repeat(ends, repeats, axis=0)[:size].sum(axis=0) for ends in (lowest, highest)]
         if bounds.fits(8, (int(sums[0].min()), int(sums[1].max()))):
             return size
