@@ -7,7 +7,8 @@ Rivals, both float32 with weights, thresholds and leaks of the integer network, 
 * ``torch``: the dense step loop, one conv3d per layer and step; the first layer's convolution once.
 * ``torch_1d``: the same with the spectral axis innermost, where most convolutions are one-dimensional.
 
-Every round times each of them on every sample; a ratio is the median over rounds of rival time / engine time.
+Every round times each of them on every sample; a ratio is that of the best rounds, since other processes only
+ever add time (and add much more of it to torch's threads, which wait for each other after every layer).
 ``schedule_vs_execute`` is the time of scheduling and pricing the recorded samples / that of executing them.
 Needs torch (``pip install pimsim[train]``).
 """
@@ -71,7 +72,7 @@ def _on_cores(cores: int) -> Timed:
 
 
 def _ratio(times: Timed, above: str, below: str) -> float:
-    return median(a / b for a, b in zip(times[above], times[below], strict=True))
+    return min(times[above]) / min(times[below])
 
 
 def measure(options: argparse.Namespace) -> Timed:

@@ -106,23 +106,35 @@ def run_batch(
     results: Results,
 ) -> None:
     """Execute samples ``start`` … of flattened input ``codes`` (samples, C · D · H · W)."""
-    count = len(codes)
-    for index, layer in enumerate(layers):
-        words, final = workspace.words[index][:count], workspace.final[index][:count]
-        scratch, kept = workspace.scratch[index], results.records[index][start : start + count]
-        told = (scratch, layer.law, words, final, kept, results.extremes[batch, index])
-        before = workspace.words[index - 1][:count]
-        if layer.crossbar is not None:
-            current_layer(_converted(layer, layer.crossbar, codes, before), *told)
-        elif layer.first:
-            value_layer(codes, layer.input_zero, layer.origins, layer.field, layer.weights, *told)
-        else:
-            compress = 1 if scratch.events.dtype == np.uint32 and compresses() else None
-            event_layer(before, layer.segments, layer.field, layer.weights, compress, *told)
-        if index < len(results.spikes):
-            spikes = results.spikes[index]
-            spikes[start : start + count] = words.view(np.uint8)[..., : spikes.shape[2]]
-    results.outputs[start : start + count] = workspace.final[-1][:count]
+    for index in range(len(layers)):
+        run_layer(layers, index, codes, start, batch, workspace, results)
+    results.outputs[start : start + len(codes)] = workspace.final[-1][: len(codes)]
+
+
+def run_layer(
+    layers: Sequence[LoweredLayer],
+    index: int,
+    codes: npt.NDArray[np.unsignedinteger],
+    start: int,
+    batch: int,
+    workspace: Workspace,
+    results: Results,
+) -> None:
+    """One layer of `run_batch`, from the spike maps that the layer before it left in the workspace."""
+    layer, count = layers[index], len(codes)
+    words, before = workspace.words[index][:count], workspace.words[index - 1][:count]
+    scratch, kept = workspace.scratch[index], results.records[index][start : start + count]
+    told = (scratch, layer.law, words, workspace.final[index][:count], kept, results.extremes[batch, index])
+    if layer.crossbar is not None:
+        current_layer(_converted(layer, layer.crossbar, codes, before), *told)
+    elif layer.first:
+        value_layer(codes, layer.input_zero, layer.origins, layer.field, layer.weights, *told)
+    else:
+        compress = 1 if scratch.events.dtype == np.uint32 and compresses() else None
+        event_layer(before, layer.segments, layer.field, layer.weights, compress, *told)
+    if index < len(results.spikes):
+        spikes = results.spikes[index]
+        spikes[start : start + count] = words.view(np.uint8)[..., : spikes.shape[2]]
 
 
 @cache
