@@ -116,3 +116,22 @@ def test_kernels_compiled_for_the_plainest_processor_give_the_same(tmp_path: Pat
         np.testing.assert_array_equal(plain["outputs"], usual.outputs)
         for index, spikes in enumerate(usual.spikes):
             np.testing.assert_array_equal(plain[f"spikes{index}"], spikes)
+
+
+def test_where_no_folder_can_be_written_every_kernel_is_compiled_anew() -> None:
+    # numba says so with a RuntimeError, as in a read-only installation without a home
+    program = """
+from numba.core.dispatcher import Dispatcher
+def refuse(self):
+    raise RuntimeError("no locator available")
+Dispatcher.enable_caching = refuse
+from pimsim.simulation import execute, schedule
+from pimsim.simulation.kernels_schedule_pipeline import pipeline
+import numpy as np
+finished = np.zeros(1, np.int64)
+pipeline(np.full((2, 3), 4, np.int64), 5, 3, 1, finished)
+print(finished[0], type(pipeline._cache).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    # sums in 5 cycles, then three steps of 4 through the first layer and the last of them through the second
+    assert done.stdout.split() == [str(5 + 3 * 4 + 4), "NullCache"]

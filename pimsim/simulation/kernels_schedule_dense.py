@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
+from pimsim.simulation.compiled import kernel
 
 CROSSBAR_FIELDS = 7
 END, LOADING, LOAD_STALL, PULSING, PULSE_STALL, CONVERTING, WRITING = range(CROSSBAR_FIELDS)
@@ -33,7 +33,7 @@ MULTIPLIER_FIELDS = 5
 FINISH, FETCHING, FETCH_STALL, MULTIPLYING, MULTIPLY_STALL = range(MULTIPLIER_FIELDS)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def crossbar_round(groups: Any, pulses: Any, engine: Any, out: Any) -> None:
     """One round of tiles over all groups of positions.
 
@@ -73,7 +73,7 @@ def crossbar_round(groups: Any, pulses: Any, engine: Any, out: Any) -> None:
     out[END] = moved + groups[groups.shape[0] - 1, 1] + correction + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def multiplier_tiles(fetch: Any, interval: Any, engine: Any, out: Any) -> None:
     """All tiles of a layer, one after the other.
 

@@ -26,18 +26,19 @@ behind the gap g = w_first − w_prev ::
 and a run costs some population counts instead of a loop over its events.  Where q_last is the second, the
 generator has not waited since p_{last−D}, which is p_last + s_last less the services of the last D + 1 events;
 where it is the first, that difference is no larger than q_last − 1, so it can be taken throughout.
-``tests/naive_schedule.py`` steps the same machine clock by clock.  This module is self-contained: an njit cache
-does not notice edits elsewhere.
+``tests/naive_schedule.py`` steps the same machine clock by clock.  Everything that is compiled stands in this module:
+a cache of compiled code does not notice edits elsewhere.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numba import types
 from numba.extending import intrinsic
+
+from pimsim.simulation.compiled import kernel, part
 
 FIELDS = 4
 EVENTS, EMPTY_WORDS, STALL, CYCLES = range(FIELDS)
@@ -58,7 +59,7 @@ _ones: Any = intrinsic(_ones_of)
 """Population count of a uint64; LLVM turns loops of it into vector instructions."""
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@part
 def _load(row: Any, piece_bytes: Any, tail_mask: Any, pieces: Any, as_bytes: Any) -> None:
     """Unpack one spike map into words of at most 64 bits, the rest of the last one cleared.
 
@@ -75,14 +76,14 @@ def _load(row: Any, piece_bytes: Any, tail_mask: Any, pieces: Any, as_bytes: Any
     pieces[(size - 1) // piece_bytes] &= tail_mask
 
 
-@numba.njit(cache=True, nogil=True)
+@part
 def _count(pieces: Any, held: Any) -> None:
     """Events of each piece."""
     for i in range(min(pieces.size, held.size)):  # from 0: an index that might be negative costs the vector code
         held[i] = _ones(pieces[i])
 
 
-@numba.njit(cache=True, nogil=True)
+@part
 def _add_service(pieces: Any, mask: Any, weight: Any, cycles: Any) -> Any:
     """Adds ``weight`` for each event under ``mask`` to each piece's ``cycles``; returns the number of such events."""
     total = 0
@@ -93,7 +94,7 @@ def _add_service(pieces: Any, mask: Any, weight: Any, cycles: Any) -> Any:
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@part
 def _join(span: Any, held: Any, cycles: Any) -> None:
     """Sums over the pieces of each scan word, in place."""
     for word in range(held.size // span):
@@ -104,7 +105,7 @@ def _join(span: Any, held: Any, cycles: Any) -> None:
         held[word], cycles[word] = events, service
 
 
-@numba.njit(cache=True, nogil=True)
+@part
 def _service_of_last(
     events: Any, word: Any, span: Any, pieces: Any, held: Any, cycles: Any, planes: Any, weights: Any
 ) -> Any:
@@ -127,7 +128,7 @@ def _service_of_last(
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@part
 def _scatter_row(
     pieces: Any, held: Any, cycles: Any, planes: Any, weights: Any, span: Any, core: Any, out: Any
 ) -> tuple[Any, Any]:
@@ -161,7 +162,7 @@ def _scatter_row(
     return last, release
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def scatter(
     rows: Any, layout: Any, tail_mask: Any, planes: Any, weights: Any, core: Any, counts: Any, out: Any
 ) -> None:
@@ -196,7 +197,7 @@ def scatter(
         out[r, CYCLES] += 2
 
 
-@numba.njit(cache=True, nogil=True)
+@part
 def _last_is_raised(pieces: Any, plane: Any, piece: Any) -> Any:
     """1 if the last event at or before ``piece`` lies in ``plane``, else 0."""
     while pieces[piece] == 0:

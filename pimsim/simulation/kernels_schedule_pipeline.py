@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from pimsim.simulation.compiled import kernel
 
-@numba.njit(cache=True, nogil=True)
+
+@kernel
 def pipeline(service: Any, front: Any, steps: Any, alone: Any, finished: Any) -> None:
     """Cycle in which each sample's last layer ends its last step.
 
