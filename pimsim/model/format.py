@@ -19,7 +19,7 @@ from pimsim.archive.reader import ArchiveReader
 from pimsim.archive.writer import encode, write_archive
 from pimsim.errors import ModelError
 from pimsim.model import checks
-from pimsim.model.architecture import CONV2D, LINEAR, Architecture, LayerShape, Shape3, Shape4
+from pimsim.model.architecture import CONV2D, LAYER_KINDS, LINEAR, Architecture, LayerShape, Shape3, Shape4
 from pimsim.model.network import (
     AFFINE,
     DIRECT,
@@ -184,6 +184,8 @@ def _shapes(entries: list[Fields], source: Shape4) -> tuple[LayerShape, ...]:
 def _shape(fields: Fields, source: Shape4) -> LayerShape:
     """Structure of one layer, fed by a map of shape ``source``."""
     name, kind = fields.text("name"), fields.text("kind")
+    with checks.inside(f'layer "{name}"'):
+        checks.choice("kind", kind, LAYER_KINDS)
     channels, view = fields.integer("out_channels"), fields.flag("spectral_map", False)
     pool = _shape3(fields.integers("pool", 3, (1, 1, 1)))
     if kind == LINEAR:
@@ -203,6 +205,8 @@ def _shape(fields: Fields, source: Shape4) -> LayerShape:
 
 def _layer(fields: Fields, shape: LayerShape, archive: ArchiveReader) -> IntegerLayer:
     weight = archive.array(weight_name(shape.name), "iu", file_shape(shape))
+    with checks.inside(f'layer "{shape.name}"'):
+        neuron = Neuron(fields.text("neuron"), fields.integer("threshold", 0), fields.integer("leak", 0))
     layer = IntegerLayer(
         shape=shape,
         weight=weight.reshape(shape.out_channels, shape.in_shape[0], *shape.kernel),
@@ -210,7 +214,7 @@ def _layer(fields: Fields, shape: LayerShape, archive: ArchiveReader) -> Integer
         scheme=fields.text("scheme"),
         zero_point=fields.integer("zero_point", 0),
         scale=fields.number("scale"),
-        neuron=Neuron(fields.text("neuron"), fields.integer("threshold", 0), fields.integer("leak", 0)),
+        neuron=neuron,
     )
     fields.finish()
     return layer
