@@ -205,8 +205,9 @@ def _shape(fields: Fields, source: Shape4) -> LayerShape:
 
 def _layer(fields: Fields, shape: LayerShape, archive: ArchiveReader) -> IntegerLayer:
     weight = archive.array(weight_name(shape.name), "iu", file_shape(shape))
+    stated = fields.text("neuron"), fields.integer("threshold", 0), fields.integer("leak", 0)
     with checks.inside(f'layer "{shape.name}"'):
-        neuron = Neuron(fields.text("neuron"), fields.integer("threshold", 0), fields.integer("leak", 0))
+        neuron = Neuron(*stated)
     layer = IntegerLayer(
         shape=shape,
         weight=weight.reshape(shape.out_channels, shape.in_shape[0], *shape.kernel),
