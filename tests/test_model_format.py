@@ -208,7 +208,7 @@ HOSTILE: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "two layers of one name": (layer(1, "name", "conv1"), ("conv1", "twice")),
     "path as layer name": (layer(0, "name", "../../etc/x"), ("layer name", "letters")),
     "unknown kind": (layer(0, "kind", "conv4d"), ("conv1", "kind", "conv4d", "conv3d")),
-    "unknown kind of a layer without a kernel": (layer(2, "kind", "lineer"), ('layer "out"', "kind='lineer'", "linear")),
+    "misspelt kind, no kernel": (layer(2, "kind", "lineer"), ('layer "out"', "kind='lineer'", "linear")),
     "unknown neuron": (layer(0, "neuron", "relu"), ("conv1", "neuron", "relu", "lif")),
     "last layer not accumulate": (layer(2, "neuron", "lif"), ("out", "lif", "accumulate")),
     "accumulate inside": (layer(1, "neuron", "accumulate"), ("accumulate", "threshold 0")),
