@@ -35,13 +35,15 @@ class ActionDefinition:
     def key(self) -> tuple[str, str]:
         return self.component, self.action
 
-    def count(self, count: int, *, bits: int = 0, second_bits: int = 0, capacity_bits: int = 0) -> ActionCount:
+    def count(
+        self, count: int, *, bits: int = 0, second_bits: int = 0, capacity_bits: int = 0, ports: int = 1
+    ) -> ActionCount:
         """An `ActionCount` of this action; raises ValueError where widths and definition disagree."""
         given = {"bits": bits, "second_bits": second_bits, "capacity_bits": capacity_bits}
         for name, value in given.items():
             if bool(getattr(self, name)) != (value > 0):
                 raise ValueError(f"{self.component}.{self.action}: {name}={value} against {getattr(self, name)!r}")
-        return ActionCount(self.component, self.action, int(count), bits, second_bits, capacity_bits)
+        return ActionCount(self.component, self.action, int(count), bits, second_bits, capacity_bits, ports)
 
 
 def _memory(component: str, content: str, word: str) -> tuple[ActionDefinition, ActionDefinition]:

@@ -11,7 +11,8 @@ class ActionCount:
 
     ``bits`` is the word or operand width of one action; ``second_bits`` the other operand's where the
     action has two (a multiplication) or the rows of an analog column; ``capacity_bits`` the size of the
-    memory the action goes to (0 for logic).  Prices depend on these and on nothing else.
+    memory the action goes to (0 for logic), ``ports`` how many accesses that memory serves in one cycle.
+    Prices depend on these and on nothing else.
     """
 
     component: str
@@ -20,6 +21,7 @@ class ActionCount:
     bits: int = 0
     second_bits: int = 0
     capacity_bits: int = 0
+    ports: int = 1
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,32 @@ class UnitCycles:
 
 @dataclass(frozen=True)
 class Storage:
-    """Hardware that leaks and is clocked whether it is used or not, as built (not as used)."""
+    """Hardware that leaks and is clocked whether it is used or not, as built (not as used).
+
+    ``ports`` of a memory: 1, or 2 where a read and a write may fall into one cycle.
+    """
 
     component: str
     capacity_bits: int = 0
     width_bits: int = 0
     instances: int = 1
+    ports: int = 1
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """An operation of something that is built, and the ``cycles`` in which it has to be over.
+
+    The other fields are those of an `ActionCount`; a memory's read and write are one operation, ``access``.
+    Whether the clock leaves enough time is for the cost tables to say, which know nanoseconds.
+    """
+
+    component: str
+    action: str
+    cycles: int
+    bits: int = 0
+    second_bits: int = 0
+    capacity_bits: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,3 +109,4 @@ class Activity:
     total_cycles: int
     interval_cycles: float
     bottleneck: str
+    deadlines: tuple[Deadline, ...] = ()

@@ -9,7 +9,7 @@ input are doubled.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from pimsim.hardware import Event, Hardware, Mac, Memories
@@ -37,12 +37,16 @@ class Placed:
 
 @dataclass(frozen=True)
 class _Need:
-    """Content of one buffer that one layer asks for: ``words`` of ``word_bits``, made of ``value_bits``."""
+    """Content of one buffer that one layer asks for: ``words`` of ``word_bits``, made of ``value_bits``.
+
+    ``ports`` is 2 where a word may be read in the cycle in which another one is written.
+    """
 
     component: str
     words: int
     word_bits: int
     value_bits: int = 1
+    ports: int = 1
 
 
 def spike_word_bits(hardware: Hardware) -> int:
@@ -84,7 +88,7 @@ def _maps(placed: tuple[Placed, ...], hardware: Hardware) -> list[MemoryPlan]:
     code_bits = first.facts.highest_input.bit_length()
     values = prod(first.facts.shape.source_shape)
     samples = 2 if hardware.schedule == PIPELINED else 1  # the next one arrives while one is worked on
-    codes = _Need("input_memory", samples * -(-values // ports), ports * code_bits)
+    codes = _Need("input_memory", samples * -(-values // ports), ports * code_bits, ports=samples)
     plans = [_planned(codes, hardware, f'layer "{_name(first)}"')]
     if hardware.schedule == PIPELINED:
         return plans + [_map([layer], hardware, f'layer "{_name(layer)}"') for layer in placed[1:]]
@@ -98,7 +102,10 @@ def _map(readers: list[Placed], hardware: Hardware, where: str) -> MemoryPlan:
     value_bits = readers[0].facts.highest_input.bit_length()
     word_bits = map_word_bits(hardware, value_bits)
     largest = max(prod(layer.facts.shape.source_shape) for layer in readers)
-    return _planned(_Need(component, 2 * -(-largest // (word_bits // value_bits)), word_bits), hardware, where)
+    words = 2 * -(-largest // (word_bits // value_bits))
+    # one engine at a time reads its input, then writes its output; a pipeline does both in the same cycles
+    ports = 2 if hardware.schedule == PIPELINED else 1
+    return _planned(_Need(component, words, word_bits, ports=ports), hardware, where)
 
 
 def _groups(placed: tuple[Placed, ...], hardware: Hardware) -> list[dict[str, MemoryPlan]]:
@@ -116,7 +123,7 @@ def _groups(placed: tuple[Placed, ...], hardware: Hardware) -> list[dict[str, Me
 def _doubled(first: bool, needs: list[_Need]) -> list[_Need]:
     """First-layer currents serve one sample while the next one's are computed."""
     return [
-        _Need(need.component, 2 * need.words, need.word_bits) if first and need.component == "current_memory" else need
+        replace(need, words=2 * need.words, ports=2) if first and need.component == "current_memory" else need
         for need in needs
     ]
 
@@ -129,7 +136,8 @@ def _shared(layers: list[Placed], hardware: Hardware) -> dict[str, MemoryPlan]:
         asked = [need for need in needs if need.component == component]
         kept = component in ("weight_memory", "membrane_memory")
         words = sum(need.words for need in asked) if kept else max(need.words for need in asked)
-        whole = _Need(component, words, max(need.word_bits for need in asked), asked[0].value_bits)
+        width, ports = max(need.word_bits for need in asked), max(need.ports for need in asked)
+        whole = _Need(component, words, width, asked[0].value_bits, ports)
         plans[component] = _planned(whole, hardware, f"engines.{layers[0].name}")
     return plans
 
@@ -141,21 +149,29 @@ def _needs(layer: Placed) -> Iterator[_Need]:
     words = shape.positions * -(-shape.out_channels // lanes)
     flag = 1 if layer.facts.neuron == SINGLE_SPIKE else 0  # whether the neuron has fired
     if isinstance(plan, ScatterPlan):
-        yield _Need("membrane_memory", words, lanes * (engine.accumulator_bits + flag))
+        yield _Need("membrane_memory", words, lanes * (engine.accumulator_bits + flag), ports=2)
         rows = shape.fan_in * plan.beats
         yield _Need("weight_memory", rows, lanes * layer.operands.weight_bits)
         if layer.operands.weight_zero:
-            yield _Need("count_memory", shape.positions, plan.count_bits)
+            yield _Need("count_memory", shape.positions, plan.count_bits, ports=2)
         return
-    yield _Need("current_memory", words, lanes * engine.accumulator_bits, engine.accumulator_bits)
+    ports = 2 if _sums_in_parts(plan) else 1
+    yield _Need("current_memory", words, lanes * engine.accumulator_bits, engine.accumulator_bits, ports)
     if layer.facts.membranes:
-        yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag))
+        yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag), ports=2)
     if isinstance(plan, CrossbarPlan):
         if len(plan.rounds) > 1 and not isinstance(engine, Event | Mac):
             yield _Need("weight_memory", sum(tile.rows for tile in plan.tiles), engine.columns)
     elif isinstance(plan, MultiplierPlan) and isinstance(engine, Mac):
         port = engine.weight_port_bits * engine.weight_banks
         yield _Need("weight_memory", int(plan.fetch.sum()) // engine.weight_read_cycles, port)
+
+
+def _sums_in_parts(plan: CrossbarPlan | MultiplierPlan) -> bool:
+    """Whether sums are read back and added to, one being read while the one before is written."""
+    if isinstance(plan, CrossbarPlan):
+        return any(one.read_words for one in plan.rounds)
+    return not plan.begins.all()
 
 
 def _stored_bits(layer: Placed) -> int:
@@ -169,6 +185,7 @@ def _planned(need: _Need, hardware: Hardware, where: str) -> MemoryPlan:
         words=need.words,
         word_bits=need.word_bits,
         value_bits=need.value_bits,
+        ports=need.ports,
         memories=hardware.memories,
         capacity_kib=_capacity(hardware.memories, need.component),
         where=where,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pimsim.activity.activity import Storage
+from pimsim.activity.activity import Deadline, Storage
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.memory import MemoryPlan
 from pimsim.mapping.multipliers import MultiplierPlan
@@ -102,11 +102,15 @@ class LayerMapping:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A network on an accelerator; ``steps`` T of one inference, 1 where a CNN is costed."""
+    """A network on an accelerator; ``steps`` T of one inference, 1 where a CNN is costed.
+
+    ``storage`` is what is built, ``deadlines`` the cycles in which each of its operations has to be over.
+    """
 
     layers: tuple[LayerMapping, ...]
     steps: int
     storage: tuple[Storage, ...]
+    deadlines: tuple[Deadline, ...]
 
     @property
     def numerics(self) -> tuple[LayerNumerics, ...]:

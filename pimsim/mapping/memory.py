@@ -18,6 +18,7 @@ class MemoryPlan:
 
     Only the bank that holds a word is accessed, so an access costs ``wide`` macro accesses.  Values of
     ``value_bits`` are not split between macros; a part of a word costs only the macros that hold it.
+    ``ports`` 2 where a word is read in the cycle in which another is written.
     """
 
     component: str
@@ -28,6 +29,7 @@ class MemoryPlan:
     deep: int
     macro_words: int
     macro_width_bits: int
+    ports: int = 1
 
     @property
     def macro_bits(self) -> int:
@@ -51,7 +53,7 @@ class MemoryPlan:
 
     def _macros(self, action: str, accesses: int) -> ActionCount:
         definition = CATALOGUE[self.component, action]
-        return definition.count(accesses, bits=self.macro_width_bits, capacity_bits=self.macro_bits)
+        return definition.count(accesses, bits=self.macro_width_bits, capacity_bits=self.macro_bits, ports=self.ports)
 
     def read_macros(self, accesses: int) -> ActionCount:
         """``accesses`` single macros read, where only part of a word is wanted."""
@@ -67,7 +69,8 @@ class MemoryPlan:
 
     @property
     def storage(self) -> Storage:
-        return Storage(self.component, self.macro_bits, self.macro_width_bits, self.wide * self.deep)
+        instances = self.wide * self.deep
+        return Storage(self.component, self.macro_bits, self.macro_width_bits, instances, ports=self.ports)
 
 
 def plan_memory(
@@ -76,6 +79,7 @@ def plan_memory(
     words: int,
     word_bits: int,
     value_bits: int = 1,
+    ports: int = 1,
     memories: Memories,
     capacity_kib: float | None,
     where: str,
@@ -96,7 +100,7 @@ def plan_memory(
                 f"memories.{component.removesuffix('_memory')}_kib={capacity_kib:g}"
             )
     deep = -(-built * width // max(width, int(memories.macro_kib * KIB_BITS)))
-    return MemoryPlan(component, words, word_bits, value_bits, wide, deep, -(-built // deep), width)
+    return MemoryPlan(component, words, word_bits, value_bits, wide, deep, -(-built // deep), width, ports)
 
 
 def _side_by_side(word_bits: int, value_bits: int, macro_width: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from pimsim.hardware.hardware import ISO_CNN, SHARED
 from pimsim.mapping.accumulators import layer_numerics, word_bits
 from pimsim.mapping.buffers import Placed, layer_memories, map_word_bits
 from pimsim.mapping.crossbar import CrossbarPlan
+from pimsim.mapping.deadlines import deadlines
 from pimsim.mapping.mapping import LayerMapping, Mapping
 from pimsim.mapping.operands import LayerFacts, layer_facts, operands
 from pimsim.mapping.placement import engine_names
@@ -52,7 +53,8 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
             )
         )
     steps = source.time_steps if isinstance(source, IntegerNetwork) and hardware.network != ISO_CNN else 1
-    return Mapping(tuple(layers), steps, built_storage(placed, memories, hardware))
+    storage = built_storage(placed, memories, hardware)
+    return Mapping(tuple(layers), steps, storage, deadlines(placed, memories))
 
 
 def _placed(facts: LayerFacts, name: str, hardware: Hardware) -> Placed:

@@ -7,6 +7,7 @@ has the list.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple, replace
 
 from pimsim.activity.activity import Storage
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
@@ -25,10 +26,10 @@ def built_storage(
     else:
         groups = [[layer for layer in placed if layer.name == name] for name in {layer.name: None for layer in placed}]
     engines = [storage for group in groups for storage in _engine(group)]
-    return _merged([memory.storage for memory in _distinct(memories)] + engines)
+    return _merged([memory.storage for memory in distinct(memories)] + engines)
 
 
-def _distinct(memories: tuple[LayerMemories, ...]) -> list[MemoryPlan]:
+def distinct(memories: tuple[LayerMemories, ...]) -> list[MemoryPlan]:
     """Each buffer once, though several layers may use it."""
     found = {}
     for layer in memories:
@@ -40,11 +41,11 @@ def _distinct(memories: tuple[LayerMemories, ...]) -> list[MemoryPlan]:
 
 def _merged(parts: list[Storage]) -> tuple[Storage, ...]:
     """Equal parts counted together, sorted by component and size."""
-    instances: dict[tuple[str, int, int], int] = {}
+    instances: dict[Storage, int] = {}
     for part in parts:
-        key = part.component, part.capacity_bits, part.width_bits
+        key = replace(part, instances=0)
         instances[key] = instances.get(key, 0) + part.instances
-    return tuple(Storage(*key, count) for key, count in sorted(instances.items()) if count)
+    return tuple(replace(key, instances=instances[key]) for key in sorted(instances, key=astuple) if instances[key])
 
 
 def _engine(layers: list[Placed]) -> Iterator[Storage]:

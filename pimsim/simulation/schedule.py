@@ -54,6 +54,7 @@ def schedule(
         total_cycles=time.total_cycles,
         interval_cycles=time.interval_cycles,
         bottleneck=time.bottleneck,
+        deadlines=mapping.deadlines,
     )
 
 

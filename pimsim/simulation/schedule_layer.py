@@ -136,12 +136,12 @@ def layer_activity(layer: LayerMapping, timing: LayerTiming, spikes: Spikes, *, 
 
 def merged(counted: tuple[ActionCount, ...]) -> tuple[ActionCount, ...]:
     """Equal actions added up, in the order of their first appearance; actions that never happened are left out."""
-    totals: dict[tuple[str, str, int, int, int], int] = {}
+    totals: dict[tuple[str, str, int, int, int, int], int] = {}
     for one in counted:
-        key = one.component, one.action, one.bits, one.second_bits, one.capacity_bits
+        key = one.component, one.action, one.bits, one.second_bits, one.capacity_bits, one.ports
         totals[key] = totals.get(key, 0) + one.count
     return tuple(
-        ActionCount(component, action, count, bits, second, capacity)
-        for (component, action, bits, second, capacity), count in totals.items()
+        ActionCount(component, action, count, bits, second, capacity, ports)
+        for (component, action, bits, second, capacity, ports), count in totals.items()
         if count
     )
