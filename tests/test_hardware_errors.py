@@ -78,6 +78,12 @@ def test_a_bad_value_is_named_with_its_path_and_limit(path, value, message):
         ({"engines.pim.outputs_per_adc": 300}, "engines.pim: outputs_per_adc=300 exceeds columns=256"),
         ({"engines.event.membrane_bits": 32},
          "engines.event: membrane_bits=32 exceeds accumulator_bits=20, in which membranes are added to"),
+        ({"engines.event.membrane_ports": 1, "engines.event.pipeline_depth": 1},
+         "engines.event: membrane_ports=1 with pipeline_depth=1: a beat would read and write its word in one cycle; "
+         "2 ports or 2 stages at least"),
+        ({"engines.event.dataflow": "gather", "engines.event.forwarding": False},
+         'engines.event: forwarding=false with dataflow="gather": sums are added in registers within one stage, '
+         "so there is nothing to wait for"),
         ({"layers.first": "event"},
          'layers.first="event": the first layer has multi-bit inputs and needs "pim" or "mac"'),
         ({"layers.first": "mac"}, 'layers.first="mac" but the file has no section engines.mac'),
@@ -192,6 +198,7 @@ def test_a_missing_key_is_named_or_has_a_documented_default(path):
         section = section[key]
     del section[path[-1]]
     optional = {"description", "network", "memories", "by_name"}
+    optional |= {"dataflow", "forwarding", "membrane_ports", "membrane_banks"}
     if path[-1] in optional or path[0] == "memories":
         from_dict(raw)
         return

@@ -16,6 +16,7 @@ ENGINES = (PIM, MAC, EVENT)
 BIT_SERIAL, ANALOG = "bit_serial", "analog"
 AS_IS, ISO_CNN = "as_is", "iso_cnn"
 SHARED, PIPELINED = "shared", "pipelined"
+SCATTER, GATHER = "scatter", "gather"
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,22 @@ class Mac:
 
 @dataclass(frozen=True)
 class Event:
-    """Event-driven accumulate core, scatter dataflow."""
+    """Event-driven accumulate core.
 
+    ``dataflow`` scatter adds each event to the membranes that it reaches, gather collects the events of one
+    output position in registers before its membranes are touched.  ``membrane_ports`` 2 are a read and a write
+    port on each of ``membrane_banks``, 1 is a single access per bank and cycle.
+    """
+
+    dataflow: str
     lanes: int
     scan_width: int
     fifo_depth: int
     pipeline_depth: int
+    forwarding: bool
     sweep_depth: int
+    membrane_ports: int
+    membrane_banks: int
     accumulator_bits: int
     membrane_bits: int
 

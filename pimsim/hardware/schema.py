@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from pimsim.hardware.hardware import EVENT, ISO_CNN, MAC
+from pimsim.hardware.hardware import EVENT, GATHER, ISO_CNN, MAC, SCATTER
 
 MAX_KIB = 2**20
 
@@ -113,11 +113,29 @@ class Mac(_NeuronWords):
 
 
 class Event(_NeuronWords):
+    dataflow: Literal["scatter", "gather"] = "scatter"
     lanes: Lanes
     scan_width: Literal[8, 16, 32, 64, 128, 256, 512]
     fifo_depth: Size
     pipeline_depth: Depth
+    forwarding: bool = True
     sweep_depth: Depth
+    membrane_ports: Literal[1, 2] = 2
+    membrane_banks: Annotated[int, Field(ge=1, le=1024)] = 1
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Event:
+        if self.dataflow == SCATTER and self.membrane_ports == 1 and self.pipeline_depth == 1:
+            raise ValueError(
+                "membrane_ports=1 with pipeline_depth=1: a beat would read and write its word in one cycle; "
+                "2 ports or 2 stages at least"
+            )
+        if self.dataflow == GATHER and not self.forwarding:
+            raise ValueError(
+                f'forwarding=false with dataflow="{GATHER}": sums are added in registers within one stage, '
+                "so there is nothing to wait for"
+            )
+        return self
 
 
 class Engines(_Section):
