@@ -15,8 +15,9 @@ from numba.core import config
 from pimsim.simulation.crossbar import Crossbar
 from pimsim.simulation.geometry import Int64Array, UInt64Array
 from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
-from pimsim.simulation.kernels_execute import current_layer, event_layer, value_layer
-from pimsim.simulation.lowering import CHUNK, VECTOR_BITS, LoweredLayer, aligned
+from pimsim.simulation.kernels_execute import current_layer, event_layer, table_layer, value_layer
+from pimsim.simulation.lowering import CHUNK, LoweredLayer
+from pimsim.simulation.packing import VECTOR_BITS, aligned
 
 #: columns of `Results.extremes`
 LOW, HIGH, LEAST, MOST, SATURATED = range(5)
@@ -129,6 +130,8 @@ def run_layer(
         current_layer(_converted(layer, layer.crossbar, codes, before), *told)
     elif layer.first:
         value_layer(codes, layer.input_zero, layer.origins, layer.field, layer.weights, *told)
+    elif layer.tables is not None:
+        table_layer(before, layer.segments, layer.field, layer.tables, *told)
     else:
         compress = 1 if scratch.events.dtype == np.uint32 and compresses() else None
         event_layer(before, layer.segments, layer.field, layer.weights, compress, *told)

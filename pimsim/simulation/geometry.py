@@ -103,6 +103,13 @@ def map_segments(shape: LayerShape, order: Shape3) -> Segments:
     return Segments(*(part.astype(np.uint64).ravel() for part in (bits, neurons, chosen)))
 
 
+def segment_rows(shape: LayerShape) -> list[int]:
+    """How many weight rows each segment of a receptive field stands for, without a pool."""
+    channels = shape.in_shape[0]
+    cell = [min(channels - int(cut), SEGMENT_BITS) for cut in _cuts(shape)]
+    return cell * prod(shape.kernel)
+
+
 def grid_size(shape: LayerShape) -> int:
     """Neurons of the grid of cells."""
     return prod(_padded(shape)) * shape.in_shape[0]

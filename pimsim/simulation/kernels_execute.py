@@ -238,6 +238,21 @@ def add_row(typing_context, x, array, base, offset):
 
 
 @intrinsic
+def add_sum(typing_context, x, sums, row, index):
+    """x + row number ``row + index`` of rows as long as x; a row known but for its index costs no instruction."""
+
+    def generate(context, builder, signature, arguments):
+        elements = ir.Constant(INT64, x.lanes * x.count)
+        offsets = [builder.mul(number, elements) for number in arguments[2:]]
+        slots = _slots(context, builder, sums, arguments[1], x, *offsets)
+        rows = [builder.load(slot, align=x.bits // 8) for slot in slots]
+        pairs = zip(rows, _vectors(builder, x, arguments[0]), strict=True)
+        return _build(builder, x, [builder.add(total, row) for row, (total,) in pairs])
+
+    return x(x, sums, types.uint64, types.uint64), generate
+
+
+@intrinsic
 def add_scaled(typing_context, x, row, value):
     """x + row · value, value an integer."""
 
@@ -422,6 +437,36 @@ def gather(events, first, field, weights, scratch):
 
 
 @part
+def look_up(words, segments, field, tables, scratch):
+    """`gather` by sums of combinations of rows: a fixed number of look-ups per output position.
+
+    words   (T, words) spike maps
+    tables  its sums (blocks, segments of a field · indices of a segment · 2^bits + 1, elements)
+    """
+    currents, sums, outputs = scratch.currents, tables.sums, u64(field.outputs)
+    blocks, size, width = u64(sums.shape[0]), u64(sums.shape[1]), u64(sums.shape[2])
+    bits, zero = u64(len(tables.bits)), spread(0, currents, scratch.row)
+    entries, span, none = u64(1) << bits, u64(field.span), zeros(sums, zero)
+    for inverse in range(blocks):
+        block = blocks - u64(1) - inverse
+        for t in range(u64(currents.shape[0])):
+            spikes, current = words[t], currents[t]
+            for position in range(u64(field.segments.shape[0])):
+                total, row = zero, block * size
+                for run in range(u64(field.run_segments.shape[0])):
+                    begin = field.segments[position] + field.run_segments[run]
+                    for segment in range(begin, begin + span):
+                        left = bits_from(spikes, segments.bits[segment]) & segments.masks[segment]
+                        for _ in range(u64(len(tables.batches))):
+                            few = none
+                            for _ in range(u64(len(tables.few))):
+                                few = add_sum(few, sums, row, left & (entries - u64(1)))
+                                left, row = left >> bits, row + entries
+                            total = add(total, widen(few, total))
+                store(total, current, position * outputs + block * width)
+
+
+@part
 def fill_cells(codes, zero_point, origins, cells):
     """Input codes (C · D · H · W,) → centred grid of cells, 0 in the padding."""
     size = u64(codes.shape[0])
@@ -524,6 +569,15 @@ def event_layer(words_in, segments, field, weights, compress, scratch, neuron, w
             else:
                 compress_events(words_in[sample, t], segments, width, events[t], first[t])
         gather(events, first, field, weights, scratch)
+        fire(scratch.currents, neuron, scratch.membranes, words[sample], record[sample], extremes)
+        _keep(scratch.membranes.state, final[sample])
+
+
+@kernel
+def table_layer(words_in, segments, field, tables, scratch, neuron, words, final, record, extremes):
+    """`event_layer` where a receptive field is small enough for tables."""
+    for sample in range(words.shape[0]):
+        look_up(words_in[sample], segments, field, tables, scratch)
         fire(scratch.currents, neuron, scratch.membranes, words[sample], record[sample], extremes)
         _keep(scratch.membranes.state, final[sample])
 

@@ -16,10 +16,9 @@ from pimsim.simulation import bounds, geometry
 from pimsim.simulation.bounds import Bounds, Interval, Law
 from pimsim.simulation.crossbar import Crossbar, crossbar_bounds, lower_crossbar
 from pimsim.simulation.geometry import Field, Segments, UInt64Array
+from pimsim.simulation.packing import group_of, weight_blocks
+from pimsim.simulation.tables import Tables, make_tables
 
-VECTOR_BITS = 512
-#: most vectors of accumulators: four positions of the first layer's kernel then fill half of 32 registers
-MAX_VECTORS = 4
 #: neurons per pass of the firing kernel: one word of spikes
 CHUNK = 64
 NO_SEGMENTS = Segments(*(np.zeros(0, np.uint64) for _ in range(3)))
@@ -66,6 +65,7 @@ class LoweredLayer:
     cells: int
     bounds: Bounds
     crossbar: Crossbar | None
+    tables: Tables | None
     input_zero: int
     first: bool
     origins: UInt64Array
@@ -115,8 +115,9 @@ def _lower(
     stored = widths.accumulator_bits if law.threshold is None else widths.membrane_bits
     reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
     lanes, sums = _lanes(reach, law), _word(bounds.hull(exact, (0, 0)))
-    group = 0 if first or sums != np.int16 else _group(rows, pool)
-    weights = _weight_blocks(rows, np.dtype(np.int8) if group else sums, sums)
+    group = 0 if first or sums != np.int16 else group_of(rows, pool)
+    weights = weight_blocks(rows, np.int8 if group else sums, sums)
+    tabled = not first and serial is None and pool == 1
     return LoweredLayer(
         name=layer.name,
         neurons=shape.neurons,
@@ -131,6 +132,7 @@ def _lower(
         cells=geometry.grid_size(shape),
         bounds=reach,
         crossbar=lower_crossbar(layer, serial, zero, inputs) if serial else None,
+        tables=make_tables(rows, geometry.segment_rows(shape), sums) if tabled else None,
         input_zero=zero,
         first=first,
         origins=geometry.value_origins(shape, order) if first else np.zeros(0, np.uint64),
@@ -170,42 +172,3 @@ def _neurons(
         high=min(limit - 1, high),
         checked=not proved,
     )
-
-
-def _weight_blocks(rows: npt.NDArray[np.int32], stored: np.dtype[Any], sums: np.dtype[Any]) -> npt.NDArray[Any]:
-    """(rows, C_out) → (blocks, rows + 1, elements), output channels shared evenly among the fewest blocks.
-
-    A row has whole vectors of sums, and no more: rows of many layers stand in the second cache, and its lines count.
-    """
-    lanes = VECTOR_BITS // (8 * sums.itemsize)
-    vectors = -(-rows.shape[1] // lanes)
-    blocks = -(-vectors // MAX_VECTORS)
-    width = -(-vectors // blocks) * lanes
-    padded = np.zeros((len(rows) + 1, blocks * width), np.int32)
-    padded[:-1, : rows.shape[1]] = rows
-    packed = aligned((blocks, len(rows) + 1, width), stored)
-    packed[:] = padded.reshape(len(rows) + 1, blocks, width).transpose(1, 0, 2)
-    return packed
-
-
-def _group(rows: npt.NDArray[np.int32], repeats: int) -> int:
-    """How many events' rows surely add up within 8 bits: 4, else 1, or 0 if not even one does.
-
-    An event adds a row of its own, except under a pool, where up to ``repeats`` events add the same one.
-    """
-    ordered = np.sort(rows, axis=0)
-    lowest, highest = np.minimum(ordered[:4], 0), np.maximum(ordered[:-5:-1], 0)  # fewer events may come, too
-    for size in (4, 1):
-        sums = [np.repeat(ends, repeats, axis=0)[:size].sum(axis=0) for ends in (lowest, highest)]
-        if bounds.fits(8, (int(sums[0].min()), int(sums[1].max()))):
-            return size
-    return 0
-
-
-def aligned(shape: tuple[int, ...], kind: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Zeros that start on a cache line: a vector that crosses lines costs two loads."""
-    line = VECTOR_BITS // 8
-    size = int(np.prod(shape)) * np.dtype(kind).itemsize
-    memory = np.zeros(size + line, np.uint8)
-    start = -memory.ctypes.data % line
-    return memory[start : start + size].view(kind).reshape(shape)
