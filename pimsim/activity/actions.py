@@ -141,13 +141,17 @@ MAC_LOAD_INPUT = ActionDefinition("mac", "load_input", CONTROL, "an input writte
 # In-memory crossbar.
 ROW_LOAD = ActionDefinition("row_register", "load", CONTROL, "an input code written to a row's register", "input bits")
 ROW_PULSE = ActionDefinition(
-    "row_driver", "pulse", COMPUTE, "a word line driven for a 1 bit (bit-serial)", "columns of the array"
+    "row_driver",
+    "pulse",
+    COMPUTE,
+    "a word line driven for a slice that is not 0 (bit-serial)",
+    "cells of one bit in a row",
 )
 DAC_CONVERT = ActionDefinition(
-    "dac", "convert", COMPUTE, "an input slice turned into a word-line amplitude (analog)", "DAC bits"
+    "dac", "convert", COMPUTE, "an input slice of several bits turned into a word-line amplitude", "DAC bits"
 )
 COLUMN_PRECHARGE = ActionDefinition(
-    "column", "precharge", COMPUTE, "a bit column precharged and evaluated (bit-serial)", "1", "rows of the array"
+    "column", "precharge", COMPUTE, "a bit line precharged and evaluated (bit-serial)", "1", "rows of the array"
 )
 ANALOG_MULTIPLY = ActionDefinition(
     "analog_column",
@@ -166,9 +170,9 @@ ARRAY_WRITE = ActionDefinition(
     "write",
     MEMORY,
     "one row of cells rewritten, when the arrays are too few for the layer",
-    "columns of the array",
+    "bits of a row of the array",
     "",
-    "cells of one array",
+    "bits of one array",
 )
 
 CATALOGUE: dict[tuple[str, str], ActionDefinition] = {

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 PIM, MAC, EVENT = "pim", "mac", "event"
 ENGINES = (PIM, MAC, EVENT)
 BIT_SERIAL, ANALOG = "bit_serial", "analog"
+OFFSET, DIFFERENTIAL, TWOS_COMPLEMENT = "offset", "differential", "twos_complement"
 AS_IS, ISO_CNN = "as_is", "iso_cnn"
 SHARED, PIPELINED = "shared", "pipelined"
 SCATTER, GATHER = "scatter", "gather"
@@ -21,16 +22,19 @@ SCATTER, GATHER = "scatter", "gather"
 
 @dataclass(frozen=True)
 class BitSerialPim:
-    """Crossbar with one weight bit per cell and one input bit per pulse.
+    """Crossbar with ``cell_bits`` weight bits per cell and ``dac_bits`` input bits per pulse.
 
     ``rows_active`` word lines are driven at once; each of the used columns is then converted by the ADC
-    it shares with ``columns_per_adc − 1`` others.
+    it shares with ``columns_per_adc − 1`` others.  ``weight_encoding`` says how signed weights are stored.
     """
 
     style: str
     rows: int
     columns: int
     arrays: int
+    weight_encoding: str
+    cell_bits: int
+    dac_bits: int
     rows_active: int
     pulse_cycles: int
     columns_per_adc: int

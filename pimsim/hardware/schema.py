@@ -71,6 +71,9 @@ class _Crossbar(_NeuronWords):
 
 class BitSerialPim(_Crossbar):
     style: Literal["bit_serial"]
+    weight_encoding: Literal["offset", "differential", "twos_complement"] = "offset"
+    cell_bits: Annotated[int, Field(ge=1, le=4)] = 1
+    dac_bits: Annotated[int, Field(ge=1, le=8)] = 1
     rows_active: Size
     columns_per_adc: Size
 

@@ -13,7 +13,7 @@ from math import prod
 
 from pimsim.errors import MappingError
 from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import ISO_CNN, Pim
+from pimsim.hardware.hardware import DIFFERENTIAL, ISO_CNN, OFFSET, TWOS_COMPLEMENT, Pim
 from pimsim.mapping.placement import engine_names
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.network import ACCUMULATE, AFFINE, BitSerial, IntegerLayer, IntegerNetwork, LayerNumerics
@@ -34,9 +34,9 @@ def layer_numerics(network: IntegerNetwork, hardware: Hardware) -> tuple[LayerNu
     for index, (layer, name) in enumerate(zip(network.layers, names, strict=True)):
         engine = hardware.engines.named(name)
         assert engine is not None  # the hardware file was checked for it
-        numerics = _numerics(layer, engine)
+        inputs = _pooled(codes if index == 0 else (0, 1), prod(layer.shape.pool))
+        numerics = _numerics(layer, engine, inputs[1] - inputs[0])
         if hardware.network != ISO_CNN:
-            inputs = _pooled(codes if index == 0 else (0, 1), prod(layer.shape.pool))
             _prove(layer, f"engines.{name}", numerics, inputs, network.time_steps)
         chosen.append(numerics)
     return tuple(chosen)
@@ -76,18 +76,37 @@ def word_bits(low: int, high: int) -> int:
     return 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0)
 
 
-def _numerics(layer: IntegerLayer, engine: Pim | Mac | Event) -> LayerNumerics:
+def largest_count(layer: IntegerLayer, pim: BitSerialPim, highest_input: int) -> int:
+    """Largest sum of digits that a column brings to its converter, input codes being 0 … ``highest_input``.
+
+    Over the rows that are active at once, and that the layer has: largest slice × largest cell.
+    """
+    sums = weight_sums(layer)
+    stored = {DIFFERENTIAL: sums.magnitude_bits, TWOS_COMPLEMENT: max(1, sums.signed_bits - 1)}
+    cell_bits = min(pim.cell_bits, stored.get(pim.weight_encoding, layer.weight_bits))
+    slice_largest = min(highest_input, 2**pim.dac_bits - 1)
+    return int(min(pim.rows_active, layer.shape.fan_in) * slice_largest * (2**cell_bits - 1))
+
+
+def _numerics(layer: IntegerLayer, engine: Pim | Mac | Event, highest_input: int) -> LayerNumerics:
     bits = engine.accumulator_bits
     membrane = bits if layer.neuron.kind == ACCUMULATE else engine.membrane_bits
-    return LayerNumerics(bits, membrane, _clipping(layer, engine))
+    return LayerNumerics(bits, membrane, _clipping(layer, engine, highest_input))
 
 
-def _clipping(layer: IntegerLayer, engine: Pim | Mac | Event) -> BitSerial | None:
-    """A conversion counts at most as many ones as rows are active, and as the layer has inputs."""
+def _clipping(layer: IntegerLayer, engine: Pim | Mac | Event, highest_input: int) -> BitSerial | None:
+    """None where no column can bring more to its converter than that can tell apart."""
     if not isinstance(engine, BitSerialPim):
         return None
-    largest = min(engine.rows_active, layer.shape.fan_in)
-    return None if 2**engine.adc_bits - 1 >= largest else BitSerial(engine.rows_active, engine.adc_bits)
+    largest = largest_count(layer, engine, highest_input)
+    if 2**engine.adc_bits - 1 >= largest:
+        return None
+    if (engine.weight_encoding, engine.cell_bits, engine.dac_bits) != (OFFSET, 1, 1):
+        raise MappingError(
+            f'layer "{layer.name}": sums of a column reach {largest}, engines.pim.adc_bits={engine.adc_bits} '
+            "clips them; that is executed for weight_encoding=offset, cell_bits=1, dac_bits=1 only"
+        )
+    return BitSerial(engine.rows_active, engine.adc_bits)
 
 
 def _pooled(inputs: Range, pool: int) -> Range:

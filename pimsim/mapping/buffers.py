@@ -14,7 +14,7 @@ from math import prod
 
 from pimsim.hardware import Event, Hardware, Mac, Memories
 from pimsim.hardware.hardware import ISO_CNN, PIPELINED, Pim
-from pimsim.mapping.crossbar import CrossbarPlan
+from pimsim.mapping.crossbar import CrossbarPlan, row_bits
 from pimsim.mapping.mapping import LayerMemories, Operands, Plan, ScatterPlan
 from pimsim.mapping.memory import MemoryPlan, plan_memory
 from pimsim.mapping.multipliers import MultiplierPlan
@@ -161,7 +161,7 @@ def _needs(layer: Placed) -> Iterator[_Need]:
         yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag), ports=2)
     if isinstance(plan, CrossbarPlan):
         if len(plan.rounds) > 1 and not isinstance(engine, Event | Mac):
-            yield _Need("weight_memory", sum(tile.rows for tile in plan.tiles), engine.columns)
+            yield _Need("weight_memory", sum(tile.rows for tile in plan.tiles), row_bits(engine))
     elif isinstance(plan, MultiplierPlan) and isinstance(engine, Mac):
         port = engine.weight_port_bits * engine.weight_banks
         yield _Need("weight_memory", int(plan.fetch.sum()) // engine.weight_read_cycles, port)

@@ -84,6 +84,11 @@ class CrossbarPlan:
         return self.used_cells * self.copies / (self.built_cells * len(self.rounds))
 
 
+def row_bits(pim: Pim) -> int:
+    """Bits that one row of an array stores."""
+    return pim.columns * (pim.cell_bits if isinstance(pim, BitSerialPim) else 1)
+
+
 def plan_crossbar(operand: Operand, pim: Pim, *, layer: str, positions: int) -> CrossbarPlan:
     """Tile ``operand`` over the arrays; raises MappingError where one output does not fit an array's columns."""
     group = pim.rows_active if isinstance(pim, BitSerialPim) else pim.products_per_conversion

@@ -65,7 +65,8 @@ class Operands:
     ``stored_bits`` of one value of the input map, ``input_bits`` of one value the kernel sees (after the
     pool, which adds), ``input_zero`` the code of zero among them,
     ``weight_zero`` likewise among weights (in the stored form of the engine), ``magnitude_bits`` of the
-    largest centred weight, ``evaluations`` of the layer's sums per inference.
+    largest centred weight, ``signed_bits`` of the two's complement that holds them all, ``evaluations`` of the
+    layer's sums per inference.
     """
 
     stored_bits: int
@@ -74,6 +75,7 @@ class Operands:
     weight_bits: int
     weight_zero: int
     magnitude_bits: int
+    signed_bits: int
     evaluations: int
 
 

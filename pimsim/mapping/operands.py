@@ -7,7 +7,7 @@ from math import prod
 
 from pimsim.errors import MappingError
 from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import ISO_CNN, Pim
+from pimsim.hardware.hardware import ISO_CNN, OFFSET, Pim
 from pimsim.mapping.mapping import RELU, Operands
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.architecture import Architecture, LayerShape
@@ -28,6 +28,7 @@ class LayerFacts:
     weight_zero: int
     signed: bool
     magnitude_bits: int
+    signed_bits: int
     highest_input: int
     input_zero: int
     neuron: str
@@ -57,7 +58,8 @@ def _network_facts(network: IntegerNetwork, index: int, hardware: Hardware) -> L
         weight_bits=layer.weight_bits,
         weight_zero=layer.zero_point,
         signed=layer.scheme != AFFINE,
-        magnitude_bits=max(1, weight_sums(layer).largest.bit_length()),
+        magnitude_bits=weight_sums(layer).magnitude_bits,
+        signed_bits=weight_sums(layer).signed_bits,
         highest_input=2**network.input.bits - 1 if first else _activation(hardware) if iso else 1,
         input_zero=network.input.zero_point if first else 0,
         neuron=layer.neuron.kind if not iso else ACCUMULATE if last else RELU,
@@ -77,6 +79,7 @@ def _shape_facts(architecture: Architecture, index: int, hardware: Hardware) -> 
         weight_zero=0,
         signed=True,
         magnitude_bits=max(1, bits - 1),
+        signed_bits=bits,
         highest_input=highest,
         input_zero=0,
         neuron=ACCUMULATE if last else RELU,
@@ -100,14 +103,18 @@ def _leak_bits(network: IntegerNetwork, layer: IntegerLayer) -> int:
 
 
 def operands(facts: LayerFacts, engine: Engine) -> Operands:
-    """Operands as ``engine`` holds them: a bit-serial crossbar stores signed codes with 2^(bits − 1) added."""
-    offset = 2 ** (facts.weight_bits - 1) if facts.signed and isinstance(engine, BitSerialPim) else 0
+    """Operands as ``engine`` holds them; docs/microarchitecture.md §5.1 has what a crossbar stores."""
+    weight_zero = facts.weight_zero
+    if isinstance(engine, BitSerialPim):
+        offset = 2 ** (facts.weight_bits - 1) if facts.signed else 0
+        weight_zero = weight_zero + offset if engine.weight_encoding == OFFSET else 0
     return Operands(
         stored_bits=facts.highest_input.bit_length(),
         input_bits=(facts.highest_input * prod(facts.shape.pool)).bit_length(),
         input_zero=facts.input_zero,
         weight_bits=facts.weight_bits,
-        weight_zero=facts.weight_zero + offset,
+        weight_zero=weight_zero,
         magnitude_bits=facts.magnitude_bits,
+        signed_bits=facts.signed_bits,
         evaluations=facts.evaluations,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import prod
 
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Mac
-from pimsim.hardware.hardware import Pim
+from pimsim.hardware.hardware import DIFFERENTIAL, TWOS_COMPLEMENT, Pim
 from pimsim.mapping.crossbar import CrossbarPlan, Operand, plan_crossbar
 from pimsim.mapping.mapping import Operands, Plan, ScatterPlan, Sweep
 from pimsim.mapping.multipliers import plan_multipliers
 from pimsim.model.architecture import LayerShape
+from pimsim.model.cells import column_factors
 
 
 def plan_layer(shape: LayerShape, operands: Operands, engine: Pim | Mac | Event) -> Plan:
@@ -41,12 +42,14 @@ def _scatter(shape: LayerShape, event: Event) -> ScatterPlan:
 
 def _crossbar(shape: LayerShape, operands: Operands, pim: BitSerialPim | AnalogPim) -> CrossbarPlan:
     if isinstance(pim, BitSerialPim):
+        stored = {DIFFERENTIAL: operands.magnitude_bits, TWOS_COMPLEMENT: operands.signed_bits}
+        bits = stored.get(pim.weight_encoding, operands.weight_bits)
         operand = Operand(
             fan_in=shape.fan_in,
             outputs=shape.out_channels,
-            columns_per_output=operands.weight_bits,
+            columns_per_output=len(column_factors(pim.weight_encoding, bits, pim.cell_bits)),
             reference=1 if operands.weight_zero else 0,
-            slices=operands.input_bits,
+            slices=-(-operands.input_bits // pim.dac_bits),
             conversions=1,
         )
     else:  # magnitude and sign; positive and negative sums are converted one after the other

@@ -13,6 +13,7 @@ from pimsim.activity.activity import Storage
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
 from pimsim.hardware.hardware import PIPELINED
 from pimsim.mapping.buffers import Placed
+from pimsim.mapping.crossbar import row_bits
 from pimsim.mapping.mapping import LayerMemories, ScatterPlan
 from pimsim.mapping.memory import MemoryPlan
 
@@ -86,10 +87,12 @@ def _mac(layers: list[Placed], mac: Mac) -> Iterator[Storage]:
 
 def _crossbar(layers: list[Placed], pim: BitSerialPim | AnalogPim) -> Iterator[Storage]:
     operand = max(layer.operands.input_bits for layer in layers)
-    yield Storage("pim_array", pim.rows * pim.columns, pim.columns, pim.arrays)
+    yield Storage("pim_array", pim.rows * row_bits(pim), row_bits(pim), pim.arrays)
     yield Storage("row_register", 2 * pim.rows * operand, operand, pim.arrays)
     if isinstance(pim, BitSerialPim):
-        yield Storage("row_driver", 0, pim.columns, pim.arrays * pim.rows)
+        yield Storage("row_driver", 0, row_bits(pim), pim.arrays * pim.rows)
+        if pim.dac_bits > 1:
+            yield Storage("dac", 0, pim.dac_bits, pim.arrays * pim.rows)
         outputs = pim.columns
         converters = -(-pim.columns // pim.columns_per_adc)
     else:

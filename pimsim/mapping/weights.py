@@ -15,12 +15,27 @@ from pimsim.model.network import IntegerLayer
 class WeightSums:
     """Per output channel, int64 (C_out,): sums of the positive and of the negative centred weights.
 
-    ``largest`` is the greatest magnitude of a centred weight.
+    ``lowest`` and ``highest`` are the ends of the centred weights, 0 among them.
     """
 
     positive: npt.NDArray[np.int64]
     negative: npt.NDArray[np.int64]
-    largest: int
+    lowest: int
+    highest: int
+
+    @property
+    def largest(self) -> int:
+        """Greatest magnitude of a centred weight."""
+        return max(-self.lowest, self.highest)
+
+    @property
+    def magnitude_bits(self) -> int:
+        return max(1, self.largest.bit_length())
+
+    @property
+    def signed_bits(self) -> int:
+        """Of the narrowest two's complement that holds every centred weight."""
+        return 1 + max((-self.lowest - 1).bit_length() if self.lowest else 0, self.highest.bit_length())
 
 
 _FOUND: WeakKeyDictionary[IntegerLayer, WeightSums] = WeakKeyDictionary()  # layers are frozen, so this cannot go stale
@@ -38,10 +53,10 @@ def _measure(layer: IntegerLayer) -> WeightSums:
     rows = layer.weight.reshape(layer.shape.out_channels, -1)
     positive = np.empty(rows.shape[0], np.int64)
     negative = np.empty(rows.shape[0], np.int64)
-    largest = 0
+    lowest = highest = 0
     for channel, codes in enumerate(rows):  # one at a time bounds the wide copy
         centred = codes.astype(np.int64) - layer.zero_point
         positive[channel] = centred[centred > 0].sum()
         negative[channel] = centred[centred < 0].sum()
-        largest = max(largest, int(np.abs(centred).max()))
-    return WeightSums(positive, negative, largest)
+        lowest, highest = min(lowest, int(centred.min())), max(highest, int(centred.max()))
+    return WeightSums(positive, negative, lowest, highest)

@@ -21,7 +21,7 @@ from pimsim.simulation.schedule_event import EventLayer
 from pimsim.simulation.schedule_layer import LayerTiming, Spikes, dense_timing, layer_activity
 from pimsim.simulation.schedule_machine import machine_time
 from pimsim.simulation.schedule_parallel import run_all
-from pimsim.simulation.schedule_source import count_spikes, input_writes, ones_of_codes, ones_of_spikes
+from pimsim.simulation.schedule_source import count_spikes, driven_by_codes, driven_by_spikes, input_writes
 from pimsim.traces.trace import Trace
 
 
@@ -106,12 +106,14 @@ def _dense(trace: Trace, mapping: Mapping, hardware: Hardware, index: int) -> La
     else:
         assert engine is not None  # the hardware file was checked for it
         assert not isinstance(engine, Event)
-        ones = _ones(trace, layer, index) if isinstance(engine, BitSerialPim) else 0
-        sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, ones=ones)
+        driven = _driven(trace, layer, index, engine.dac_bits) if isinstance(engine, BitSerialPim) else 0
+        sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, driven=driven)
     stored = (input_writes(layer, trace.samples),) if index == 0 else ()
     sums = replace(sums, actions=stored + sums.actions)
     return dense_timing(layer, sums, samples=trace.samples, steps=mapping.steps, first=index == 0)
 
 
-def _ones(trace: Trace, layer: LayerMapping, index: int) -> int:
-    return ones_of_codes(layer, trace.inputs) if index == 0 else ones_of_spikes(layer, trace.spikes[index - 1])
+def _driven(trace: Trace, layer: LayerMapping, index: int, slice_bits: int) -> int:
+    if index == 0:
+        return driven_by_codes(layer, trace.inputs, slice_bits)
+    return driven_by_spikes(layer, trace.spikes[index - 1], slice_bits)

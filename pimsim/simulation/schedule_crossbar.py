@@ -9,7 +9,7 @@ from pimsim.activity.activity import ActionCount
 from pimsim.hardware import BitSerialPim
 from pimsim.hardware.hardware import Pim
 from pimsim.mapping import LayerMapping
-from pimsim.mapping.crossbar import CrossbarPlan, Round
+from pimsim.mapping.crossbar import CrossbarPlan, Round, row_bits
 from pimsim.simulation import kernels_schedule_dense as kernels
 from pimsim.simulation.schedule_layer import HAND_OVER, Evaluation, Int64Array
 from pimsim.simulation.schedule_source import source_actions
@@ -18,8 +18,9 @@ RELOAD_FILL = 1
 """A row that is read from the weight memory is written to the cells in the next cycle."""
 
 
-def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, ones: int) -> Evaluation:
-    """``evaluations`` of the layer's sums; ``ones`` among the input bits of all their receptive fields."""
+def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, driven: int) -> Evaluation:
+    """``evaluations`` of the layer's sums; ``driven`` word-line pulses of one copy of
+    all their receptive fields (bit-serial)."""
     plan = layer.plan
     assert isinstance(plan, CrossbarPlan)
     found = np.zeros(kernels.CROSSBAR_FIELDS, np.int64)
@@ -37,7 +38,7 @@ def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, ones: int) -> E
         ("writer", int(found[kernels.WRITING]), 0),
     )
     counted = (
-        *_input_actions(layer, plan, pim, evaluations, ones),
+        *_input_actions(layer, plan, pim, evaluations, driven),
         *_column_actions(layer, plan, pim, evaluations),
         *_sum_actions(layer, plan, pim, evaluations),
         *_reload_actions(layer, plan, pim, evaluations),
@@ -67,12 +68,13 @@ def _reload_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluatio
     if layer.memories.weight is None:
         return ()
     rows = sum(tile.rows for tile in plan.tiles) * evaluations
-    written = actions.ARRAY_WRITE.count(rows, bits=pim.columns, capacity_bits=pim.rows * pim.columns)
+    bits = row_bits(pim)
+    written = actions.ARRAY_WRITE.count(rows, bits=bits, capacity_bits=pim.rows * bits)
     return layer.memories.weight.read(rows), written
 
 
 def _input_actions(
-    layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int, ones: int
+    layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int, driven: int
 ) -> tuple[ActionCount, ...]:
     """From the map to the word lines."""
     sizes = _group_sizes(layer, plan)
@@ -80,11 +82,13 @@ def _input_actions(
     rows = sum(tile.rows for tile in plan.tiles) * layer.shape.positions * evaluations
     loads = actions.ROW_LOAD.count(rows, bits=layer.operands.input_bits)
     if isinstance(pim, BitSerialPim):
-        column_tiles = len({tile.output for tile in plan.tiles})
-        driven = actions.ROW_PULSE.count(ones * column_tiles, bits=pim.columns)
+        pulses = driven * len({tile.output for tile in plan.tiles})
+        lines = [actions.ROW_PULSE.count(pulses, bits=row_bits(pim))]
+        if pim.dac_bits > 1:
+            lines.append(actions.DAC_CONVERT.count(pulses, bits=pim.dac_bits))
     else:
-        driven = actions.DAC_CONVERT.count(rows * plan.operand.slices, bits=pim.dac_bits)
-    return (*source_actions(layer, transfers, evaluations), loads, driven)
+        lines = [actions.DAC_CONVERT.count(rows * plan.operand.slices, bits=pim.dac_bits)]
+    return (*source_actions(layer, transfers, evaluations), loads, *lines)
 
 
 def _column_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int) -> tuple[ActionCount, ...]:
@@ -93,7 +97,7 @@ def _column_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluatio
     groups = sum(tile.groups * tile.converted for tile in plan.tiles) * passes
     converted = groups * plan.operand.conversions
     if isinstance(pim, BitSerialPim):
-        evaluated = actions.COLUMN_PRECHARGE.count(groups, bits=1, second_bits=pim.rows)
+        evaluated = actions.COLUMN_PRECHARGE.count(groups * pim.cell_bits, bits=1, second_bits=pim.rows)
         together = pim.rows_active
     else:
         products = sum(tile.rows * tile.outputs for tile in plan.tiles) * passes

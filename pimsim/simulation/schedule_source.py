@@ -1,4 +1,4 @@
-"""What dense engines take from the map in front of them: memory accesses, pool sums, ones on word lines."""
+"""What dense engines take from the map in front of them: memory accesses, pool sums, pulses of word lines."""
 
 from __future__ import annotations
 
@@ -36,30 +36,41 @@ def input_writes(layer: LayerMapping, samples: int) -> ActionCount:
     return source.write(-(-prod(layer.shape.source_shape) // per_word) * samples)
 
 
-def ones_of_codes(layer: LayerMapping, codes: UnsignedArray) -> int:
-    """Ones among the input bits of all receptive fields, padding included, summed over samples.
+def driven_by_codes(layer: LayerMapping, codes: UnsignedArray, slice_bits: int) -> int:
+    """Word-line pulses of all receptive fields, padding included, summed over samples: slices that are not 0.
 
-    ``codes`` (N, C, D, H, W) in front of the layer.
+    ``codes`` (N, C, D, H, W) in front of the layer, of any unsigned kind: input codes or multi-bit activations.
     """
-    shape = layer.shape
-    samples = codes.shape[0]
-    values = codes.transpose(0, 2, 3, 4, 1).reshape(samples, *_hardware_view(shape))
-    values, shape = _pooled(values, shape)
-    per_position = np.bitwise_count(values).reshape(samples, -1, shape.in_shape[0]).sum(axis=(0, 2), dtype=np.int64)
-    ones = int(per_position @ targets_per_position(shape))
-    return ones + padded_taps(shape) * layer.operands.input_zero.bit_count() * int(samples)
+    values = codes.transpose(0, 2, 3, 4, 1).reshape(codes.shape[0], *_hardware_view(layer.shape))
+    padded = padded_taps(layer.shape) * int(_slices_of(np.array([layer.operands.input_zero]), slice_bits)[0])
+    return _driven(layer.shape, values, slice_bits) + padded * int(codes.shape[0])
 
 
-def ones_of_spikes(layer: LayerMapping, maps: npt.NDArray[np.uint8]) -> int:
+def driven_by_spikes(layer: LayerMapping, maps: npt.NDArray[np.uint8], slice_bits: int) -> int:
     """The same for packed spikes (N, T, bytes), summed over samples and steps."""
     neurons = prod(layer.shape.source_shape)
     total = 0
     for sample in maps:  # unpacked one sample at a time
         bits = np.unpackbits(sample, axis=1, count=neurons, bitorder="little")
-        values, shape = _pooled(bits.reshape(len(bits), *_hardware_view(layer.shape)), layer.shape)
-        ones = np.bitwise_count(values).reshape(len(bits), -1, shape.in_shape[0]).sum(axis=(0, 2), dtype=np.int64)
-        total += int(ones @ targets_per_position(shape))
+        total += _driven(layer.shape, bits.reshape(len(bits), *_hardware_view(layer.shape)), slice_bits)
     return total
+
+
+def _driven(shape: LayerShape, values: UnsignedArray, slice_bits: int) -> int:
+    """Slices that are not 0, each as often as its value lies in a receptive field; ``values`` (N, D, H, W, C)."""
+    pooled, plain = _pooled(values, shape)
+    per_value = _slices_of(np.arange(int(pooled.max(initial=0)) + 1), slice_bits)
+    targets = targets_per_position(plain)
+    per_position = per_value[pooled].reshape(-1, targets.size, plain.in_shape[0])
+    return int(per_position.sum(axis=(0, 2), dtype=np.int64) @ targets)
+
+
+def _slices_of(values: npt.NDArray[np.int64], slice_bits: int) -> npt.NDArray[np.uint8]:
+    """Slices of ``slice_bits`` bits of each value that are not 0."""
+    found = np.zeros(values.shape, np.uint8)
+    for shift in range(0, int(values.max(initial=0)).bit_length(), slice_bits):
+        found += (values >> shift & (2**slice_bits - 1)) > 0
+    return found
 
 
 def count_spikes(maps: npt.NDArray[np.uint8]) -> int:
