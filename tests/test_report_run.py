@@ -246,6 +246,18 @@ def test_shipped_model_runs_on_every_shipped_machine_without_being_executed(mach
     assert round(result.analysis.value("ceiling_ann32"), 1) == 186.7
 
 
+def test_saturated_membranes_are_told_per_layer() -> None:
+    widths: dict[str, object] = {"engines.event.membrane_bits": 8}
+    result = report.run("cnn3d_6b", "pim45nm", samples=2, overrides=widths)
+    counts = result.trace.saturations
+    assert counts[0] == 0 < counts[1:6].min()  # the first layer runs on the crossbar, whose membranes stay wide
+    assert result.layers["saturations"].dropna().tolist() == [count / 2 for count in counts]
+    told = next(line for line in report.text(result).splitlines() if line.startswith("saturated"))
+    assert [name for name in result.layers["layer"] if name in told] == [f"conv{n}" for n in range(2, 7)]
+    exact = report.run("cnn3d_6b", "pim45nm", samples=2)
+    assert "saturated" not in report.text(exact)
+
+
 def test_trace_of_another_model_is_refused(folder: Path) -> None:
     save_network(made_inputs.network(seed=2), folder / "other.npz")
     with pytest.raises(TraceError, match=r"trace.npz: .*recorded from model"):

@@ -173,6 +173,13 @@ def _speed(result: RunResult) -> str:
     for item in result.baselines[:1]:  # wider words take the same cycles
         slower = numerals.digits(item.cost.delay_ns / cost.delay_ns)
         lines.append(f"CNN delay   {numerals.time(item.cost.delay_ns)} on {item.hardware}, {slower} × this run's")
+    saturated = [
+        f"{layer.layer} {numerals.count(count)}"
+        for layer, count in zip(activity.layers, result.saturations, strict=True)
+        if count
+    ]
+    if saturated:
+        lines.append(f"saturated   membrane writes per inference: {', '.join(saturated)}")
     lines.append(f"area        {numerals.ranged(cost.area_um2.times(1e-6))} mm2")
     if result.accuracy is not None:
         percent = result.accuracy.percent()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pimsim.activity.activity import Activity
 from pimsim.cost import Cost
 from pimsim.hardware import Hardware
+from pimsim.hardware.hardware import ISO_CNN
 from pimsim.model.accuracy import Accuracy
 from pimsim.report import rows
 from pimsim.report.analysis import Analysis
@@ -72,6 +73,13 @@ class RunResult:
         """The papers' formulas on the same activity."""
         return frame(rows.papers(self.analysis))
 
+    @property
+    def saturations(self) -> tuple[float, ...]:
+        """Per layer, membrane writes that saturated, per inference of the recording; 0 where none was executed."""
+        if self.hardware.network == ISO_CNN:
+            return (0.0,) * len(self.activity.layers)
+        return tuple(int(count) / self.trace.recorded_samples for count in self.trace.saturations)
+
     @cached_property
     def summary_table(self) -> rows.Table:
         systems = [rows.System("run", self.hardware.name, self.cost)]
@@ -80,7 +88,7 @@ class RunResult:
 
     @cached_property
     def layer_table(self) -> rows.Table:
-        return rows.layers(self.activity, self.cost)
+        return rows.layers(self.activity, self.cost, self.saturations)
 
     @cached_property
     def component_table(self) -> rows.Table:

@@ -92,6 +92,7 @@ LAYERS = (
     "spikes_per_neuron",
     "cycles",
     "utilization",
+    "saturations",
     "energy_pj",
     "energy_low_pj",
     "energy_high_pj",
@@ -176,11 +177,14 @@ def energy_ratio(cost: Cost, reference: Cost, accounting: str) -> Range | None:
     return Range(min(low, nominal, high), nominal, max(low, nominal, high))
 
 
-def layers(activity: Activity, cost: Cost) -> Table:
-    """Every layer per inference, then the machine's leakage and clock; energies add up to the full total."""
+def layers(activity: Activity, cost: Cost, saturations: Sequence[float]) -> Table:
+    """Every layer per inference, then the machine's leakage and clock; energies add up to the full total.
+
+    saturations  per layer, membrane writes of one inference that saturated
+    """
     total, samples = cost.energy("full").nominal, activity.samples
     rows: list[tuple[Cell, ...]] = []
-    for layer in activity.layers:
+    for layer, saturated in zip(activity.layers, saturations, strict=True):
         counts = (layer.input_spikes / samples, layer.output_spikes / samples)
         rows.append(
             (
@@ -193,10 +197,11 @@ def layers(activity: Activity, cost: Cost) -> Table:
                 spikes_per_neuron(layer.output_spikes, layer.neurons, samples),
                 layer.cycles / samples,
                 layer.utilization,
+                saturated,
                 *_layer_energy(cost, layer.layer, total),
             )
         )
-    rows.append((MACHINE, "static", *(None,) * 8, *_layer_energy(cost, MACHINE, total)))
+    rows.append((MACHINE, "static", *(None,) * 9, *_layer_energy(cost, MACHINE, total)))
     return Table(LAYERS, tuple(rows))
 
 
