@@ -7,6 +7,7 @@ from docs/model-format.md.  Maps are dictionaries {(channel, d, h, w): value}; a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -26,6 +27,7 @@ class NaiveLayer:
     potentials: list[Map] = field(default_factory=list)
     membranes: list[Map] = field(default_factory=list)
     offers: list[Map] = field(default_factory=list)
+    saturations: int = 0
 
 
 def run_naive(network: IntegerNetwork, sample: Any, numerics: tuple[LayerNumerics, ...]) -> list[NaiveLayer]:
@@ -64,13 +66,16 @@ def _step(
             spike, offer, bits = 0, v, widths.accumulator_bits
         elif kind == "single_spike":
             spike = 0 if index in fired else spike
-            offer, bits = naive_leak(v, layer, network), widths.membrane_bits
+            offer, bits = naive_leak(v, layer, network, widths.leak_terms), widths.membrane_bits
         else:
-            offer, bits = naive_leak(v, layer, network) - threshold * spike, widths.membrane_bits
+            offer = naive_leak(v, layer, network, widths.leak_terms) - threshold * spike
+            bits = widths.membrane_bits
         if spike:
             fired.add(index)
-        highest = 2 ** (bits - 1) - 1
-        state[index] = max(-highest - 1, min(highest, offer))
+        highest, step = 2 ** (bits - 1) - 1, 1 if kind == "accumulate" else 2**widths.membrane_shift
+        word = offer // step if widths.membrane_rounding == "floor" else (2 * offer + step) // (2 * step)
+        record.saturations += not -highest - 1 <= word <= highest
+        state[index] = max(-highest - 1, min(highest, word)) * step
         spikes[index], potentials[index], offers[index] = spike, v, offer
     record.spikes.append(spikes)
     record.potentials.append(potentials)
@@ -79,13 +84,24 @@ def _step(
     return spikes
 
 
-def naive_leak(v: int, layer: IntegerLayer, network: IntegerNetwork) -> int:
+def naive_leak(v: int, layer: IntegerLayer, network: IntegerNetwork, terms: int) -> int:
     """v · λ / 2^f: Python's // rounds towards minus infinity."""
     one = 2**network.leak_fraction_bits
-    product_ = v * int(layer.neuron.leak)
+    leak = int(layer.neuron.leak)
+    product_ = v * (naive_nearest(leak, network.leak_fraction_bits, terms) if terms else leak)
     if network.leak_rounding == "floor":
         return product_ // one
     return (2 * product_ + one) // (2 * one)
+
+
+@cache
+def naive_nearest(leak: int, fraction_bits: int, terms: int) -> int:
+    """Of every sum of ``terms`` numbers out of 0 and ± 2^k the one nearest to the leak, the smaller of two."""
+    powers = [0, *(sign * 2**k for k in range(fraction_bits + 1) for sign in (1, -1))]
+    totals = {0}
+    for _ in range(terms):
+        totals = {total + power for total in totals for power in powers}
+    return min((total for total in totals if 0 <= total <= 2**fraction_bits), key=lambda x: (abs(x - leak), x))
 
 
 def sums(layer: IntegerLayer, signal: Map, zero: int, widths: LayerNumerics) -> Map:

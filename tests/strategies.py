@@ -80,7 +80,7 @@ def cases(draw: st.DrawFn, max_hidden: int = 3, max_samples: int = 3) -> Case:
 
 @st.composite
 def numerics(draw: st.DrawFn, network: IntegerNetwork, *, bit_serial: bool = True) -> tuple[LayerNumerics, ...]:
-    """Word widths per layer: accumulators that cannot overflow, membranes from 2 bits up.
+    """Words per layer: accumulators that cannot overflow, membranes from 2 bits up in steps of 1 … 512, any leak form.
 
     With ``bit_serial`` the first layer is sometimes a crossbar whose converter may clip.
     """
@@ -90,7 +90,16 @@ def numerics(draw: st.DrawFn, network: IntegerNetwork, *, bit_serial: bool = Tru
         if bit_serial and index == 0 and draw(st.booleans()):
             serial = BitSerial(rows=draw(st.integers(1, 24)), adc_bits=draw(st.integers(1, 5)))
         membrane = draw(st.sampled_from([2, 3, 4, 6, 8, 12, 16, 24, 32, 40]))
-        result.append(LayerNumerics(accumulator_bits=42, membrane_bits=membrane, bit_serial=serial))
+        result.append(
+            LayerNumerics(
+                accumulator_bits=42,
+                membrane_bits=membrane,
+                bit_serial=serial,
+                membrane_shift=draw(st.sampled_from([0, 0, 1, 2, min(9, 42 - membrane)])),
+                membrane_rounding=draw(st.sampled_from(ROUNDINGS)),
+                leak_terms=draw(st.sampled_from([0, 0, 1, 2])),
+            )
+        )
     return tuple(result)
 
 

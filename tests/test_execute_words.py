@@ -28,7 +28,10 @@ def laws(draw: st.DrawFn) -> Law:
     leak = draw(st.integers(0, 2**bits))
     half = (1 << bits) >> 1 if draw(st.sampled_from([FLOOR, HALF_UP])) == HALF_UP else 0
     threshold, once = draw(st.none() | st.integers(0, 50)), draw(st.booleans())
-    return Law(threshold, 0 if once or threshold is None else threshold, leak, bits, half, once)
+    shift = draw(st.sampled_from([0, 0, 1, 3]))
+    step_half = draw(st.sampled_from([0, (1 << shift) >> 1]))
+    reset = 0 if once or threshold is None else threshold
+    return Law(threshold, reset, leak, bits, half, once, shift, step_half)
 
 
 @given(laws(), st.data())
@@ -44,7 +47,7 @@ def test_no_current_can_leave_the_proved_bounds(law: Law, data: st.DataObject) -
         o = law.threshold is not None and v > law.threshold and not (law.once and fired)
         fired |= o
         u = ((v * law.leak + law.half) >> law.fraction_bits) - law.reset * o
-        m = max(-limit, min(limit - 1, u))
+        m = max(-limit, min(limit - 1, (u + law.step_half) >> law.shift)) << law.shift
         assert reach.integrated[0] <= v <= reach.integrated[1]
         assert reach.offered[0] <= u <= reach.offered[1]
         assert reach.product[0] <= v * law.leak + law.half <= reach.product[1]

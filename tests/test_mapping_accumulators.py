@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -15,11 +16,13 @@ from strategies import cases, networks
 from pimsim.errors import MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import layer_numerics
-from pimsim.mapping.accumulators import clipped_range, sum_range, word_bits
+from pimsim.mapping.accumulators import clipped_range, membrane_shift, sum_range, word_bits
+from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape
 from pimsim.model.crossbar import clipped_sums
 from pimsim.model.network import AFFINE, SCALE, BitSerial, IntegerLayer, Neuron
 from pimsim.model.reference import run
+from pimsim.resources import MODEL, find
 
 
 def small_layer(rng, scheme=AFFINE):
@@ -87,6 +90,53 @@ def test_the_classifier_keeps_its_sum_in_the_accumulator():
     event = load_hardware("pim45nm").engines.event
     assert numerics[-1].membrane_bits == numerics[-1].accumulator_bits == event.accumulator_bits
     assert numerics[1].membrane_bits == event.membrane_bits
+
+
+@pytest.mark.parametrize(
+    ("bits", "spans", "shift"),
+    [
+        (6, 1.0, 1),  # 31 << 0 = 31 is below the threshold of 40, 31 << 1 = 62 is not
+        (6, 1.55, 1),  # 62 thresholds' worth is exactly 62
+        (6, 1.56, 2),
+        (7, 1.0, 0),
+        (4, 1.0, 3),  # 7 << 2 = 28
+        (6, 0.5, 0),
+    ],
+)
+def test_a_stored_membrane_reaches_the_range_with_the_smallest_step(bits, spans, shift):
+    layer = small_layer(np.random.default_rng(0))
+    layer = replace(layer, neuron=Neuron("lif", 40, 1))
+    keys = {"membrane_bits": bits, "membrane_step": "auto", "membrane_range": spans}
+    machine = load_hardware("pim45nm", {f"engines.event.{key}": value for key, value in keys.items()})
+    assert membrane_shift(layer, machine.engines.event) == shift
+
+
+def test_steps_are_counted_in_the_proof_and_refused_where_the_accumulator_is_too_narrow():
+    """Threshold 955 of the shipped first layer: with 6 bits 31 << 5 = 992 reaches it, so membranes span −1024 … 992."""
+    network = load_network(find(MODEL, "cnn3d_6b"))
+    keys = {"membrane_bits": 6, "membrane_step": "auto"}
+    narrow = {f"engines.pim.{key}": value for key, value in keys.items()}
+    low, high = sum_range(network.layers[0], (-network.input.zero_point, 63 - network.input.zero_point))
+    needed = word_bits(low - 1024, high + 992)
+    assert layer_numerics(network, load_hardware("pim45nm", narrow))[0].membrane_shift == 5
+    with pytest.raises(MappingError, match=f"on membranes of 6 bits in steps of 32 and need {needed} bits"):
+        layer_numerics(network, load_hardware("pim45nm", narrow | {"engines.pim.accumulator_bits": needed - 1}))
+
+
+def test_a_leak_that_the_shifts_give_exactly_is_the_models_own():
+    """In 256ths 255 = 256 − 1 and 256 take at most two powers, 229 = 256 − 32 + 4 + 1 and the others four."""
+    network = load_network(find(MODEL, "cnn3d_6b"))
+    leaks = [layer.neuron.leak for layer in network.layers]
+    assert leaks == [255, 256, 229, 209, 206, 229, 0]
+    shifts = {f"engines.{engine}.leak": "shifts" for engine in ("pim", "event")}
+    terms = {f"engines.{engine}.leak_terms": 2 for engine in ("pim", "event")}
+    assert [one.leak_terms for one in layer_numerics(network, load_hardware("pim45nm", shifts | terms))] == [
+        *(0, 0, 2, 2, 2, 2, 0)
+    ]
+    exact = {f"engines.{engine}.leak_terms": 4 for engine in ("pim", "event")}
+    assert layer_numerics(network, load_hardware("pim45nm", shifts | exact)) == layer_numerics(
+        network, load_hardware("pim45nm")
+    )
 
 
 def test_an_accumulator_that_can_overflow_is_refused_with_the_bits_it_needs():

@@ -160,10 +160,24 @@ def widths(**changes: int) -> tuple[dict[str, int], ...]:
         (widths(accumulator_bits=10), False),
         (widths(adc_rows=64, adc_bits=6), False),
         (widths()[:2], False),
+        (widths(membrane_shift=0, membrane_half_up=0, leak_terms=0), True),  # what a missing key stands for
+        (widths(membrane_shift=1), False),  # other values, though they would fit
+        (widths(leak_terms=2), False),
     ],
 )
 def test_a_trace_holds_for_words_that_its_extremes_fit(given: tuple[dict[str, int], ...], holds: bool) -> None:
     assert holds_for(small(), given) is holds
+
+
+def test_a_recording_in_steps_holds_for_other_words_of_the_same_step() -> None:
+    """Steps of 4, half up: −128 … 900 are (−128 + 2) >> 2 = −32 … (900 + 2) >> 2 = 225, which takes 9 bits."""
+    steps = {"membrane_shift": 2, "membrane_half_up": 1}
+    trace = small(
+        numerics=widths(**steps, membrane_bits=16), membrane_low=np.full(3, -128), membrane_high=np.array([900, 0, 0])
+    )
+    assert holds_for(trace, widths(**steps, membrane_bits=9))
+    assert not holds_for(trace, widths(**steps, membrane_bits=8))
+    assert not holds_for(trace, widths(membrane_shift=2, membrane_bits=9))
 
 
 def test_a_recording_that_saturated_holds_for_its_own_widths_only() -> None:

@@ -108,6 +108,13 @@ NEURON_INTEGRATE = ActionDefinition(
 NEURON_LEAK = ActionDefinition(
     "neuron", "leak", COMPUTE, "membrane x fixed-point leak", "accumulator bits", "leak bits"
 )
+NEURON_SHIFT_LEAK = ActionDefinition(
+    "neuron",
+    "shift_leak",
+    COMPUTE,
+    "a shifted membrane added: one signed power of two of the leak",
+    "accumulator bits + leak fraction bits",
+)
 NEURON_COMPARE = ActionDefinition(
     "neuron", "compare", COMPUTE, "membrane against threshold, or one class in the argmax", "accumulator bits"
 )
@@ -194,6 +201,7 @@ STORAGE_COMPONENTS: dict[str, str] = {
     "pim_array": "SRAM cells in arrays, width = columns",
     "lane": "adders, width = accumulator bits",
     "neuron": "neuron sweep lanes, width = accumulator bits",
+    "shift_neuron": "neuron sweep lanes whose leak is a sum of shifts, width = bits of all their adders",
     "mac": "multipliers with accumulator, width = weight bits",
     "adc": "converters, width = bits",
     "dac": "converters, width = bits",

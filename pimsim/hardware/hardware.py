@@ -18,6 +18,8 @@ OFFSET, DIFFERENTIAL, TWOS_COMPLEMENT = "offset", "differential", "twos_compleme
 AS_IS, ISO_CNN = "as_is", "iso_cnn"
 SHARED, PIPELINED = "shared", "pipelined"
 SCATTER, GATHER = "scatter", "gather"
+EXACT, AUTO = "exact", "auto"
+MULTIPLIER, SHIFTS = "multiplier", "shifts"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class BitSerialPim:
     correction_depth: int
     accumulator_bits: int
     membrane_bits: int
+    membrane_step: str
+    membrane_range: float
+    membrane_rounding: str
+    leak: str
+    leak_terms: int
     neuron_lanes: int
     sweep_depth: int
 
@@ -72,6 +79,11 @@ class AnalogPim:
     correction_depth: int
     accumulator_bits: int
     membrane_bits: int
+    membrane_step: str
+    membrane_range: float
+    membrane_rounding: str
+    leak: str
+    leak_terms: int
     neuron_lanes: int
     sweep_depth: int
 
@@ -94,6 +106,11 @@ class Mac:
     activation_bits: int
     accumulator_bits: int
     membrane_bits: int
+    membrane_step: str
+    membrane_range: float
+    membrane_rounding: str
+    leak: str
+    leak_terms: int
     neuron_lanes: int
     sweep_depth: int
 
@@ -118,6 +135,11 @@ class Event:
     membrane_banks: int
     accumulator_bits: int
     membrane_bits: int
+    membrane_step: str
+    membrane_range: float
+    membrane_rounding: str
+    leak: str
+    leak_terms: int
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ class _Section(BaseModel):
 class _NeuronWords(_Section):
     accumulator_bits: WordBits
     membrane_bits: WordBits
+    membrane_step: Literal["exact", "auto"] = "exact"
+    membrane_range: Annotated[float, Field(gt=0, le=1024, allow_inf_nan=False)] = 1.0
+    membrane_rounding: Literal["floor", "half_up"] = "half_up"
+    leak: Literal["multiplier", "shifts"] = "multiplier"
+    leak_terms: Annotated[int, Field(ge=1, le=8)] = 2
 
     @model_validator(mode="after")
     def _membrane_fits(self) -> _NeuronWords:

@@ -9,14 +9,15 @@ whenever it fits itself, and that is what is proved.
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 
 from pimsim.errors import MappingError
 from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import DIFFERENTIAL, ISO_CNN, OFFSET, TWOS_COMPLEMENT, Pim
+from pimsim.hardware.hardware import DIFFERENTIAL, EXACT, ISO_CNN, MULTIPLIER, OFFSET, TWOS_COMPLEMENT, Pim
 from pimsim.mapping.placement import engine_names
 from pimsim.mapping.weights import weight_sums
-from pimsim.model.network import ACCUMULATE, AFFINE, BitSerial, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.fixed_point import signed_digits
+from pimsim.model.network import ACCUMULATE, AFFINE, FLOOR, BitSerial, IntegerLayer, IntegerNetwork, LayerNumerics
 
 Range = tuple[int, int]
 
@@ -35,7 +36,7 @@ def layer_numerics(network: IntegerNetwork, hardware: Hardware) -> tuple[LayerNu
         engine = hardware.engines.named(name)
         assert engine is not None  # the hardware file was checked for it
         inputs = _pooled(codes if index == 0 else (0, 1), prod(layer.shape.pool))
-        numerics = _numerics(layer, engine, inputs[1] - inputs[0])
+        numerics = _numerics(network, layer, engine, inputs[1] - inputs[0])
         if hardware.network != ISO_CNN:
             _prove(layer, f"engines.{name}", numerics, inputs, network.time_steps)
         chosen.append(numerics)
@@ -88,10 +89,39 @@ def largest_count(layer: IntegerLayer, pim: BitSerialPim, highest_input: int) ->
     return int(min(pim.rows_active, layer.shape.fan_in) * slice_largest * (2**cell_bits - 1))
 
 
-def _numerics(layer: IntegerLayer, engine: Pim | Mac | Event, highest_input: int) -> LayerNumerics:
+def _numerics(
+    network: IntegerNetwork, layer: IntegerLayer, engine: Pim | Mac | Event, highest_input: int
+) -> LayerNumerics:
     bits = engine.accumulator_bits
-    membrane = bits if layer.neuron.kind == ACCUMULATE else engine.membrane_bits
-    return LayerNumerics(bits, membrane, _clipping(layer, engine, highest_input))
+    if layer.neuron.kind == ACCUMULATE:
+        return LayerNumerics(bits, bits, _clipping(layer, engine, highest_input))
+    shift = 0 if engine.membrane_step == EXACT else membrane_shift(layer, engine)
+    return LayerNumerics(
+        bits,
+        engine.membrane_bits,
+        _clipping(layer, engine, highest_input),
+        membrane_shift=shift,
+        membrane_rounding=engine.membrane_rounding if shift else FLOOR,
+        leak_terms=_leak_terms(network, layer, engine),
+    )
+
+
+def membrane_shift(layer: IntegerLayer, engine: Pim | Mac | Event) -> int:
+    """The smallest shift with which a stored membrane reaches ``membrane_range`` thresholds.
+
+    It leaves the stored word inside the accumulator, which may be too narrow for the whole range.
+    """
+    wanted = ceil(engine.membrane_range * layer.neuron.threshold)
+    highest = 2 ** (engine.membrane_bits - 1) - 1
+    room = engine.accumulator_bits - engine.membrane_bits
+    return next((shift for shift in range(room) if highest << shift >= wanted), room)
+
+
+def _leak_terms(network: IntegerNetwork, layer: IntegerLayer, engine: Pim | Mac | Event) -> int:
+    """0 where shifts give the very leak of the model, which a trace then holds for as well."""
+    if engine.leak == MULTIPLIER or signed_digits(layer.neuron.leak) <= engine.leak_terms:
+        return 0
+    return min(engine.leak_terms, network.leak_fraction_bits + 1)
 
 
 def _clipping(layer: IntegerLayer, engine: Pim | Mac | Event, highest_input: int) -> BitSerial | None:
@@ -118,8 +148,9 @@ def _prove(layer: IntegerLayer, section: str, numerics: LayerNumerics, inputs: R
     if layer.neuron.kind == ACCUMULATE:
         low, high, beside = low * steps, high * steps, f"over {steps} steps"
     else:
-        half = 2 ** (numerics.membrane_bits - 1)
-        low, high, beside = low - half, high + half - 1, f"on membranes of {numerics.membrane_bits} bits"
+        half, shift = 2 ** (numerics.membrane_bits - 1), numerics.membrane_shift
+        low, high = low - (half << shift), high + (half - 1 << shift)
+        beside = f"on membranes of {numerics.membrane_bits} bits" + (f" in steps of {1 << shift}" if shift else "")
     needed = word_bits(low, high)
     if needed > numerics.accumulator_bits:
         raise MappingError(

@@ -84,7 +84,7 @@ class LayerMapping:
     """One layer on its engine.
 
     ``neuron`` is the kind of neuron (``relu`` where a CNN is costed), ``leak_bits`` the width of the leak
-    factor or 0 where none is multiplied.
+    factor or 0 where there is none, ``leak_terms`` the shifts that form it or 0 where it is multiplied.
     """
 
     shape: LayerShape
@@ -93,6 +93,7 @@ class LayerMapping:
     operands: Operands
     neuron: str
     leak_bits: int
+    leak_terms: int
     plan: Plan
     sweep: Sweep
     memories: LayerMemories

@@ -7,10 +7,11 @@ from math import prod
 
 from pimsim.errors import MappingError
 from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import ISO_CNN, OFFSET, Pim
+from pimsim.hardware.hardware import ISO_CNN, MULTIPLIER, OFFSET, Pim
 from pimsim.mapping.mapping import RELU, Operands
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.architecture import Architecture, LayerShape
+from pimsim.model.fixed_point import nearest_sum, signed_digits
 from pimsim.model.network import ACCUMULATE, AFFINE, IF, IntegerLayer, IntegerNetwork
 
 Engine = Pim | Mac | Event
@@ -20,7 +21,8 @@ Engine = Pim | Mac | Event
 class LayerFacts:
     """A layer without its weights: what placing it and counting its actions needs to know.
 
-    ``signed`` codes have the zero point 0; inputs are 0 … ``highest_input`` before the pool.
+    ``signed`` codes have the zero point 0; inputs are 0 … ``highest_input`` before the pool; ``leak`` is λ of
+    ``leak_bits`` fraction bits, 0 of them where no leak is computed.
     """
 
     shape: LayerShape
@@ -32,6 +34,7 @@ class LayerFacts:
     highest_input: int
     input_zero: int
     neuron: str
+    leak: int
     leak_bits: int
     evaluations: int
     membranes: bool
@@ -63,6 +66,7 @@ def _network_facts(network: IntegerNetwork, index: int, hardware: Hardware) -> L
         highest_input=2**network.input.bits - 1 if first else _activation(hardware) if iso else 1,
         input_zero=network.input.zero_point if first else 0,
         neuron=layer.neuron.kind if not iso else ACCUMULATE if last else RELU,
+        leak=layer.neuron.leak,
         leak_bits=0 if iso else _leak_bits(network, layer),
         evaluations=1 if first or iso else network.time_steps,
         membranes=not iso,
@@ -83,6 +87,7 @@ def _shape_facts(architecture: Architecture, index: int, hardware: Hardware) -> 
         highest_input=highest,
         input_zero=0,
         neuron=ACCUMULATE if last else RELU,
+        leak=0,
         leak_bits=0,
         evaluations=1,
         membranes=False,
@@ -100,6 +105,14 @@ def _leak_bits(network: IntegerNetwork, layer: IntegerLayer) -> int:
     one: int = 2**network.leak_fraction_bits
     idle = layer.neuron.kind in (IF, ACCUMULATE) or layer.neuron.leak in (0, one)
     return 0 if idle else max(1, network.leak_fraction_bits)
+
+
+def leak_form(facts: LayerFacts, engine: Engine) -> tuple[int, int]:
+    """Fraction bits of the leak, 0 where there is none; shifted membranes that add up to it, 0 for a multiplier."""
+    if engine.leak == MULTIPLIER or not facts.leak_bits:
+        return facts.leak_bits, 0
+    near = nearest_sum(facts.leak, facts.leak_bits, engine.leak_terms)
+    return (0, 0) if near in (0, 1 << facts.leak_bits) else (facts.leak_bits, signed_digits(near))
 
 
 def operands(facts: LayerFacts, engine: Engine) -> Operands:

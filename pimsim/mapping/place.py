@@ -12,7 +12,7 @@ from pimsim.mapping.buffers import Placed, layer_memories, map_word_bits
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.deadlines import deadlines
 from pimsim.mapping.mapping import LayerMapping, Mapping
-from pimsim.mapping.operands import LayerFacts, layer_facts, operands
+from pimsim.mapping.operands import LayerFacts, layer_facts, leak_form, operands
 from pimsim.mapping.placement import engine_names
 from pimsim.mapping.plan import plan_layer, plan_sweep
 from pimsim.mapping.storage import built_storage
@@ -38,6 +38,7 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
     for layer, widths, own in zip(placed, numerics, memories, strict=True):
         value_bits = 1 if hardware.network != ISO_CNN else layer.facts.highest_input.bit_length()
         word = map_word_bits(hardware, value_bits)
+        leak_bits, leak_terms = leak_form(layer.facts, layer.engine)
         sweep = plan_sweep(layer.facts.shape, layer.engine, output_word_bits=word, value_bits=value_bits)
         layers.append(
             LayerMapping(
@@ -46,7 +47,8 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
                 numerics=widths,
                 operands=layer.operands,
                 neuron=layer.facts.neuron,
-                leak_bits=layer.facts.leak_bits,
+                leak_bits=leak_bits,
+                leak_terms=leak_terms,
                 plan=layer.plan,
                 sweep=sweep,
                 memories=own,

@@ -11,7 +11,7 @@ from dataclasses import astuple, replace
 
 from pimsim.activity.activity import Storage
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import PIPELINED
+from pimsim.hardware.hardware import MULTIPLIER, PIPELINED
 from pimsim.mapping.buffers import Placed
 from pimsim.mapping.crossbar import row_bits
 from pimsim.mapping.mapping import LayerMemories, ScatterPlan
@@ -58,7 +58,11 @@ def _engine(layers: list[Placed]) -> Iterator[Storage]:
     else:
         yield from _crossbar(layers, engine)
     lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
-    yield Storage("neuron", 0, engine.accumulator_bits, lanes)
+    if engine.leak == MULTIPLIER:
+        yield Storage("neuron", 0, engine.accumulator_bits, lanes)
+    else:  # adders that add, compare and reset, and those of the leak's terms, wide enough for their exact sum
+        leaking = engine.accumulator_bits + max(layer.facts.leak_bits for layer in layers)
+        yield Storage("shift_neuron", 0, 3 * engine.accumulator_bits + engine.leak_terms * leaking, lanes)
     # Each stage of the sweep holds a word of membranes; the packer holds a word of spikes and its remainder.
     yield Storage("pipeline", lanes * engine.accumulator_bits * engine.sweep_depth + 2 * lanes, 0)
 

@@ -6,11 +6,13 @@ rounds towards minus infinity.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import ModelError
-from pimsim.model.network import HALF_UP, ROUNDINGS
+from pimsim.model.network import ACCUMULATE, FLOOR, HALF_UP, ROUNDINGS, Neuron
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -29,6 +31,53 @@ def leaked(value: Int64Array, leak: int, fraction_bits: int, rounding: str) -> I
     if rounding == HALF_UP and fraction_bits > 0:
         product = product + np.int64(1 << (fraction_bits - 1))
     return product >> np.int64(fraction_bits)
+
+
+def stored(value: Int64Array, bits: int, shift: int = 0, rounding: str = FLOOR) -> Int64Array:
+    """What is read back of ``value`` from a word of ``bits`` bits that leaves out the ``shift`` lowest ones.
+
+    Rounded, then saturated: ``saturate((value + half) >> shift) << shift``, half = 2^(shift − 1) for ``half_up``.
+
+    >>> stored(np.array([-9, -7, 6, 40]), 4, 2, "half_up").tolist(), stored(np.array([-9, -7, 6]), 4, 2).tolist()
+    ([-8, -8, 8, 28], [-12, -8, 4])
+    """
+    return saturate(rounded(value, shift, rounding), bits) << np.int64(shift)
+
+
+def rounded(value: Int64Array, shift: int, rounding: str) -> Int64Array:
+    """``value / 2^shift`` as an integer."""
+    return leaked(value, 1, shift, rounding)
+
+
+def signed_digits(value: int) -> int:
+    """How many signed powers of two ``value`` is the sum of, at least: the digits of its non-adjacent form.
+
+    Those are the places where value and 3 · value differ in binary (Reitwiesner 1960).
+
+    >>> [signed_digits(value) for value in (0, 8, 7, 11, 4095)]
+    [0, 1, 2, 3, 2]
+    """
+    return (value ^ 3 * value).bit_count()
+
+
+@lru_cache(maxsize=1024)
+def nearest_sum(leak: int, fraction_bits: int, terms: int) -> int:
+    """The factor in 0 … 2^fraction_bits nearest to ``leak`` that at most ``terms`` signed powers of two add up to.
+
+    Of two the smaller.  No power is above 2^fraction_bits: the non-adjacent form of a number up to 2^f has no
+    digit above place f.
+
+    >>> nearest_sum(3900, 12, 1), nearest_sum(3900, 12, 2), nearest_sum(3900, 12, 3)
+    (4096, 3840, 3904)
+    """
+    one = 1 << fraction_bits
+    around = ((leak - distance, leak + distance) for distance in range(one + 1))
+    return next(near for pair in around for near in pair if 0 <= near <= one and signed_digits(near) <= terms)
+
+
+def effective_leak(neuron: Neuron, fraction_bits: int, terms: int) -> int:
+    """λ on a machine that forms it of ``terms`` shifts, or multiplies (0)."""
+    return nearest_sum(neuron.leak, fraction_bits, terms) if terms and neuron.kind != ACCUMULATE else neuron.leak
 
 
 def word_range(bits: int) -> tuple[int, int]:

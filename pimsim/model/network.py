@@ -210,29 +210,43 @@ class BitSerial:
 
 @dataclass(frozen=True)
 class LayerNumerics:
-    """Word widths of one layer on the machine that runs it; ``bit_serial`` is None for exact sums.
+    """Words and arithmetic of one layer on the machine that runs it; ``bit_serial`` is None for exact sums.
 
     The membrane v[t] of every neuron, and the running sum of the classifier, must fit in
-    ``accumulator_bits``; the mapping proves that they do.  Write-backs saturate to ``membrane_bits``.
+    ``accumulator_bits``; the mapping proves that they do.  A write-back drops the ``membrane_shift`` lowest
+    bits under ``membrane_rounding`` and saturates the rest to ``membrane_bits``; reading shifts back.
+    ``leak_terms`` n > 0 replaces the leak by the nearest sum of n signed powers of two, 0 multiplies exactly.
     """
 
     accumulator_bits: int = 32
     membrane_bits: int = 32
     bit_serial: BitSerial | None = None
+    membrane_shift: int = 0
+    membrane_rounding: str = FLOOR
+    leak_terms: int = 0
 
     def __post_init__(self) -> None:
         checks.integer("accumulator_bits", self.accumulator_bits, 1, MAX_WORD_BITS)
         checks.integer("membrane_bits", self.membrane_bits, 1, self.accumulator_bits)
+        checks.integer("membrane_shift", self.membrane_shift, 0, self.accumulator_bits - self.membrane_bits)
+        checks.choice("membrane_rounding", self.membrane_rounding, ROUNDINGS)
+        checks.integer("leak_terms", self.leak_terms, 0, MAX_FRACTION_BITS + 1)
 
     def as_mapping(self) -> dict[str, int]:
-        """As a trace records it; 0 rows and 0 ADC bits stand for exact sums."""
+        """As a trace records it; 0 rows and 0 ADC bits stand for exact sums, and what is left out is 0."""
         serial = self.bit_serial
-        return {
+        further = {
+            "membrane_shift": self.membrane_shift,
+            "membrane_half_up": int(self.membrane_shift > 0 and self.membrane_rounding == HALF_UP),
+            "leak_terms": self.leak_terms,
+        }
+        exact = {
             "accumulator_bits": self.accumulator_bits,
             "membrane_bits": self.membrane_bits,
             "adc_rows": serial.rows if serial else 0,
             "adc_bits": serial.adc_bits if serial else 0,
         }
+        return exact | {key: value for key, value in further.items() if value}
 
 
 def _check_chain(network: IntegerNetwork) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pimsim.errors import ModelError, SceneError
 from pimsim.model.crossbar import clipped_sums
-from pimsim.model.fixed_point import Int64Array, leaked, saturate, word_range
+from pimsim.model.fixed_point import Int64Array, effective_leak, leaked, rounded, stored, word_range
 from pimsim.model.network import ACCUMULATE, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
 from pimsim.model.windows import arrange, windows
 
@@ -30,7 +30,8 @@ class ReferenceRun:
 
     spikes      per hidden layer, bool (N, T, D, H, W, C)
     potentials  per layer (the classifier too), int64 (N, T, D, H, W, C): v[t], compared with the threshold
-    membranes   likewise: m[t], after leak, reset and saturation; the classifier's running sum
+    membranes   likewise: m[t] as it is read back, after leak, reset,
+                rounding and saturation; the classifier's running sum
     outputs     (N, classes) int64, the classifier's sum after the last step
     membrane_low, membrane_high, saturations
                 (layers,) int64: smallest and largest value offered to the membrane write-back, and how many
@@ -119,32 +120,36 @@ class _Record:
 
 def _neurons(network: IntegerNetwork, layer: IntegerLayer, currents: Int64Array, widths: LayerNumerics) -> _Record:
     """All steps of a layer's neurons: currents (N, T, D, H, W, C) → what they did."""
-    potentials, offers, stored = np.empty_like(currents), np.empty_like(currents), np.empty_like(currents)
+    potentials, offers, membranes = np.empty_like(currents), np.empty_like(currents), np.empty_like(currents)
     spikes = np.zeros(currents.shape, np.bool_)
     membrane = np.zeros_like(currents[:, 0])
     fired = np.zeros(membrane.shape, np.bool_)
     bits = widths.accumulator_bits if layer.neuron.kind == ACCUMULATE else widths.membrane_bits
+    shift = 0 if layer.neuron.kind == ACCUMULATE else widths.membrane_shift
+    leak = effective_leak(layer.neuron, network.leak_fraction_bits, widths.leak_terms)
+    saturations = 0
     for step in range(network.time_steps):
         potential = membrane + currents[:, step]
         _check_word(layer.name, potential, widths.accumulator_bits)
-        spike, offer = _fire(network, layer, potential, fired)
-        membrane = saturate(offer, bits)
+        spike, offer = _fire(network, layer, potential, fired, leak)
+        membrane = stored(offer, bits, shift, widths.membrane_rounding)
+        saturations += int(np.count_nonzero(membrane >> shift != rounded(offer, shift, widths.membrane_rounding)))
         fired |= spike
         potentials[:, step], spikes[:, step] = potential, spike
-        offers[:, step], stored[:, step] = offer, membrane
+        offers[:, step], membranes[:, step] = offer, membrane
     low, high = (int(offers.min()), int(offers.max())) if offers.size else (0, 0)
-    return _Record(spikes, potentials, stored, low, high, int(np.count_nonzero(offers != stored)))
+    return _Record(spikes, potentials, membranes, low, high, saturations)
 
 
 def _fire(
-    network: IntegerNetwork, layer: IntegerLayer, potential: Int64Array, fired: BoolArray
+    network: IntegerNetwork, layer: IntegerLayer, potential: Int64Array, fired: BoolArray, leak: int
 ) -> tuple[BoolArray, Int64Array]:
     """One step of a layer's neurons: v[t] → (o[t], value offered to the membrane write-back)."""
     neuron = layer.neuron
     if neuron.kind == ACCUMULATE:
         return np.zeros(potential.shape, np.bool_), potential
     spike = potential > neuron.threshold
-    offer = leaked(potential, neuron.leak, network.leak_fraction_bits, network.leak_rounding)
+    offer = leaked(potential, leak, network.leak_fraction_bits, network.leak_rounding)
     if neuron.kind == SINGLE_SPIKE:
         return spike & ~fired, offer
     return spike, offer - np.int64(neuron.threshold) * spike

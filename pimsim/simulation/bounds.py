@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pimsim.model.network import ACCUMULATE, HALF_UP, SINGLE_SPIKE, IntegerLayer, IntegerNetwork
+from pimsim.model.fixed_point import effective_leak
+from pimsim.model.network import ACCUMULATE, HALF_UP, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
 
 Interval = tuple[int, int]
 
@@ -21,6 +22,7 @@ class Law:
     """The arithmetic of a layer's neurons as the kernels take it: m = ((v · leak + half) >> fraction) − reset · o.
 
     ``threshold`` is None for neurons that never fire; a leak of exactly 1 has no fraction bits left.
+    What is stored of m is ((m + step_half) >> shift), saturated, and reads as that << shift.
     """
 
     threshold: int | None
@@ -29,16 +31,21 @@ class Law:
     fraction_bits: int
     half: int
     once: bool
+    shift: int = 0
+    step_half: int = 0
 
     @staticmethod
-    def of(network: IntegerNetwork, layer: IntegerLayer) -> Law:
+    def of(network: IntegerNetwork, layer: IntegerLayer, widths: LayerNumerics) -> Law:
         neuron, bits = layer.neuron, network.leak_fraction_bits
         if neuron.kind == ACCUMULATE:
             return Law(None, 0, 1, 0, 0, once=False)
-        leak, bits = (1, 0) if neuron.leak == 1 << bits else (neuron.leak, bits)
+        leak = effective_leak(neuron, bits, widths.leak_terms)
+        leak, bits = (1, 0) if leak == 1 << bits else (leak, bits)
         half = (1 << bits) >> 1 if network.leak_rounding == HALF_UP else 0
         once = neuron.kind == SINGLE_SPIKE
-        return Law(neuron.threshold, 0 if once else neuron.threshold, leak, bits, half, once)
+        shift = widths.membrane_shift
+        step_half = (1 << shift) >> 1 if widths.membrane_rounding == HALF_UP else 0
+        return Law(neuron.threshold, 0 if once else neuron.threshold, leak, bits, half, once, shift, step_half)
 
     def leaked(self, values: Interval) -> Interval:
         low, high = ((value * self.leak + self.half) >> self.fraction_bits for value in values)
@@ -51,6 +58,12 @@ class Law:
         fired = self.leaked((max(v[0], self.threshold + 1), v[1]))
         fired = fired[0] - self.reset, fired[1] - self.reset
         return hull(self.leaked((v[0], self.threshold)), fired) if v[0] <= self.threshold else fired
+
+    def stored(self, offered: Interval, bits: int) -> Interval:
+        """What is read back of values in an interval from words of ``bits`` bits."""
+        limit = 1 << (bits - 1)
+        low, high = ((value + self.step_half) >> self.shift for value in offered)
+        return max(-limit, low) << self.shift, min(limit - 1, high) << self.shift
 
 
 @dataclass(frozen=True)
@@ -91,13 +104,12 @@ def current_bounds(rows: npt.NDArray[np.int32], inputs: Interval) -> Interval:
 
 def membrane_bounds(current: Interval, law: Law, membrane_bits: int, steps: int) -> Bounds:
     """Follow the membrane's interval through all steps of the neuron's equation."""
-    limit = 1 << (membrane_bits - 1)
     current = hull(current, (0, 0))
     membrane = v = offered = product = (0, 0)
     for _ in range(steps):
         u = (membrane[0] + current[0], membrane[1] + current[1])
         written = law.written(u)
-        membrane = max(-limit, written[0]), min(limit - 1, written[1])
+        membrane = law.stored(written, membrane_bits)
         if (hull(v, u), hull(offered, written)) == (v, offered):
             break  # no step can leave what earlier ones reached
         v, offered = hull(v, u), hull(offered, written)

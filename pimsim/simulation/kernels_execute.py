@@ -503,6 +503,9 @@ def multiply(cells, field, weights, scratch):
 def fire(currents, neuron, scratch, words, record, extremes):
     """All steps of a layer's neurons: v = m + a, o = v > θ, m = saturate((v · λ >> f) − θ · o).
 
+    Of what is written back only the bits ``neuron.kept`` are stored, rounded by adding ``neuron.step_half``;
+    a word that drops bits is a checked one, so that all others pay nothing for it.
+
     currents  (T, or 1 for all steps, neurons), padded with zeros to a multiple of 64 neurons
     scratch   ``state`` (neurons,) holds m after the last step; ``chunk`` says how many vectors 64 neurons take
     words     (T, words) spikes, bit i of the words is neuron i
@@ -514,6 +517,7 @@ def fire(currents, neuron, scratch, words, record, extremes):
     leak, fraction = spread(neuron.leak, state, vectors), spread(neuron.fraction, state, vectors)
     zero, half_up = spread(0, state, vectors), spread(neuron.half_up, state, vectors)
     floor, ceiling = spread(neuron.low, state, vectors), spread(neuron.high, state, vectors)
+    step_half, kept = spread(neuron.step_half, state, vectors), spread(neuron.kept, state, vectors)
     low, high = spread(np.iinfo(state.dtype).max, state, vectors), spread(np.iinfo(state.dtype).min, state, vectors)
     least, most, saturated, spent = zero, zero, u64(0), above(zero, zero)
     never, once = spent, above(spread(neuron.once, state, vectors), zero)
@@ -534,6 +538,7 @@ def fire(currents, neuron, scratch, words, record, extremes):
             low, high = choose(valid, smaller(low, u), low), choose(valid, larger(high, u), high)
             words[t, begin >> u64(6)] = word(o)
             if special:
+                u = both(add(u, step_half), kept)
                 m = smaller(larger(u, floor), ceiling)
                 least, most = smaller(least, v), larger(most, v)
                 saturated += set_bits(word(unequal(m, u)))

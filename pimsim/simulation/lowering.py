@@ -25,7 +25,10 @@ NO_SEGMENTS = Segments(*(np.zeros(0, np.uint64) for _ in range(3)))
 
 
 class Neurons(NamedTuple):
-    """A layer's neurons as the firing kernel takes them; every number fits in the layer's lanes."""
+    """A layer's neurons as the firing kernel takes them; every number fits in the layer's lanes.
+
+    Of a membrane the bits of the mask ``kept`` are stored, after ``step_half`` was added.
+    """
 
     neurons: int
     threshold: int
@@ -37,6 +40,8 @@ class Neurons(NamedTuple):
     low: int
     high: int
     checked: bool
+    step_half: int
+    kept: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +110,7 @@ def lower(network: IntegerNetwork, numerics: Sequence[LayerNumerics]) -> tuple[L
 def _lower(
     network: IntegerNetwork, layer: IntegerLayer, widths: LayerNumerics, inputs: Interval, *, first: bool
 ) -> LoweredLayer:
-    shape, law = layer.shape, Law.of(network, layer)
+    shape, law = layer.shape, Law.of(network, layer, widths)
     serial, pool = widths.bit_serial, prod(layer.shape.pool)
     order = geometry.NATURAL if serial else geometry.best_order(shape)
     rows = geometry.weight_rows(layer.centred, order)
@@ -147,7 +152,8 @@ def _word(*intervals: Interval) -> np.dtype[Any]:
 
 def _lanes(reach: Bounds, law: Law) -> np.dtype[Any]:
     """16-bit lanes form v · λ in two halves; wider ones in one word."""
-    values = (reach.current, reach.integrated, reach.offered)
+    rounded = reach.offered[0], reach.offered[1] + law.step_half
+    values = (reach.current, reach.integrated, rounded, (0, 1 << law.shift))
     if bounds.fits(16, *values, (0, law.leak)) and law.fraction_bits < 16:
         return np.dtype(np.int16)
     return np.dtype(np.int32 if bounds.fits(32, *values, reach.product) else np.int64)
@@ -160,6 +166,7 @@ def _neurons(
     low, high = int(np.iinfo(lanes).min), int(np.iinfo(lanes).max)
     limit = 1 << (stored_bits - 1)
     proved = bounds.fits(stored_bits, reach.offered) and bounds.fits(accumulator_bits, reach.integrated)
+    least, most = -limit << law.shift, limit - 1 << law.shift
     return Neurons(
         neurons=count,
         threshold=high if law.threshold is None else min(law.threshold, high),
@@ -168,7 +175,9 @@ def _neurons(
         fraction=law.fraction_bits,
         half_up=law.half > 0,
         once=law.once,
-        low=max(-limit, low),
-        high=min(limit - 1, high),
-        checked=not proved,
+        low=max(least, low),
+        high=min(most, high),
+        checked=law.shift > 0 or not proved,
+        step_half=law.step_half,
+        kept=-1 << law.shift,
     )

@@ -99,7 +99,9 @@ def sweep_actions(layer: LayerMapping, *, samples: int, steps: int, spikes: int)
         counted += [layer.memories.membrane.read(words), layer.memories.membrane.write(words)]
         if layer.engine in (PIM, MAC):
             counted.append(actions.NEURON_INTEGRATE.count(neurons, bits=bits))
-    if layer.leak_bits:
+    if layer.leak_terms:
+        counted.append(actions.NEURON_SHIFT_LEAK.count(neurons * layer.leak_terms, bits=bits + layer.leak_bits))
+    elif layer.leak_bits:
         counted.append(actions.NEURON_LEAK.count(neurons, bits=bits, second_bits=layer.leak_bits))
     if layer.neuron == ACCUMULATE:
         counted.append(actions.NEURON_COMPARE.count(layer.shape.neurons * samples, bits=bits))

@@ -15,7 +15,7 @@ from pimsim.archive.header import Fields, check_format
 from pimsim.archive.reader import ArchiveReader
 from pimsim.archive.writer import encode, write_archive
 from pimsim.errors import TraceError
-from pimsim.traces.trace import WIDTH_KEYS, Trace
+from pimsim.traces.trace import OPTIONAL_KEYS, WIDTH_KEYS, Trace
 
 FORMAT, VERSION = "pimsim-trace", 1
 MAX_LAYERS = 1000
@@ -69,6 +69,7 @@ def describe(trace: Trace) -> dict[str, object]:
         "spike_bytes": [int(spikes.shape[2]) for spikes in trace.spikes],
         "layers": [
             {key: int(widths[key]) for key in WIDTH_KEYS}
+            | {key: int(widths[key]) for key in OPTIONAL_KEYS if widths.get(key)}
             | {"membrane_low": int(low), "membrane_high": int(high), "saturations": int(count)}
             for widths, low, high, count in statistics
         ],
@@ -103,7 +104,7 @@ def _trace(fields: Fields, archive: ArchiveReader) -> Trace:
         outputs=archive.array("outputs", "i", (samples, classes)).astype(np.int64),
         labels=archive.array("labels", "i", (samples,)).astype(np.int64),
         **{key: np.array([layer[key] for layer in layers], np.int64) for key in _STATISTICS},
-        numerics=tuple({key: layer[key] for key in WIDTH_KEYS} for layer in layers),
+        numerics=tuple({key: layer[key] for key in (*WIDTH_KEYS, *OPTIONAL_KEYS) if key in layer} for layer in layers),
         provenance=fields.object("provenance"),
         recorded=_positive(fields, "recorded_samples", fields.integer("recorded_samples", samples)),
     )
@@ -124,8 +125,9 @@ def _codes(archive: ArchiveReader, shape: tuple[int, ...]) -> npt.NDArray[np.uns
 def _layer(entry: object, index: int, parent: Fields) -> Mapping[str, int]:
     fields = Fields(entry, f"{parent.where}.layers[{index}]", TraceError)
     values = {key: fields.integer(key) for key in (*WIDTH_KEYS, *_STATISTICS)}
+    further = {key: fields.integer(key, 0) for key in OPTIONAL_KEYS}
     fields.finish()
-    return values
+    return values | {key: value for key, value in further.items() if value}
 
 
 def _positive(fields: Fields, key: str, value: object) -> int:

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pimsim.errors import TraceError
-from pimsim.traces.trace import Trace
+from pimsim.traces.trace import OPTIONAL_KEYS, WIDTH_KEYS, Trace
+
+_ALL_KEYS = (*WIDTH_KEYS, *OPTIONAL_KEYS)
+_FIXED_KEYS = ("adc_rows", "adc_bits", *OPTIONAL_KEYS)
+"""Another value computes something else, however wide the words are."""
 
 
 def select(trace: Trace, count: int) -> Trace:
@@ -71,8 +75,8 @@ def check_belongs(
 def holds_for(trace: Trace, numerics: Sequence[Mapping[str, int]]) -> bool:
     """Whether a machine with these word widths per layer computes exactly what was recorded.
 
-    It does when the widths are equal; otherwise when the converters agree, nothing saturated in the
-    recording, and every value offered to a write-back fits the new words.
+    It does when the widths are equal; otherwise when the converters, the membranes' steps and the forms of the
+    leak agree, nothing saturated in the recording, and every value offered to a write-back fits the new words.
     """
     return len(numerics) == len(trace.numerics) and all(
         _layer_holds(trace, index, widths) for index, widths in enumerate(numerics)
@@ -80,14 +84,17 @@ def holds_for(trace: Trace, numerics: Sequence[Mapping[str, int]]) -> bool:
 
 
 def _layer_holds(trace: Trace, index: int, widths: Mapping[str, int]) -> bool:
-    recorded = trace.numerics[index]
-    if dict(recorded) == dict(widths):
+    recorded, wanted = ({key: own.get(key, 0) for key in _ALL_KEYS} for own in (trace.numerics[index], widths))
+    if recorded == wanted:
         return True
-    if any(recorded[key] != widths[key] for key in ("adc_rows", "adc_bits")) or trace.saturations[index]:
+    if any(recorded[key] != wanted[key] for key in _FIXED_KEYS) or trace.saturations[index]:
         return False
     last = index == len(trace.numerics) - 1
-    limit = 1 << (widths["accumulator_bits" if last else "membrane_bits"] - 1)
-    return -limit <= int(trace.membrane_low[index]) and int(trace.membrane_high[index]) < limit
+    limit = 1 << (wanted["accumulator_bits" if last else "membrane_bits"] - 1)
+    shift = wanted["membrane_shift"]
+    half = (1 << shift) >> 1 if wanted["membrane_half_up"] else 0
+    low, high = ((int(end[index]) + half) >> shift for end in (trace.membrane_low, trace.membrane_high))
+    return -limit <= low and high < limit
 
 
 def _short(shape: Sequence[int]) -> str:

@@ -13,6 +13,9 @@ import numpy.typing as npt
 from pimsim.errors import TraceError
 
 WIDTH_KEYS = ("accumulator_bits", "membrane_bits", "adc_rows", "adc_bits")
+#: further keys of a layer's numerics; one that is missing is 0, and one that is 0 is not written
+OPTIONAL_KEYS = ("membrane_shift", "membrane_half_up", "leak_terms")
+_MOST = {"membrane_shift": 62, "membrane_half_up": 1, "leak_terms": 62}
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -28,8 +31,9 @@ class Trace:
     membrane_low, membrane_high   (layers,) int64, smallest and largest value offered to the membrane
                 write-back before saturation (for the classifier: of its running sum)
     saturations (layers,) int64, write-backs that saturated
-    numerics    per layer, the word widths it was executed with: accumulator_bits, membrane_bits, and
-                adc_rows, adc_bits, both 0 for exact sums
+    numerics    per layer, the words it was executed with: accumulator_bits, membrane_bits,
+                adc_rows, adc_bits, both 0 for exact sums, and where they are not 0 membrane_shift, membrane_half_up
+                (bits left out of the membrane's word; 1 where it was rounded half up) and leak_terms
     recorded    samples over which lows, highs and saturations were taken; 0 stands for these N
 
     Raises `TraceError` where shapes, types or ranges contradict each other.
@@ -113,12 +117,12 @@ def _check_layers(trace: Trace) -> None:
 
 
 def _check_widths(name: str, widths: Mapping[str, int]) -> None:
-    if sorted(widths) != sorted(WIDTH_KEYS):
+    if not set(WIDTH_KEYS) <= set(widths) <= {*WIDTH_KEYS, *OPTIONAL_KEYS}:
         raise TraceError(f"{name}: keys {', '.join(widths)}, expected {', '.join(WIDTH_KEYS)}")
     for key, bits in widths.items():
-        least = 0 if key.startswith("adc") else 1
-        if not least <= bits <= 2**20:
-            raise TraceError(f"{name}.{key}={bits} is outside {least} … {2**20}")
+        least, most = 1 if key in ("accumulator_bits", "membrane_bits") else 0, _MOST.get(key, 2**20)
+        if not least <= bits <= most:
+            raise TraceError(f"{name}.{key}={bits} is outside {least} … {most}")
     membrane, accumulator = widths["membrane_bits"], widths["accumulator_bits"]
     if membrane > accumulator:
         raise TraceError(f"{name}.membrane_bits={membrane} exceeds accumulator_bits={accumulator}")
