@@ -209,7 +209,7 @@ HOSTILE: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "path as layer name": (layer(0, "name", "../../etc/x"), ("layer name", "letters")),
     "unknown kind": (layer(0, "kind", "conv4d"), ("conv1", "kind", "conv4d", "conv3d")),
     "misspelt kind, no kernel": (layer(2, "kind", "lineer"), ('layer "out"', "kind='lineer'", "linear")),
-    "unknown neuron": (layer(0, "neuron", "relu"), ("conv1", "neuron", "relu", "lif")),
+    "unknown neuron": (layer(0, "neuron", "tanh"), ("conv1", "neuron", "relu", "lif")),
     "last layer not accumulate": (layer(2, "neuron", "lif"), ("out", "lif", "accumulate")),
     "accumulate inside": (layer(1, "neuron", "accumulate"), ("accumulate", "threshold 0")),
     "leak in the classifier": (layer(2, "leak", 256), ("accumulate", "256")),
@@ -298,13 +298,13 @@ def test_a_wrong_file_gives_one_line_with_file_key_value_and_limit(name: str, tm
     assert isinstance(caught.value, ValueError)
 
 
-def test_one_layer_alone_is_no_spiking_network(tmp_path: Path) -> None:
+def test_one_layer_alone_is_no_network(tmp_path: Path) -> None:
     head = model_files.header()
     head["layers"] = [head["layers"][2] | {"pool": [1, 1, 1]}]
     head["input"]["shape"] = [1, 4, 1, 1]
     parts = {key: value for key, value in model_files.arrays().items() if key.startswith("input")}
     parts["weight.out"] = np.zeros((3, 4), int)
-    with pytest.raises(ModelError, match="spiking layer before its classifier"):
+    with pytest.raises(ModelError, match="hidden layer before its classifier"):
         load_network(model_files.write(tmp_path / "a.npz", head, parts))
 
 

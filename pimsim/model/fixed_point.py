@@ -80,6 +80,21 @@ def effective_leak(neuron: Neuron, fraction_bits: int, terms: int) -> int:
     return nearest_sum(neuron.leak, fraction_bits, terms) if terms and neuron.kind != ACCUMULATE else neuron.leak
 
 
+def requantized(value: Int64Array, multiplier: int, shift: int, bits: int) -> Int64Array:
+    """``value · multiplier / 2^shift`` to nearest, halves towards plus infinity, clipped to 0 … 2^bits − 1.
+
+    Integer-only requantization (Jacob et al., arXiv 1712.05877, §2.2) with ReLU as the lower clip.  |value| is
+    below 2^45 and the multiplier below 2^16, so the product is below 2^61, and with half of 2^46 below 2^62.
+
+    >>> requantized(np.array([-9, 2, 3, 100]), 1, 2, 3).tolist()
+    [0, 1, 1, 7]
+    """
+    half = np.int64(1 << shift >> 1)
+    steps = (value * np.int64(multiplier) + half) >> np.int64(shift)
+    codes: Int64Array = np.clip(steps, 0, (1 << bits) - 1)
+    return codes
+
+
 def word_range(bits: int) -> tuple[int, int]:
     """Smallest and largest two's-complement number of ``bits`` bits.
 

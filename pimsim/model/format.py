@@ -24,6 +24,7 @@ from pimsim.model.network import (
     AFFINE,
     DIRECT,
     FLOOR,
+    RELU,
     InputQuantization,
     IntegerLayer,
     IntegerNetwork,
@@ -125,7 +126,7 @@ def _describe_layer(layer: IntegerLayer) -> dict[str, object]:
     structure: dict[str, object] = {"name": shape.name, "kind": shape.kind, "out_channels": shape.out_channels}
     if shape.kind != LINEAR:
         structure |= {"kernel": list(shape.kernel), "stride": list(shape.stride), "padding": list(shape.padding)}
-    return structure | {
+    numbers = {
         "pool": list(shape.pool),
         "spectral_map": shape.spectral_map,
         "weight_bits": int(layer.weight_bits),
@@ -135,6 +136,18 @@ def _describe_layer(layer: IntegerLayer) -> dict[str, object]:
         "neuron": layer.neuron.kind,
         "threshold": int(layer.neuron.threshold),
         "leak": int(layer.neuron.leak),
+    }
+    return structure | numbers | _describe_requantization(layer.neuron)
+
+
+def _describe_requantization(neuron: Neuron) -> dict[str, object]:
+    """Keys that only a ``relu`` layer has, so that spiking networks keep their hash."""
+    if neuron.kind != RELU:
+        return {}
+    return {
+        "multiplier": int(neuron.multiplier),
+        "shift": int(neuron.shift),
+        "activation_bits": int(neuron.activation_bits),
     }
 
 
@@ -205,9 +218,12 @@ def _shape(fields: Fields, source: Shape4) -> LayerShape:
 
 def _layer(fields: Fields, shape: LayerShape, archive: ArchiveReader) -> IntegerLayer:
     weight = archive.array(weight_name(shape.name), "iu", file_shape(shape))
-    stated = fields.text("neuron"), fields.integer("threshold", 0), fields.integer("leak", 0)
+    kind = fields.text("neuron")
+    numbers = [fields.integer(key, 0) for key in ("threshold", "leak")]
+    if kind == RELU:
+        numbers += [fields.integer(key) for key in ("multiplier", "shift", "activation_bits")]
     with checks.inside(f'layer "{shape.name}"'):
-        neuron = Neuron(*stated)
+        neuron = Neuron(kind, *numbers)
     layer = IntegerLayer(
         shape=shape,
         weight=weight.reshape(shape.out_channels, shape.in_shape[0], *shape.kernel),

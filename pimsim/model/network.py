@@ -8,12 +8,17 @@ Per neuron and time step (docs/model-format.md has the arithmetic in full)::
 
 which is ``u[t] = λ u[t-1] + a[t] − θ o[t-1]``, ``o[t] = u[t] > θ`` (HYPER-SNN, Eqs. 1–3), with the leak
 and the reset of the next step done at write-back, as the hardware does.
+
+A CNN has neither steps nor membranes: its hidden layers requantize each sum once, to ``b`` unsigned bits::
+
+    y = clip((a · multiplier + 2^(shift−1)) >> shift, 0, 2^b − 1)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +30,8 @@ from pimsim.model.architecture import Architecture, LayerShape
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float64]
 
-LIF, IF, SINGLE_SPIKE, ACCUMULATE = "lif", "if", "single_spike", "accumulate"
-NEURON_KINDS = (LIF, IF, SINGLE_SPIKE, ACCUMULATE)
+LIF, IF, SINGLE_SPIKE, RELU, ACCUMULATE = "lif", "if", "single_spike", "relu", "accumulate"
+NEURON_KINDS = (LIF, IF, SINGLE_SPIKE, RELU, ACCUMULATE)
 AFFINE, SCALE = "affine", "scale"
 SCHEMES = (AFFINE, SCALE)
 DIRECT = "direct"
@@ -40,6 +45,11 @@ MAX_THRESHOLD = 2**31 - 1
 #: a word of 46 bits times a leak of at most 2^16 stays inside int64
 MAX_WORD_BITS = 46
 MAX_FRACTION_BITS = 16
+#: a word of 46 bits times a multiplier below 2^16, and half of 2^46 beside it, stay inside int64
+MAX_MULTIPLIER = 2**16 - 1
+MAX_SHIFT = 46
+#: what a pool may add up to; kernels hold operands in 32-bit words
+MAX_OPERAND = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,18 +104,41 @@ class Neuron:
 
     ``accumulate`` (the classifier) has neither: threshold and leak are 0 and are not used.
     ``if`` has the leak 2^f, exactly 1.  ``single_spike`` fires at its first crossing only and is not reset.
+    ``relu`` has neither either, but ``multiplier`` and ``shift``, whose quotient multiplier / 2^shift turns a
+    sum into an activation of ``activation_bits``; in all other kinds the three are 0.
     """
 
     kind: str
     threshold: int = 0
     leak: int = 0
+    multiplier: int = 0
+    shift: int = 0
+    activation_bits: int = 0
 
     def __post_init__(self) -> None:
         checks.choice("neuron", self.kind, NEURON_KINDS)
         checks.integer("threshold", self.threshold, 0, MAX_THRESHOLD)
         checks.integer("leak", self.leak, 0, 2**MAX_FRACTION_BITS)
-        if self.kind == ACCUMULATE and (self.threshold, self.leak) != (0, 0):
-            raise ModelError(f'neuron "accumulate" has threshold 0 and leak 0, got {self.threshold} and {self.leak}')
+        if self.kind in (ACCUMULATE, RELU) and (self.threshold, self.leak) != (0, 0):
+            raise ModelError(f'neuron "{self.kind}" has threshold 0 and leak 0, got {self.threshold} and {self.leak}')
+        if self.kind == RELU:
+            checks.integer("multiplier", self.multiplier, 1, MAX_MULTIPLIER)
+            checks.integer("shift", self.shift, 0, MAX_SHIFT)
+            checks.integer("activation_bits", self.activation_bits, 1, MAX_CODE_BITS)
+        elif (self.multiplier, self.shift, self.activation_bits) != (0, 0, 0):
+            raise ModelError(
+                f'neuron "{self.kind}" is not requantized: its multiplier, shift and activation_bits are 0'
+            )
+
+    @property
+    def largest(self) -> int:
+        """Largest value that the neuron hands on: 1 for a spike."""
+        return 2**self.activation_bits - 1 if self.kind == RELU else 1
+
+    @property
+    def value_dtype(self) -> type[np.unsignedinteger]:
+        """The narrowest type of what it hands on."""
+        return np.uint8 if self.activation_bits <= 8 else np.uint16
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,9 +188,9 @@ class IntegerLayer:
 
 @dataclass(frozen=True, eq=False)
 class IntegerNetwork:
-    """A quantized spiking network as exported.
+    """A quantized network as exported: a spiking one, or a CNN whose hidden layers are all ``relu``.
 
-    ``time_steps`` T; ``leak_fraction_bits`` f and ``leak_rounding`` hold for every leak.
+    ``time_steps`` T, 1 for a CNN; ``leak_fraction_bits`` f and ``leak_rounding`` hold for every leak.
     ``provenance`` is free text by key (training data, accuracy at export, tool version, attribution).
     """
 
@@ -189,6 +222,17 @@ class IntegerNetwork:
     @property
     def classes(self) -> int:
         return self.layers[-1].shape.neurons
+
+    @property
+    def is_cnn(self) -> bool:
+        """Whether layers hand over multi-bit activations, once, in place of spikes."""
+        return self.layers[0].neuron.kind == RELU
+
+    def input_range(self, index: int) -> tuple[int, int]:
+        """Smallest and largest value minus zero point that a layer's source map holds, before the pool."""
+        if index == 0:
+            return -self.input.zero_point, 2**self.input.bits - 1 - self.input.zero_point
+        return 0, self.layers[index - 1].neuron.largest
 
 
 @dataclass(frozen=True)
@@ -255,12 +299,14 @@ def _check_chain(network: IntegerNetwork) -> None:
     if len(network.layers) != len(shapes):
         raise ModelError(f"{len(network.layers)} layers, the architecture has {len(shapes)}")
     if len(shapes) < 2:
-        raise ModelError("layers: a spiking network needs a spiking layer before its classifier, got 1 layer")
+        raise ModelError("layers: a network needs a hidden layer before its classifier, got 1 layer")
     for layer, shape in zip(network.layers, shapes, strict=True):
         with checks.inside(f'layer "{shape.name}"'):
             if layer.shape != shape:
                 raise ModelError(f"shape {layer.shape} differs from the architecture's {shape}")
             _check_neuron(network, layer, last=shape is shapes[-1])
+    if any(layer.neuron.kind == RELU for layer in network.layers):
+        _check_cnn(network)
     if shapes[0].pool != (1, 1, 1):
         raise ModelError(f'layer "{shapes[0].name}": pool {shapes[0].pool}, the first layer takes no pool')
     if shapes[-1].positions != 1:
@@ -270,9 +316,28 @@ def _check_chain(network: IntegerNetwork) -> None:
 def _check_neuron(network: IntegerNetwork, layer: IntegerLayer, *, last: bool) -> None:
     neuron, one = layer.neuron, 2**network.leak_fraction_bits
     if (neuron.kind == ACCUMULATE) != last:
-        wanted = ACCUMULATE if last else f"one of {LIF}, {IF}, {SINGLE_SPIKE}"
+        wanted = ACCUMULATE if last else f"one of {LIF}, {IF}, {SINGLE_SPIKE}, {RELU}"
         raise ModelError(f'neuron="{neuron.kind}", expected {wanted} ("accumulate" is the last layer, and only that)')
     checks.integer("leak", neuron.leak, one if neuron.kind == IF else 0, one)
+
+
+def _check_cnn(network: IntegerNetwork) -> None:
+    """One pass over activations: nothing that only steps, spikes and leaks have; one CNN, one way to write it."""
+    for layer in network.layers[:-1]:
+        if layer.neuron.kind != RELU:
+            raise ModelError(
+                f'layer "{layer.name}": neuron="{layer.neuron.kind}" beside "relu"; a layer of spikes takes a value in '
+                "each of T steps, a layer of activations one in all, so hidden layers are all relu or all spiking"
+            )
+    checks.integer("time_steps", network.time_steps, 1, 1)
+    checks.integer("leak_fraction_bits", network.leak_fraction_bits, 0, 0)
+    checks.choice("leak_rounding", network.leak_rounding, (FLOOR,))
+    for index, layer in enumerate(network.layers):
+        largest = network.input_range(index)[1] * prod(layer.shape.pool)
+        if largest > MAX_OPERAND:
+            raise ModelError(
+                f'layer "{layer.name}": its pool adds activations up to {largest}, at most {MAX_OPERAND} are allowed'
+            )
 
 
 def _samples(raw: npt.ArrayLike, bands: int) -> npt.NDArray[np.generic]:

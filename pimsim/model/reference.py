@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from pimsim.errors import ModelError, SceneError
 from pimsim.model.crossbar import clipped_sums
-from pimsim.model.fixed_point import Int64Array, effective_leak, leaked, rounded, stored, word_range
-from pimsim.model.network import ACCUMULATE, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.fixed_point import Int64Array, effective_leak, leaked, requantized, rounded, stored, word_range
+from pimsim.model.network import ACCUMULATE, RELU, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
 from pimsim.model.windows import arrange, windows
 
 BoolArray = npt.NDArray[np.bool_]
@@ -28,14 +28,16 @@ _EXACT = 2**53
 class ReferenceRun:
     """What every neuron did, for N samples over T steps.
 
-    spikes      per hidden layer, bool (N, T, D, H, W, C)
+    spikes      per hidden layer, bool (N, T, D, H, W, C); none in a CNN
     potentials  per layer (the classifier too), int64 (N, T, D, H, W, C): v[t], compared with the threshold
     membranes   likewise: m[t] as it is read back, after leak, reset,
-                rounding and saturation; the classifier's running sum
+                rounding and saturation; the classifier's running sum.
+                In a CNN both are the sums before requantization
     outputs     (N, classes) int64, the classifier's sum after the last step
     membrane_low, membrane_high, saturations
                 (layers,) int64: smallest and largest value offered to the membrane write-back, and how many
                 write-backs saturated
+    activations per hidden layer of a CNN, int64 (N, D, H, W, C); none in a spiking network
     """
 
     spikes: tuple[BoolArray, ...]
@@ -45,6 +47,7 @@ class ReferenceRun:
     membrane_low: Int64Array
     membrane_high: Int64Array
     saturations: Int64Array
+    activations: tuple[Int64Array, ...] = ()
 
     @property
     def predictions(self) -> Int64Array:
@@ -73,8 +76,8 @@ def run(
         if currents.shape[1] == 1:  # direct encoding: the same current at every step
             currents = np.repeat(currents, network.time_steps, axis=1)
         records.append(_neurons(network, layer, currents, widths))
-        signal, zero = records[-1].spikes.astype(np.int64), 0
-    return _collect(records, network.classes)
+        signal, zero = records[-1].values.astype(np.int64), 0
+    return _collect(records, network)
 
 
 def check_inputs(network: IntegerNetwork, inputs: npt.NDArray[np.integer]) -> None:
@@ -110,7 +113,7 @@ def _product(columns: Int64Array, weights: Int64Array) -> Int64Array:
 
 @dataclass(frozen=True, eq=False)
 class _Record:
-    spikes: BoolArray
+    values: BoolArray | Int64Array
     potentials: Int64Array
     membranes: Int64Array
     low: int
@@ -120,6 +123,8 @@ class _Record:
 
 def _neurons(network: IntegerNetwork, layer: IntegerLayer, currents: Int64Array, widths: LayerNumerics) -> _Record:
     """All steps of a layer's neurons: currents (N, T, D, H, W, C) → what they did."""
+    if layer.neuron.kind == RELU:
+        return _activations(layer, currents, widths)
     potentials, offers, membranes = np.empty_like(currents), np.empty_like(currents), np.empty_like(currents)
     spikes = np.zeros(currents.shape, np.bool_)
     membrane = np.zeros_like(currents[:, 0])
@@ -139,6 +144,15 @@ def _neurons(network: IntegerNetwork, layer: IntegerLayer, currents: Int64Array,
         offers[:, step], membranes[:, step] = offer, membrane
     low, high = (int(offers.min()), int(offers.max())) if offers.size else (0, 0)
     return _Record(spikes, potentials, membranes, low, high, saturations)
+
+
+def _activations(layer: IntegerLayer, sums: Int64Array, widths: LayerNumerics) -> _Record:
+    """The one pass of a CNN's layer: sums (N, 1, D, H, W, C) → activations."""
+    neuron = layer.neuron
+    _check_word(layer.name, sums, widths.accumulator_bits)
+    values = requantized(sums, neuron.multiplier, neuron.shift, neuron.activation_bits)
+    low, high = (int(sums.min()), int(sums.max())) if sums.size else (0, 0)
+    return _Record(values, sums, sums, low, high, 0)
 
 
 def _fire(
@@ -163,13 +177,14 @@ def _check_word(name: str, potential: Int64Array, bits: int) -> None:
         raise ModelError(f'layer "{name}": potentials {least} … {most} leave the {bits}-bit accumulator')
 
 
-def _collect(records: list[_Record], classes: int) -> ReferenceRun:
-    final = records[-1].membranes[:, -1]
+def _collect(records: list[_Record], network: IntegerNetwork) -> ReferenceRun:
+    final, hidden = records[-1].membranes[:, -1], [record.values for record in records[:-1]]
     return ReferenceRun(
-        spikes=tuple(record.spikes for record in records[:-1]),
+        spikes=() if network.is_cnn else tuple(values.astype(np.bool_) for values in hidden),
+        activations=tuple(values[:, 0].astype(np.int64) for values in hidden) if network.is_cnn else (),
         potentials=tuple(record.potentials for record in records),
         membranes=tuple(record.membranes for record in records),
-        outputs=final.reshape(len(final), classes),
+        outputs=final.reshape(len(final), network.classes),
         membrane_low=np.array([record.low for record in records], np.int64),
         membrane_high=np.array([record.high for record in records], np.int64),
         saturations=np.array([record.saturations for record in records], np.int64),
