@@ -63,6 +63,10 @@ def test_every_number_of_a_table_carries_node_kind_and_source(name: str) -> None
 def test_every_entry_of_the_45nm_table_is_used() -> None:
     used = {name for names in T45.actions.values() for name in names} | set(T45.adc_models.values()) | {"mac"}
     used |= {f"{group}.{kind}" for kind in T45.storage.values() for group in ("leak", "area", "clock")}
+    used |= {f"port.{quantity}" for quantity in ("energy", "leak", "area")}
+    used |= set(T45.times.values()) | set(T45.adc_times.values())
+    for rule in (rule for rules in T45.rules.values() for rule in rules.named.values()):
+        used |= set(rule.entries.values()) | {name for names in rule.actions.values() for name in names}
     assert set(T45.entries) <= used
 
 
@@ -233,13 +237,33 @@ def _edit(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda d: d["entries"]["add"].update(unit="fJ/bit"), r'entries.add.unit="fJ/bit": must be "pJ/bit"'),
         (lambda d: d["entries"]["register_read"].update(source="nobody knows"), r"assumed"),
         (lambda d: d["entries"]["add"].update(valu=1), r"entries.add.*valu: unknown key"),
-        (lambda d: d["actions"].pop("lane.accumulate"), r"actions.lane.accumulate: required but missing"),
-        (lambda d: d["actions"].update({"lane.accumulate": []}), r"an error, not zero"),
-        (lambda d: d["actions"].update({"lane.accumulate": ["ad"]}), r'there is no entry "ad"'),
+        (lambda d: d["actions"].pop("pool.add"), r"actions.pool.add: required but missing"),
+        (lambda d: d["actions"].update({"pool.add": []}), r"an error, not zero"),
+        (lambda d: d["actions"].update({"pool.add": ["ad"]}), r'there is no entry "ad"'),
         (lambda d: d["actions"].update({"lane.jump": ["add"]}), r"actions.lane.jump: no such action"),
-        (lambda d: d["actions"].update({"lane.accumulate": ["leak.adder"]}), r'must be "pJ/bit"'),
-        (lambda d: d["entries"]["mac"].update(of=[{"entry": "mac"}]), r"refers to itself"),
-        (lambda d: d["entries"]["mac"].update(of=[{"entry": "none"}]), r'entries.mac: there is no entry "none"'),
+        (lambda d: d["actions"].update({"pool.add": ["leak.adder"]}), r'must be "pJ/bit"'),
+        (lambda d: d["entries"]["mac_horowitz"].update(of=[{"entry": "mac_horowitz"}]), r"refers to itself"),
+        (lambda d: d["entries"]["analog_multiply"].update(of=[{"entry": "none"}]), r'there is no entry "none"'),
+        (lambda d: d["actions"].update({"lane.accumulate": ["add"]}), r"actions.lane.accumulate: decided by rules.ac"),
+        (lambda d: d["entries"].update(mac=d["entries"]["add"]), r"entries.mac: decided by rules.mac_scaling"),
+        (lambda d: d.pop("rules"), r"rules.mac_scaling: required but missing"),
+        (lambda d: d["rules"].pop("ac_scaling"), r"rules.ac_scaling: required but missing"),
+        (lambda d: d["rules"]["ac_scaling"].update(own="cubic"), r'has no ac_scaling="cubic"'),
+        (lambda d: d["rules"]["ac_scaling"].pop("own"), r"rules.ac_scaling.own=None: must be one of"),
+        (lambda d: d["rules"]["ac_scaling"]["named"].update(cubic={}), r"named.cubic: must decide on the same"),
+        (
+            lambda d: d["rules"]["ac_scaling"]["named"]["linear"].update(actions={"lane.accumulate": ["ad"]}),
+            r'rules.ac_scaling.named.linear.actions.lane.accumulate: there is no entry "ad"',
+        ),
+        (lambda d: d["rules"]["mac_scaling"]["named"]["power_1.5"]["entries"].update(mac="m"), r'no entry "m"'),
+        (lambda d: d["rules"].update(colour={}), r"rules.colour"),
+        (lambda d: d["rules"]["ac_scaling"]["named"].update(table={}), r'"table" is what a hardware file says'),
+        (lambda d: d["entries"]["time.add"].update(unit="ps"), r'entries.time.add.unit="ps": must be "ns"'),
+        (lambda d: d["times"].update({"mac.multiply": "add"}), r'must be "ns/bit" for times.mac.multiply'),
+        (lambda d: d["adc"]["times"].update(flash="time.add"), r'adc.times: "flash" is not one of adc.models'),
+        (lambda d: d["entries"].pop("port.area"), r'there is no entry "port.area"'),
+        (lambda d: d["entries"]["time.sram"].update(at={"8": 0, "9": 1}), r"two points above 0"),
+        (lambda d: d["entries"]["mac_power_1.5"].update(exponent=0), r"exponent"),
         (lambda d: d["entries"]["compare"].update(at={"eight": 1}), r'"eight" is not a width'),
         (lambda d: d["adc"].update(spread=["flash"]), r'adc.spread: "flash"'),
         (lambda d: d["adc"]["models"].update(flash="adc_flash"), r'adc.models.flash: there is no entry "adc_flash"'),

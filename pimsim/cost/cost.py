@@ -11,8 +11,11 @@ from typing import NamedTuple
 
 from pimsim.cost.prices import CATEGORIES, COMPUTE_ENERGY, MEMORY_ENERGY
 from pimsim.cost.ranges import Range
+from pimsim.cost.timing import Timing
 from pimsim.units import mw_from_pj_ns, per_second, pj_from_aj
 
+OPERATIONS_PER_MAC = 2
+"""A multiplication and an addition, as everyone counts them; of binary spikes the addition stands for both."""
 MACHINE = "(machine)"
 """Layer name of lines that belong to the whole machine: leakage and clock."""
 COMPUTE_ONLY, WITH_MEMORY, FULL = "compute_only", "with_memory", "full"
@@ -46,6 +49,7 @@ class CostLine:
     bits: int
     second_bits: int
     capacity_bits: int
+    ports: int
     count: int
     unit_pj: Range
     energy: EnergyAj
@@ -56,15 +60,21 @@ class CostLine:
 
 @dataclass(frozen=True)
 class Cost:
-    """Energy by line; delay from the activity's cycles; area as built."""
+    """Energy by line; delay from the activity's cycles; area as built.
+
+    ``dense_macs`` and ``accumulates`` are those of one inference, the operations that efficiencies are stated in.
+    """
 
     samples: int
+    dense_macs: float
+    accumulates: float
     lines: tuple[CostLine, ...]
     delay_ns: float
     interval_ns: float
     run_ns: float
     area_um2: Range
     choices: tuple[tuple[str, str], ...]
+    timings: tuple[Timing, ...]
 
     def energy(self, accounting: str) -> EnergyAj:
         """Energy of one inference under one of `ACCOUNTINGS`."""
@@ -91,6 +101,38 @@ class Cost:
     @property
     def inferences_per_second(self) -> float:
         return per_second(self.interval_ns)
+
+    def inferences_per_joule(self, accounting: str) -> Range | None:
+        """1 over the energy of an inference; None where the accounting has none."""
+        return self._per_energy(1e12, accounting)
+
+    def dense_tops_per_watt(self, accounting: str) -> Range | None:
+        """2 operations per multiply-accumulate of one dense pass: the same work for every machine and encoding."""
+        return self._per_energy(OPERATIONS_PER_MAC * self.dense_macs, accounting)
+
+    def done_tops_per_watt(self, accounting: str) -> Range | None:
+        """2 operations per weight really added, in all time steps: what the hardware does for its energy."""
+        return self._per_energy(OPERATIONS_PER_MAC * self.accumulates, accounting)
+
+    @property
+    def dense_tops(self) -> float:
+        """Operations of dense passes per second in steady state, 1e12 of them."""
+        return OPERATIONS_PER_MAC * self.dense_macs / self.interval_ns * 1e-3
+
+    @property
+    def dense_tops_per_mm2(self) -> Range | None:
+        """`dense_tops` over the area as built; None without area."""
+        if min(self.area_um2) <= 0:
+            return None
+        low, nominal, high = (self.dense_tops * 1e6 / area for area in self.area_um2)
+        return Range(high, nominal, low)
+
+    def _per_energy(self, operations: float, accounting: str) -> Range | None:
+        """``operations`` per pJ, which are tera-operations per joule; the most energy gives the low end."""
+        energy = self.energy(accounting).pj
+        if min(energy) <= 0:
+            return None
+        return Range(operations / energy.high, operations / energy.nominal, operations / energy.low)
 
 
 def add(energies: Iterable[EnergyAj]) -> EnergyAj:

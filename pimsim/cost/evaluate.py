@@ -9,6 +9,7 @@ from pimsim.cost.cost import MACHINE, Cost, CostLine, EnergyAj
 from pimsim.cost.prices import CLOCK, LEAK, STATIC_ENERGY, PriceBook
 from pimsim.cost.ranges import Range, total
 from pimsim.cost.table import CostTable
+from pimsim.cost.timing import timings
 from pimsim.errors import CostError
 from pimsim.hardware import CostSettings
 from pimsim.units import aj_from_pj, ns_from_cycles, pj_from_uw_ns
@@ -21,7 +22,8 @@ def evaluate(activity: Activity, settings: CostSettings, table: CostTable, *, cl
     """Price a run with a table under the choices of a hardware file.
 
     Leakage is paid for the time the run takes, shared by its samples; the clock for its cycles.
-    Raises CostError for an action, converter model, device or component that the table does not know.
+    Raises CostError for an action, converter model, device, rule or component that the table does not know, and
+    for an operation that is not over in its cycles.
     """
     return price(activity, PriceBook(table, settings), clock_mhz=clock_mhz)
 
@@ -36,12 +38,15 @@ def price(activity: Activity, book: PriceBook, *, clock_mhz: float) -> Cost:
     dynamic = (_line(layer, item, book, activity.samples) for layer in activity.layers for item in layer.actions)
     return Cost(
         samples=activity.samples,
+        dense_macs=sum(layer.dense_macs for layer in activity.layers) / activity.samples,
+        accumulates=sum(layer.accumulates for layer in activity.layers) / activity.samples,
         lines=(*dynamic, *_static_lines(activity, book, clock_mhz)),
         delay_ns=ns_from_cycles(activity.latency_cycles, clock_mhz),
         interval_ns=ns_from_cycles(activity.interval_cycles, clock_mhz),
         run_ns=ns_from_cycles(activity.total_cycles, clock_mhz),
         area_um2=total(book.storage(item).area_um2 for item in activity.storage),
         choices=_choices(book, clock_mhz),
+        timings=timings(activity, book, clock_mhz=clock_mhz),
     )
 
 
@@ -61,6 +66,7 @@ def _line(layer: LayerActivity, item: ActionCount, book: PriceBook, samples: int
         item.bits,
         item.second_bits,
         item.capacity_bits,
+        item.ports,
         item.count,
         unit.energy_pj,
         energy_aj(item.count, unit.energy_pj, samples),
@@ -88,6 +94,7 @@ def _static_lines(activity: Activity, book: PriceBook, clock_mhz: float) -> Iter
                 item.width_bits,
                 0,
                 item.capacity_bits * item.instances,
+                item.ports,
                 activity.total_cycles,
                 unit_pj,
                 energy_aj(activity.total_cycles, unit_pj, activity.samples),
@@ -98,11 +105,14 @@ def _static_lines(activity: Activity, book: PriceBook, clock_mhz: float) -> Iter
 
 
 def _choices(book: PriceBook, clock_mhz: float) -> tuple[tuple[str, str], ...]:
+    """Every named choice with what it means; the table's own rules by their names."""
     table, settings = book.table, book.settings
     return (
         ("table", f"{table.name}: {table.title}"),
         ("adc_model", f"{settings.adc_model}: {table.entries[table.adc_entry(settings.adc_model)].source}"),
         ("adc_range", ", ".join(table.adc_spread)),
+        *((kind, table.rule_text(kind, getattr(settings, kind))) for kind in table.rules),
+        ("node_scaling", table.node_scaling),
         ("device", f"{settings.device}: {table.flavours[settings.device].source}"),
         ("temperature_k", f"{settings.temperature_k:g}"),
         ("clock_mhz", f"{clock_mhz:g}"),

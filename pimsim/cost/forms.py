@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from math import exp, log
+from math import exp, log, sqrt
 
 from pimsim.cost import schema
 from pimsim.cost.ranges import ZERO, Range, total
@@ -24,9 +24,13 @@ def value(entry: schema.Entry, bits: int, second_bits: int, capacity_bits: int, 
         case schema.Multiplier():
             return entry.square.times(bits * second_bits).plus(entry.linear.times((bits + second_bits) / 2))
         case schema.Polynomial():
-            return _polynomial(entry, bits)
+            return _polynomial(entry, bits, second_bits)
+        case schema.Power():
+            return entry.value.times((sqrt(bits * (second_bits or bits)) / entry.at_bits) ** entry.exponent)
         case schema.Points():
-            return _points(entry, bits if entry.by == "bits" else second_bits)
+            return _points(
+                entry, {"bits": bits, "second_bits": second_bits, "kib": capacity_bits / BITS_PER_KIB}[entry.by]
+            )
         case schema.Sram():
             return _sram(entry, bits, capacity_bits)
         case schema.Scaled():
@@ -35,9 +39,9 @@ def value(entry: schema.Entry, bits: int, second_bits: int, capacity_bits: int, 
             return ZERO
 
 
-def _polynomial(entry: schema.Polynomial, bits: int) -> Range:
+def _polynomial(entry: schema.Polynomial, bits: int, second_bits: int) -> Range:
     powers = (entry.linear.times(bits), entry.square.times(bits**2), entry.power_of_four.times(4.0**bits))
-    return total((entry.constant, *powers))
+    return total((entry.constant, *powers, entry.product.times(bits * second_bits)))
 
 
 def _scaled(entry: schema.Scaled, bits: int, second_bits: int, capacity_bits: int, lookup: Lookup) -> Range:
@@ -50,14 +54,14 @@ def _scaled(entry: schema.Scaled, bits: int, second_bits: int, capacity_bits: in
     return result.times(here.nominal / at.nominal)
 
 
-def _points(entry: schema.Points, width: int) -> Range:
+def _points(entry: schema.Points, at: float) -> Range:
     points = entry.sorted_points
     if entry.between == "power":
-        return power_law([(float(at), value) for at, value in points], width)
-    return _straight(points, width)
+        return power_law([(float(x), value) for x, value in points], at)
+    return _straight(points, at)
 
 
-def _straight(points: Sequence[tuple[int, Range]], width: int) -> Range:
+def _straight(points: Sequence[tuple[int, Range]], width: float) -> Range:
     """Straight lines; towards 0 at width 0 below the first point, the last slope beyond the last one."""
     first, last = points[0], points[-1]
     if width <= first[0] or len(points) == 1:

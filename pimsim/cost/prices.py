@@ -30,20 +30,21 @@ class UnitPrice:
 class PriceBook:
     """Prices of one table under one file's choices; each is looked up once.
 
-    Raises CostError where the table does not know the converter model or the device flavour.
+    Raises CostError where the table does not know the converter model, the device flavour or a rule.
     """
 
     def __init__(self, table: CostTable, settings: CostSettings) -> None:
+        table = table.under(settings)
         table.adc_entry(settings.adc_model)
         static.flavour(table, settings.device)
         self.table = table
         self.settings = settings
-        self._actions: dict[tuple[str, str, int, int, int], UnitPrice] = {}
+        self._actions: dict[tuple[str, str, int, int, int, int], UnitPrice] = {}
         self._storage: dict[Storage, static.Standing] = {}
 
     def action(self, item: ActionCount) -> UnitPrice:
         """Price of one action; raises CostError for one that the catalogue or the table does not know."""
-        key = (item.component, item.action, item.bits, item.second_bits, item.capacity_bits)
+        key = (item.component, item.action, item.bits, item.second_bits, item.capacity_bits, item.ports)
         found = self._actions.get(key)
         if found is None:
             found = self._actions[key] = self._price(*key)
@@ -56,14 +57,16 @@ class PriceBook:
             found = self._storage[item] = static.standing(self.table, self.settings, item)
         return found
 
-    def _price(self, component: str, action: str, bits: int, second_bits: int, capacity_bits: int) -> UnitPrice:
+    def _price(
+        self, component: str, action: str, bits: int, second_bits: int, capacity_bits: int, ports: int
+    ) -> UnitPrice:
         definition = CATALOGUE.get((component, action))
         if definition is None:
             raise CostError(f"the action {component}.{action} is not in the catalogue, so it has no price")
         adc_model = self.settings.adc_model
         return UnitPrice(
-            energy_pj=self.table.price(component, action, bits, second_bits, capacity_bits, adc_model),
+            energy_pj=self.table.price(component, action, bits, second_bits, capacity_bits, adc_model, ports),
             category=COMPUTE_ENERGY if definition.group == COMPUTE else MEMORY_ENERGY,
-            kind=self.table.kind(component, action, adc_model),
-            source=self.table.source(component, action, adc_model),
+            kind=self.table.kind(component, action, adc_model, ports),
+            source=self.table.source(component, action, adc_model, ports),
         )

@@ -38,11 +38,15 @@ class _Section(BaseModel):
 
 
 class Sourced(_Section):
-    """What every number of a table carries beside its value."""
+    """What every number of a table carries beside its value.
+
+    ``follows_node`` false: what belongs to a chip of another node, or to none, is inherited as it is.
+    """
 
     node_nm: Node
     kind: Kind
     source: Text
+    follows_node: bool = True
 
     @model_validator(mode="after")
     def _reason_given(self) -> Sourced:
@@ -75,7 +79,7 @@ class Multiplier(Sourced):
 
 
 class Polynomial(Sourced):
-    """constant + linear × bits + square × bits² + power_of_four × 4^bits."""
+    """constant + linear × bits + square × bits² + power_of_four × 4^bits + product × bits × second_bits."""
 
     form: Literal["polynomial"]
     unit: str
@@ -83,14 +87,25 @@ class Polynomial(Sourced):
     linear: Triple = ZERO
     square: Triple = ZERO
     power_of_four: Triple = ZERO
+    product: Triple = ZERO
+
+
+class Power(Sourced):
+    """value × (Q / at_bits)^exponent, Q the geometric mean of both operands' widths, or the only one's."""
+
+    form: Literal["power"]
+    unit: str
+    value: Triple
+    at_bits: Width
+    exponent: Annotated[float, Field(gt=0, le=4)]
 
 
 class Points(Sourced):
-    """Interpolated over a width: straight lines, or power laws (straight on logarithmic axes)."""
+    """Interpolated over a width, or a memory's KiB: straight lines, or power laws (straight on logarithmic axes)."""
 
     form: Literal["points"]
     unit: str
-    by: Literal["bits", "second_bits"]
+    by: Literal["bits", "second_bits", "kib"]
     between: Literal["linear", "power"]
     at: Annotated[dict[str, Triple], Field(min_length=1)]
 
@@ -102,7 +117,7 @@ class Points(Sourced):
     def _widths_are_numbers(self) -> Points:
         for width in self.at:
             if not (width.isdecimal() and int(width) > 0):
-                raise ValueError(f'at: "{width}" is not a width in bits (quote it: "6")')
+                raise ValueError(f'at: "{width}" is not a width in bits or a capacity in KiB (quote it: "6")')
         if self.between == "power" and (len(self.at) < 2 or any(value.low <= 0 for value in self.at.values())):
             raise ValueError('between="power" needs at least two points above 0')
         return self
@@ -163,7 +178,8 @@ class Included(Sourced):
 
 
 Entry = Annotated[
-    Constant | PerBit | Multiplier | Polynomial | Points | Sram | Scaled | Included, Field(discriminator="form")
+    Constant | PerBit | Multiplier | Polynomial | Power | Points | Sram | Scaled | Included,
+    Field(discriminator="form"),
 ]
 
 
@@ -195,20 +211,59 @@ class Factor(Sourced):
     value: Triple = ONE
 
 
-class Inherit(_Section):
-    """Everything that this table does not state itself comes from ``table``, times a factor."""
+class Factors(_Section):
+    """One way from the parent's node to this one; a quantity without a factor stays as it is."""
 
-    table: Name
     energy: Factor | None = None
     leakage: Factor | None = None
     area: Factor | None = None
+    delay: Factor | None = None
+
+
+class Inherit(_Section):
+    """Everything that this table does not state itself comes from ``table``, scaled by one of ``rules``.
+
+    A hardware file chooses by ``cost.node_scaling``; ``own`` is what holds where it does not.
+    """
+
+    table: Name
+    own: Name | None = None
+    rules: dict[Name, Factors] = {}
+
+    @model_validator(mode="after")
+    def _own_is_one(self) -> Inherit:
+        if (self.own is not None or self.rules) and self.own not in self.rules:
+            raise ValueError(f"own={self.own!r} must be one of the rules: {', '.join(self.rules)}")
+        return self
 
 
 class Adc(_Section):
-    """Converter models by the name a hardware file chooses; ``spread`` span the reported range."""
+    """Converter models by the name a hardware file chooses; ``spread`` span the reported range.
+
+    ``times`` names the entry of a model's conversion time, for models that state one.
+    """
 
     models: Annotated[dict[Name, Name], Field(min_length=1)]
+    times: dict[Name, Name] = {}
     spread: list[Name]
+
+
+class Rule(_Section):
+    """A named way to price: entries that stand for others, and the entries of actions."""
+
+    entries: dict[Name, Name] = {}
+    actions: dict[Name, list[Name]] = {}
+
+
+class Rules(_Section):
+    """Rules that a hardware file chooses from; all of one kind decide on the same entries and actions."""
+
+    own: Name | None = None
+    named: dict[Name, Rule] = {}
+
+
+RuleKind = Literal["mac_scaling", "ac_scaling", "input_source", "interconnect"]
+"""What rules decide; each is a key of the hardware file's section ``cost``."""
 
 
 class Table(_Section):
@@ -221,6 +276,8 @@ class Table(_Section):
     inherit: Inherit | None = None
     entries: dict[Name, Entry] = {}
     actions: dict[Name, list[Name]] = {}
+    rules: dict[RuleKind, Rules] = {}
+    times: dict[Name, Name] = {}
     adc: Adc | None = None
     leakage: Leakage | None = None
     storage: dict[Name, Name] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pimsim.activity.activity import Storage
 from pimsim.cost import forms
 from pimsim.cost.ranges import Range
-from pimsim.cost.table import SRAM, CostTable, ResolvedFlavour
+from pimsim.cost.table import PORT, SRAM, CostTable, ResolvedFlavour
 from pimsim.errors import CostError
 from pimsim.hardware import CostSettings
 from pimsim.units import BITS_PER_KIB, POWER_UW
@@ -45,15 +45,16 @@ def standing(table: CostTable, settings: CostSettings, item: Storage) -> Standin
     bits, count = item.capacity_bits or item.width_bits, item.instances
     chosen = flavour(table, settings.device)
     leakage = leakage_uw(table, chosen, item)
+    second = f"; {table.entries[f'{PORT}.leak'].source}" if item.ports > 1 else ""
     clock = table.entries.get(f"clock.{kind}")
     return Standing(
         leakage_uw=leakage.by(temperature_factor(chosen, settings.temperature_k)).times(count),
         leakage_kind=chosen.flavour.kind if kind == SRAM else table.entries[f"leak.{kind}"].entry.kind,
-        leakage_source=f"{_leakage_source(table, chosen, kind)}; at {settings.temperature_k:g} K",
+        leakage_source=f"{_leakage_source(table, chosen, kind)}{second}; at {settings.temperature_k:g} K",
         clock_pj=table.value(f"clock.{kind}", bits).times(count) if clock else None,
         clock_kind=clock.entry.kind if clock else "",
         clock_source=clock.source if clock else "",
-        area_um2=table.value(f"area.{kind}", bits, bits).times(count),
+        area_um2=table.value(f"area.{kind}", bits, bits).by(table.port_factor("area", item.ports)).times(count),
     )
 
 
@@ -62,7 +63,7 @@ def leakage_uw(table: CostTable, chosen: ResolvedFlavour, item: Storage) -> Rang
     kind, bits = table.storage[item.component], item.capacity_bits or item.width_bits
     if kind == SRAM:
         points = sorted((float(kib), power) for kib, power in chosen.flavour.sram_uw.items())
-        return forms.power_law(points, bits / BITS_PER_KIB).by(chosen.factor)
+        return forms.power_law(points, bits / BITS_PER_KIB).by(chosen.factor).by(table.port_factor("leak", item.ports))
     cells = table.value(f"leak.{kind}", bits, bits)
     per_cell_uw = chosen.flavour.cell_pw.times(POWER_UW["pW"])
     return cells.by(per_cell_uw).by(chosen.factor)

@@ -20,6 +20,7 @@ SHARED, PIPELINED = "shared", "pipelined"
 SCATTER, GATHER = "scatter", "gather"
 EXACT, AUTO = "exact", "auto"
 MULTIPLIER, SHIFTS = "multiplier", "shifts"
+OWN_RULE = "table"
 
 
 @dataclass(frozen=True)
@@ -182,12 +183,32 @@ class Memories:
 
 @dataclass(frozen=True)
 class CostSettings:
-    """Names of the choices that pricing makes; the cost tables define what each name means."""
+    """Names of the choices that pricing makes; the cost tables define what each name means.
+
+    `OWN_RULE` stands for the table's own; what has a default here has it in the file too.
+    """
 
     table: str
     adc_model: str
     device: str
     temperature_k: float
+    mac_scaling: str = OWN_RULE
+    ac_scaling: str = OWN_RULE
+    node_scaling: str = OWN_RULE
+    input_source: str = OWN_RULE
+    interconnect: str = OWN_RULE
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """What decides on prices, besides device, temperature and clock."""
+        return (
+            self.adc_model,
+            self.mac_scaling,
+            self.ac_scaling,
+            self.node_scaling,
+            self.input_source,
+            self.interconnect,
+        )
 
 
 @dataclass(frozen=True)

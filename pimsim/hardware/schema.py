@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from pimsim.hardware.hardware import EVENT, GATHER, ISO_CNN, MAC, SCATTER
+from pimsim.hardware.hardware import EVENT, GATHER, ISO_CNN, MAC, OWN_RULE, SCATTER
 
 MAX_KIB = 2**20
 
@@ -175,6 +175,11 @@ class Cost(_Section):
     adc_model: Name
     device: Literal["lstp", "lop", "hp"]
     temperature_k: Annotated[float, Field(ge=233, le=423, allow_inf_nan=False)]
+    mac_scaling: Name = OWN_RULE
+    ac_scaling: Name = OWN_RULE
+    node_scaling: Name = OWN_RULE
+    input_source: Name = OWN_RULE
+    interconnect: Name = OWN_RULE
 
 
 class File(_Section):

@@ -149,7 +149,8 @@ def _needs(layer: Placed) -> Iterator[_Need]:
     words = shape.positions * -(-shape.out_channels // lanes)
     flag = 1 if layer.facts.neuron == SINGLE_SPIKE else 0  # whether the neuron has fired
     if isinstance(plan, ScatterPlan):
-        yield _Need("membrane_memory", words, lanes * (engine.accumulator_bits + flag), ports=2)
+        ports = engine.membrane_ports if isinstance(engine, Event) else 2
+        yield _Need("membrane_memory", words, lanes * (engine.accumulator_bits + flag), ports=ports)
         rows = shape.fan_in * plan.beats
         yield _Need("weight_memory", rows, lanes * layer.operands.weight_bits)
         if layer.operands.weight_zero:

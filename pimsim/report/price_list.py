@@ -95,8 +95,10 @@ def _numbers(entry: schema.Entry) -> Iterable[_Number]:
             return [_Number("per bit × bit", entry.square, unit), _Number("per mean bit", entry.linear, unit)]
         case schema.Polynomial():
             return _coefficients(entry)
+        case schema.Power():
+            return [_Number(f"at {entry.at_bits} b, × (b / {entry.at_bits})^{entry.exponent:g}", entry.value, unit)]
         case schema.Points():
-            width = "b" if entry.by == "bits" else "b (second)"
+            width = {"bits": "b", "second_bits": "b (second)", "kib": "KiB"}[entry.by]
             return [_Number(f"{at} {width}", value, unit) for at, value in entry.sorted_points]
         case schema.Sram():
             return [_Number(f"{point.kib:g} KiB × {point.bits} b", point.value, unit) for point in entry.points]
@@ -107,7 +109,13 @@ def _numbers(entry: schema.Entry) -> Iterable[_Number]:
 
 
 def _coefficients(entry: schema.Polynomial) -> list[_Number]:
-    terms = {"constant": entry.constant, "× b": entry.linear, "× b²": entry.square, "× 4^b": entry.power_of_four}
+    terms = {
+        "constant": entry.constant,
+        "× b": entry.linear,
+        "× b²": entry.square,
+        "× 4^b": entry.power_of_four,
+        "× b × b (second)": entry.product,
+    }
     return [_Number(of, value, entry.unit) for of, value in terms.items() if value.high > 0]
 
 
