@@ -317,11 +317,12 @@ class Multipliers:
 class Pipeline:
     """A core per layer: each counts the global steps it has finished; ``service[layer][global step]`` cycles.
 
-    The unit in front computes the sums of whole samples, into one half of a double buffer.
+    The unit in front computes the sums of whole samples, into one half of a double buffer.  A half of the buffer
+    between two layers holds the maps of ``together`` steps, and is passed on when all of them are in it.
     """
 
-    def __init__(self, service, front, steps):
-        self.service, self.front, self.steps = service, front, steps
+    def __init__(self, service, front, steps, together=1):
+        self.service, self.front, self.steps, self.together = service, front, steps, together
         self.total = len(service[0])
         # registers
         self.done, self.left = [0] * len(service), [0] * len(service)
@@ -357,11 +358,12 @@ class Pipeline:
             self.sums_done += self.front == 0
 
     def may_start(self, before, layer, step):
-        source = before[layer - 1] > step if layer else self.sums_done > step // self.steps
-        room = layer + 1 == len(before) or before[layer + 1] >= step - 1
+        half = step // self.together
+        source = before[layer - 1] // self.together > half if layer else self.sums_done > step // self.steps
+        room = layer + 1 == len(before) or before[layer + 1] // self.together >= half - 1
         return source and room
 
 
-def pipeline_ends(service, front, steps):
+def pipeline_ends(service, front, steps, together=1):
     """Cycle in which each sample leaves the last layer."""
-    return Pipeline(service, front, steps).run()
+    return Pipeline(service, front, steps, together).run()

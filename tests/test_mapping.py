@@ -208,11 +208,17 @@ def test_sums_of_a_costed_cnn_are_bounded_by_fan_in_and_widths():
         map_model(CNN3D, narrow)
 
 
-def test_layers_that_share_a_crossbar_hold_their_weights_side_by_side_or_are_refused() -> None:
+SHARED_FEW = {"schedule": "shared", "engines.pim.arrays": 10}
+
+
+def test_layers_that_share_a_crossbar_hold_their_weights_side_by_side_or_take_turns() -> None:
     network = load_network(find(MODEL, "cnn3d_6b"))
     few, enough = (load_hardware("allpim45nm", {"schedule": "shared", "engines.pim.arrays": n}) for n in (10, 40))
     with pytest.raises(MappingError, match=r'"conv1".*"classifier" need 31 arrays together, engines\.pim\.arrays=10'):
-        map_model(network, few)
+        map_model(network, few)  # they would have to be loaded in every step
+    in_turn = map_model(network, load_hardware("allpim45nm", {**SHARED_FEW, "order": "layer_major"}))
+    assert all(isinstance(one.plan, CrossbarPlan) and one.plan.reloaded for one in in_turn.layers)
+    assert all(one.memories.weight is not None for one in in_turn.layers)
     plans = [layer.plan for layer in map_model(network, enough).layers]
     assert all(isinstance(plan, CrossbarPlan) and plan.copies == 1 for plan in plans)
     assert sum(len(plan.tiles) for plan in plans if isinstance(plan, CrossbarPlan)) == 31

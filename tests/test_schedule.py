@@ -32,7 +32,11 @@ def runs(draw, *, name=None):
     """(network, trace, hardware, mapping) of any organisation."""
     network = draw(networks())
     chosen = name or draw(st.sampled_from(FILES))
-    changes = {"schedule": draw(st.sampled_from(["shared", "pipelined"]))}
+    changes = {
+        "schedule": draw(st.sampled_from(["shared", "pipelined"])),
+        "order": draw(st.sampled_from(["step_major", "layer_major"])),
+        "clock_gating": draw(st.sampled_from(["none", "units"])),
+    }
     if chosen != "ann45nm":
         changes |= draw(event_settings)
     hardware = machine(chosen, **changes)
@@ -163,14 +167,22 @@ def test_a_shared_machine_adds_the_layers_up_and_a_pipeline_overlaps_them(run):
     assert unit in dict(next(one for one in activity.layers if one.layer == layer).units)
 
 
-def test_the_steady_state_of_a_pipeline_is_that_of_a_second_round():
+@pytest.mark.parametrize("order", ["step_major", "layer_major"])
+def test_the_steady_state_of_a_pipeline_is_that_of_a_second_round(order):
     network = made_network()
-    hardware = machine("digital45nm", schedule="pipelined")
+    hardware = machine("digital45nm", schedule="pipelined", order=order)
     trace = trace_of(network, np.random.default_rng(3), 4, 0.2)
     mapping = map_model(network, hardware)
     activity = schedule(trace, network, mapping, hardware)
     front, service = _service(trace, network, mapping, hardware)
-    ends = pipeline_ends([line + line for line in service], front, network.time_steps)
+    steps = network.time_steps
+    together = steps if order == "layer_major" else 1
+    ends = pipeline_ends([line + line for line in service], front, steps, together)
+    alone = [
+        pipeline_ends([line[n * steps : (n + 1) * steps] for line in service], front, steps, together)[0]
+        for n in range(4)
+    ]
+    assert activity.latency_cycles == sum(alone) / 4
     assert activity.total_cycles == ends[3]
     assert activity.interval_cycles == (ends[7] - ends[3]) / 4
 

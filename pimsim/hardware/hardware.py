@@ -17,6 +17,8 @@ BIT_SERIAL, ANALOG = "bit_serial", "analog"
 OFFSET, DIFFERENTIAL, TWOS_COMPLEMENT = "offset", "differential", "twos_complement"
 AS_IS, ISO_CNN = "as_is", "iso_cnn"
 SHARED, PIPELINED = "shared", "pipelined"
+STEP_MAJOR, LAYER_MAJOR = "step_major", "layer_major"
+NONE, UNITS = "none", "units"
 SCATTER, GATHER = "scatter", "gather"
 EXACT, AUTO = "exact", "auto"
 MULTIPLIER, SHIFTS = "multiplier", "shifts"
@@ -220,6 +222,8 @@ class Hardware:
     clock_mhz: float
     network: str
     schedule: str
+    order: str
+    clock_gating: str
     engines: Engines
     layers: Placement
     memories: Memories

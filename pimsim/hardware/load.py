@@ -56,6 +56,8 @@ def from_dict(
         clock_mhz=file.clock_mhz,
         network=file.network,
         schedule=file.schedule,
+        order=file.order,
+        clock_gating=file.clock_gating,
         engines=plain.Engines(
             pim=None if engines.pim is None else _PIM[engines.pim.style](**engines.pim.model_dump()),
             mac=None if engines.mac is None else plain.Mac(**engines.mac.model_dump()),

@@ -189,6 +189,8 @@ class File(_Section):
     clock_mhz: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
     network: Literal["as_is", "iso_cnn"] = "as_is"
     schedule: Literal["shared", "pipelined"]
+    order: Literal["step_major", "layer_major"] = "step_major"
+    clock_gating: Literal["none", "units"] = "none"
     engines: Engines
     layers: Placement
     memories: Memories = Memories()

@@ -3,7 +3,8 @@
 With the schedule ``shared``, layers on one engine share its buffers: weights and membranes of all of them
 stay, sums and counts are those of the layer at work, and two spike maps (or activation maps) exist at a
 time.  With ``pipelined`` every layer has its own, and maps, first-layer currents and the
-input are doubled.
+input are doubled.  In the order ``layer_major`` a map is that of all steps, and shared membranes are those of
+the layer at work.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pimsim.hardware import Event, Hardware, Mac, Memories
-from pimsim.hardware.hardware import ISO_CNN, PIPELINED, Pim
+from pimsim.hardware.hardware import ISO_CNN, LAYER_MAJOR, PIPELINED, Pim
 from pimsim.mapping.crossbar import CrossbarPlan, row_bits
 from pimsim.mapping.mapping import LayerMemories, Operands, Plan, ScatterPlan
 from pimsim.mapping.memory import MemoryPlan, plan_memory
@@ -62,9 +63,9 @@ def map_word_bits(hardware: Hardware, value_bits: int) -> int:
     return max(1, hardware.memories.macro_width_bits // value_bits) * value_bits
 
 
-def layer_memories(placed: tuple[Placed, ...], hardware: Hardware) -> tuple[LayerMemories, ...]:
-    """Buffers of every layer; raises MappingError where a stated capacity is too small."""
-    maps = _maps(placed, hardware)
+def layer_memories(placed: tuple[Placed, ...], hardware: Hardware, steps: int) -> tuple[LayerMemories, ...]:
+    """Buffers of every layer for inferences of ``steps``; MappingError where a stated capacity is too small."""
+    maps = _maps(placed, hardware, steps if hardware.order == LAYER_MAJOR else 1)
     groups = _groups(placed, hardware)
     result = []
     for index, own in enumerate(groups):
@@ -81,8 +82,8 @@ def layer_memories(placed: tuple[Placed, ...], hardware: Hardware) -> tuple[Laye
     return tuple(result)
 
 
-def _maps(placed: tuple[Placed, ...], hardware: Hardware) -> list[MemoryPlan]:
-    """The buffer in front of every layer: input codes, then spike or activation maps."""
+def _maps(placed: tuple[Placed, ...], hardware: Hardware, steps: int) -> list[MemoryPlan]:
+    """The buffer in front of every layer: input codes, then spike or activation maps of so many steps."""
     first = placed[0]
     ports = first.engine.input_port_codes if not isinstance(first.engine, Event) else 1
     code_bits = first.facts.highest_input.bit_length()
@@ -91,18 +92,18 @@ def _maps(placed: tuple[Placed, ...], hardware: Hardware) -> list[MemoryPlan]:
     codes = _Need("input_memory", samples * -(-values // ports), ports * code_bits, ports=samples)
     plans = [_planned(codes, hardware, f'layer "{_name(first)}"')]
     if hardware.schedule == PIPELINED:
-        return plans + [_map([layer], hardware, f'layer "{_name(layer)}"') for layer in placed[1:]]
-    shared = [_map(list(placed[1:]), hardware, f'hardware "{hardware.name}"')] if placed[1:] else []
+        return plans + [_map([layer], hardware, steps, f'layer "{_name(layer)}"') for layer in placed[1:]]
+    shared = [_map(list(placed[1:]), hardware, steps, f'hardware "{hardware.name}"')] if placed[1:] else []
     return plans + shared * len(placed[1:])
 
 
-def _map(readers: list[Placed], hardware: Hardware, where: str) -> MemoryPlan:
-    """Two maps as large as the largest that one of ``readers`` reads: one is read while the other is written."""
+def _map(readers: list[Placed], hardware: Hardware, steps: int, where: str) -> MemoryPlan:
+    """Twice the maps of ``steps``, as large as the largest that one of ``readers`` reads: read one, write the other."""
     component = "activation_memory" if hardware.network == ISO_CNN else "spike_memory"
     value_bits = readers[0].facts.highest_input.bit_length()
     word_bits = map_word_bits(hardware, value_bits)
     largest = max(prod(layer.facts.shape.source_shape) for layer in readers)
-    words = 2 * -(-largest // (word_bits // value_bits))
+    words = 2 * steps * -(-largest // (word_bits // value_bits))
     # one engine at a time reads its input, then writes its output; a pipeline does both in the same cycles
     ports = 2 if hardware.schedule == PIPELINED else 1
     return _planned(_Need(component, words, word_bits, ports=ports), hardware, where)
@@ -134,7 +135,8 @@ def _shared(layers: list[Placed], hardware: Hardware) -> dict[str, MemoryPlan]:
     plans = {}
     for component in {need.component: None for need in needs}:
         asked = [need for need in needs if need.component == component]
-        kept = component in ("weight_memory", "membrane_memory")
+        # layer after layer, membranes start anew with each of them
+        kept = component == "weight_memory" or (component == "membrane_memory" and hardware.order != LAYER_MAJOR)
         words = sum(need.words for need in asked) if kept else max(need.words for need in asked)
         width, ports = max(need.word_bits for need in asked), max(need.ports for need in asked)
         whole = _Need(component, words, width, asked[0].value_bits, ports)
@@ -157,11 +159,13 @@ def _needs(layer: Placed) -> Iterator[_Need]:
             yield _Need("count_memory", shape.positions, plan.count_bits, ports=2)
         return
     ports = 2 if _sums_in_parts(plan) else 1
-    yield _Need("current_memory", words, lanes * engine.accumulator_bits, engine.accumulator_bits, ports)
+    yield _Need(
+        "current_memory", words * layer.operands.passes, lanes * engine.accumulator_bits, engine.accumulator_bits, ports
+    )
     if layer.facts.membranes:
         yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag), ports=2)
     if isinstance(plan, CrossbarPlan):
-        if len(plan.rounds) > 1 and not isinstance(engine, Event | Mac):
+        if plan.reloaded and not isinstance(engine, Event | Mac):
             yield _Need("weight_memory", sum(tile.rows for tile in plan.tiles), row_bits(engine))
     elif isinstance(plan, MultiplierPlan) and isinstance(engine, Mac):
         port = engine.weight_port_bits * engine.weight_banks

@@ -66,17 +66,26 @@ class Round:
 
 @dataclass(frozen=True)
 class CrossbarPlan:
-    """A layer on the crossbar: its rounds, and how many copies of its tiles fill the arrays."""
+    """A layer on the crossbar: its rounds, and how many copies of its tiles fill the arrays.
+
+    ``taking_turns`` with other layers, it finds their weights in the arrays.
+    """
 
     operand: Operand
     rounds: tuple[Round, ...]
     copies: int
     used_cells: int
     built_cells: int
+    taking_turns: bool = False
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
         return tuple(tile for one in self.rounds for tile in one.tiles)
+
+    @property
+    def reloaded(self) -> bool:
+        """Whether every evaluation writes the weights into the arrays."""
+        return self.taking_turns or len(self.rounds) > 1
 
     @property
     def utilization(self) -> float:

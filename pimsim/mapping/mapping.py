@@ -66,7 +66,7 @@ class Operands:
     pool, which adds), ``input_zero`` the code of zero among them,
     ``weight_zero`` likewise among weights (in the stored form of the engine), ``magnitude_bits`` of the
     largest centred weight, ``signed_bits`` of the two's complement that holds them all, ``evaluations`` of the
-    layer's sums per inference.
+    layer's sums per inference, each over ``passes`` maps, one after the other.
     """
 
     stored_bits: int
@@ -77,6 +77,7 @@ class Operands:
     magnitude_bits: int
     signed_bits: int
     evaluations: int
+    passes: int
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ class LayerMapping:
     @property
     def name(self) -> str:
         return self.shape.name
+
+    @property
+    def positions(self) -> int:
+        """Output positions of one evaluation of the layer's sums."""
+        return self.shape.positions * self.operands.passes
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class MultiplierPlan:
     inputs                  inputs that a position brings to it
     begins                  1 where its outputs have no partial sum yet, else 0
     fetch                   cycles that reading the weights occupies the port
+    loading, storing        cycles in which a position's inputs are delivered, and its sums' words written
     interval                cycles from one position to the next
     """
 
@@ -36,6 +37,8 @@ class MultiplierPlan:
     inputs: Int64Array
     begins: Int64Array
     fetch: Int64Array
+    loading: Int64Array
+    storing: Int64Array
     interval: Int64Array
 
     @property
@@ -67,6 +70,8 @@ def plan_multipliers(shape: LayerShape, mac: Mac, *, weight_bits: int, input_bit
         inputs=inputs,
         begins=(start_input == 0).astype(np.int64),
         fetch=words * mac.weight_read_cycles,
+        loading=operand_cycles,
+        storing=sum_cycles,
         interval=np.maximum(np.maximum(operand_cycles, sum_cycles), mac.multiply_cycles),
     )
 

@@ -130,4 +130,5 @@ def operands(facts: LayerFacts, engine: Engine) -> Operands:
         magnitude_bits=facts.magnitude_bits,
         signed_bits=facts.signed_bits,
         evaluations=facts.evaluations,
+        passes=1,
     )

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from pimsim.errors import MappingError
 from pimsim.hardware import Hardware
-from pimsim.hardware.hardware import ISO_CNN, SHARED
+from pimsim.hardware.hardware import ISO_CNN, LAYER_MAJOR, SHARED
 from pimsim.mapping.accumulators import layer_numerics, word_bits
 from pimsim.mapping.buffers import Placed, layer_memories, map_word_bits
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.deadlines import deadlines
 from pimsim.mapping.mapping import LayerMapping, Mapping
+from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.mapping.operands import LayerFacts, layer_facts, leak_form, operands
 from pimsim.mapping.placement import engine_names
 from pimsim.mapping.plan import plan_layer, plan_sweep
@@ -33,7 +34,10 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
     placed = _share_arrays(
         tuple(_placed(fact, name, hardware) for fact, name in zip(facts, names, strict=True)), hardware
     )
-    memories = layer_memories(placed, hardware)
+    steps = source.time_steps if isinstance(source, IntegerNetwork) and hardware.network != ISO_CNN else 1
+    if hardware.order == LAYER_MAJOR:
+        placed = tuple(_all_steps(layer) for layer in placed)
+    memories = layer_memories(placed, hardware, steps)
     layers = []
     for layer, widths, own in zip(placed, numerics, memories, strict=True):
         value_bits = 1 if hardware.network != ISO_CNN else layer.facts.highest_input.bit_length()
@@ -54,7 +58,6 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
                 memories=own,
             )
         )
-    steps = source.time_steps if isinstance(source, IntegerNetwork) and hardware.network != ISO_CNN else 1
     storage = built_storage(placed, memories, hardware)
     return Mapping(tuple(layers), steps, storage, deadlines(placed, memories))
 
@@ -66,25 +69,37 @@ def _placed(facts: LayerFacts, name: str, hardware: Hardware) -> Placed:
     return Placed(facts, name, engine, chosen, plan_layer(facts.shape, chosen, engine))
 
 
-def _share_arrays(placed: tuple[Placed, ...], hardware: Hardware) -> tuple[Placed, ...]:
-    """Several layers on one crossbar engine hold their weights side by side: no copies, or not at all.
+def _all_steps(layer: Placed) -> Placed:
+    """Where weights have to be loaded, the sums of all steps are computed with each tile before the next one."""
+    loaded = isinstance(layer.plan, MultiplierPlan) or (isinstance(layer.plan, CrossbarPlan) and layer.plan.reloaded)
+    if not loaded:
+        return layer
+    return replace(layer, operands=replace(layer.operands, evaluations=1, passes=layer.operands.evaluations))
 
-    A single layer may reload its arrays in rounds; several would have to reload for each other in every
-    step, which no machine here does.
+
+def _share_arrays(placed: tuple[Placed, ...], hardware: Hardware) -> tuple[Placed, ...]:
+    """Several layers on one crossbar engine hold their weights side by side, without copies, or take turns.
+
+    A single layer may reload its arrays in rounds.  Several would have to reload for each other in every step,
+    which no machine here does; layer after layer, each of them loads its own once per inference.
     """
     together = [layer for layer in placed if isinstance(layer.plan, CrossbarPlan)]
     if hardware.schedule != SHARED or len(together) < 2:
         return placed
     needed = sum(len(layer.plan.tiles) for layer in together if isinstance(layer.plan, CrossbarPlan))
     arrays = hardware.engines.pim.arrays if hardware.engines.pim else 0
-    if needed > arrays:
+    turns = needed > arrays
+    if turns and hardware.order != LAYER_MAJOR:
         names = ", ".join(f'"{layer.facts.shape.name}"' for layer in together)
         raise MappingError(
             f"layers {names} need {needed} arrays together, engines.pim.arrays={arrays}; "
-            'more arrays, or schedule="pipelined" with arrays of its own for every layer'
+            'more arrays, order="layer_major" to load them in turn, or schedule="pipelined" with arrays of its own for '
+            "every layer"
         )
     return tuple(
-        replace(layer, plan=replace(layer.plan, copies=1)) if isinstance(layer.plan, CrossbarPlan) else layer
+        replace(layer, plan=replace(layer.plan, copies=1, taking_turns=turns))
+        if isinstance(layer.plan, CrossbarPlan)
+        else layer
         for layer in placed
     )
 

@@ -45,7 +45,7 @@ def schedule(
         layer_activity(layer, timing, between, steps=mapping.steps)
         for layer, timing, between in zip(mapping.layers, timings, spikes, strict=True)
     )
-    time = machine_time(timings, layers, schedule=hardware.schedule)
+    time = machine_time(timings, layers, hardware)
     return Activity(
         samples=trace.samples,
         layers=layers,

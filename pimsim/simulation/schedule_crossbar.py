@@ -47,9 +47,9 @@ def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, driven: int) ->
 
 
 def _group_sizes(layer: LayerMapping, plan: CrossbarPlan) -> Int64Array:
-    """Positions that the copies work on at once."""
+    """Positions that the copies work on at once, map after map."""
     full, rest = divmod(layer.shape.positions, plan.copies)
-    return np.array([plan.copies] * full + [rest] * (rest > 0), np.int64)
+    return np.tile(np.array([plan.copies] * full + [rest] * (rest > 0), np.int64), layer.operands.passes)
 
 
 def _groups(layer: LayerMapping, plan: CrossbarPlan, one: Round, pim: Pim) -> Int64Array:
@@ -61,7 +61,7 @@ def _groups(layer: LayerMapping, plan: CrossbarPlan, one: Round, pim: Pim) -> In
 
 def _reload_cycles(plan: CrossbarPlan, one: Round) -> int:
     """Arrays that hold the whole layer keep it; else each round's rows are rewritten, one per cycle."""
-    return sum(tile.rows for tile in one.tiles) + RELOAD_FILL if len(plan.rounds) > 1 else 0
+    return sum(tile.rows for tile in one.tiles) + RELOAD_FILL if plan.reloaded else 0
 
 
 def _reload_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int) -> tuple[ActionCount, ...]:
@@ -79,7 +79,7 @@ def _input_actions(
     """From the map to the word lines."""
     sizes = _group_sizes(layer, plan)
     transfers = np.concatenate([sizes * one.loaded_rows for one in plan.rounds])
-    rows = sum(tile.rows for tile in plan.tiles) * layer.shape.positions * evaluations
+    rows = sum(tile.rows for tile in plan.tiles) * layer.positions * evaluations
     loads = actions.ROW_LOAD.count(rows, bits=layer.operands.input_bits)
     if isinstance(pim, BitSerialPim):
         pulses = driven * len({tile.output for tile in plan.tiles})
@@ -93,7 +93,7 @@ def _input_actions(
 
 def _column_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int) -> tuple[ActionCount, ...]:
     """From the cells to the shift-adders."""
-    passes = layer.shape.positions * evaluations * plan.operand.slices
+    passes = layer.positions * evaluations * plan.operand.slices
     groups = sum(tile.groups * tile.converted for tile in plan.tiles) * passes
     converted = groups * plan.operand.conversions
     if isinstance(pim, BitSerialPim):
@@ -115,7 +115,7 @@ def _sum_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations:
     """Zero points, offset, and the sums' way to the current memory."""
     current, operands = layer.memories.current, layer.operands
     assert current is not None  # every dense layer has one
-    positions, bits = layer.shape.positions * evaluations, layer.numerics.accumulator_bits
+    positions, bits = layer.positions * evaluations, layer.numerics.accumulator_bits
     counted = [
         current.write(sum(one.written_words for one in plan.rounds) * positions),
         current.read(sum(one.read_words for one in plan.rounds) * positions),

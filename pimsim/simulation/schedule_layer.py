@@ -16,6 +16,8 @@ from pimsim.model.network import ACCUMULATE, IF, LIF
 
 Int64Array = npt.NDArray[np.int64]
 
+SWEEP = "sweep"
+"""The unit that every layer has: the pass over its neurons."""
 HAND_OVER = 1
 """Cycle in which a unit's controller sees that all is done; the next one starts in the cycle after."""
 
@@ -37,7 +39,7 @@ class Evaluation:
 class LayerTiming:
     """One layer over all samples.
 
-    front_cycles  of the sums that are computed once per inference, 0 where each step computes its own
+    front_cycles  of sums that are computed once per inference, for all steps; 0 where each step computes its own
     step_cycles   (N, T) of each step
     busy          per unit, (busy, stall) cycles summed over the samples
     actions       without those of the sweep
@@ -69,17 +71,18 @@ def sweep_cycles(layer: LayerMapping) -> int:
 
 
 def dense_timing(layer: LayerMapping, sums: Evaluation, *, samples: int, steps: int, first: bool) -> LayerTiming:
-    """Sums and sweeps of a layer on a dense engine: the first layer's sums once per inference, others in each step."""
+    """Sums and sweeps of a layer on a dense engine; sums of all steps at once, as the first layer's, or per step."""
     evaluations = samples * layer.operands.evaluations
-    per_step = sweep_cycles(layer) + (0 if first else sums.cycles)
-    accumulates = layer.shape.macs * evaluations
+    once = first or layer.operands.passes > 1
+    per_step = sweep_cycles(layer) + (0 if once else sums.cycles)
+    accumulates = layer.shape.macs * evaluations * layer.operands.passes
     total = sums.cycles * evaluations + sweep_cycles(layer) * samples * steps
     return LayerTiming(
-        front_cycles=sums.cycles if first else 0,
+        front_cycles=sums.cycles if once else 0,
         step_cycles=np.full((samples, steps), per_step, np.int64),
         busy=(
             *((name, busy * evaluations, stall * evaluations) for name, busy, stall in sums.units),
-            ("sweep", layer.sweep.words * samples * steps, 0),
+            (SWEEP, layer.sweep.words * samples * steps, 0),
         ),
         actions=sums.actions,
         accumulates=accumulates,

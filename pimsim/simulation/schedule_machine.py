@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pimsim.activity.activity import LayerActivity
-from pimsim.hardware.hardware import PIPELINED
+from pimsim.hardware import Hardware
+from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
-from pimsim.simulation.schedule_layer import Int64Array, LayerTiming
+from pimsim.simulation.schedule_layer import SWEEP, Int64Array, LayerTiming
 
 
 @dataclass(frozen=True)
@@ -23,41 +24,60 @@ class MachineTime:
     bottleneck: str
 
 
-def machine_time(timings: Sequence[LayerTiming], layers: Sequence[LayerActivity], *, schedule: str) -> MachineTime:
+def machine_time(timings: Sequence[LayerTiming], layers: Sequence[LayerActivity], hardware: Hardware) -> MachineTime:
     """Time of the whole machine, whose layers work in turn (``shared``) or at the same time (``pipelined``)."""
-    worst = bottleneck(timings, layers, pipelined=schedule == PIPELINED)
-    return (_pipelined if schedule == PIPELINED else _shared)(timings, worst)
+    if hardware.schedule != PIPELINED:
+        return _shared(timings, busiest_unit(layers))
+    return _pipelined(timings, slowest_stage(timings, layers), whole_samples=hardware.order == LAYER_MAJOR)
 
 
-def bottleneck(timings: Sequence[LayerTiming], layers: Sequence[LayerActivity], *, pipelined: bool) -> str:
-    """The busiest unit of the slowest layer; the first one where several are equal.
+def busiest_unit(layers: Sequence[LayerActivity]) -> str:
+    """Of all units the one that works in most cycles, named in the layer that it works most for.
 
-    In a pipeline the first layer's sums and its sweeps are stages of their own.
+    Layers on one engine take turns on its units.  A stalled unit waits for another one, so stalls do not count.
     """
+    busy: dict[tuple[str, str], int] = {}
+    for layer in layers:
+        for name, cycles in layer.units:
+            busy[layer.engine, name] = busy.get((layer.engine, name), 0) + cycles.busy
+    engine, unit = max(busy, key=lambda key: busy[key])
+    users = [layer for layer in layers if layer.engine == engine and unit in dict(layer.units)]
+    return f"{max(users, key=lambda layer: dict(layer.units)[unit].busy).layer}.{unit}"
 
-    def cycles(index: int) -> int:
-        timing = timings[index]
-        front = timing.front_cycles * timing.step_cycles.shape[0]
-        return max(front, timing.cycles - front) if pipelined else timing.cycles
 
-    slowest = max(range(len(timings)), key=cycles)
-    name, _ = max(layers[slowest].units, key=lambda unit: unit[1].busy)
-    return f"{layers[slowest].layer}.{name}"
+def slowest_stage(timings: Sequence[LayerTiming], layers: Sequence[LayerActivity]) -> str:
+    """The busiest unit of the pipeline's stage with the most cycles; the first one where several are equal.
+
+    The first layer's sums and its sweeps are stages of their own.
+    """
+    first, sums = timings[0], timings[0].front_cycles * timings[0].step_cycles.shape[0]
+    units = [dict(layer.units) for layer in layers]
+    sweeps = {SWEEP: units[0].pop(SWEEP)}
+    stages = [(sums, layers[0], units[0]), (first.cycles - sums, layers[0], sweeps)]
+    hidden = zip(timings[1:], layers[1:], units[1:], strict=True)
+    stages += [(timing.cycles, layer, own) for timing, layer, own in hidden]
+    _, layer, own = max(stages, key=lambda stage: stage[0])
+    return f"{layer.layer}.{max(own, key=lambda name: own[name].busy)}"
 
 
 def _shared(timings: Sequence[LayerTiming], worst: str) -> MachineTime:
-    """One thing at a time, step-major: a sample starts when the one before has ended."""
+    """One thing at a time, in either order: a sample starts when the one before has ended."""
     samples = timings[0].step_cycles.shape[0]
     total = sum(timing.cycles for timing in timings)
     return MachineTime(total / samples, total, total / samples, worst)
 
 
-def _pipelined(timings: Sequence[LayerTiming], worst: str) -> MachineTime:
-    """The steady state is that of the second of two rounds over the same samples."""
-    service = np.stack([timing.step_cycles for timing in timings])
+def _pipelined(timings: Sequence[LayerTiming], worst: str, *, whole_samples: bool) -> MachineTime:
+    """The steady state is that of the second of two rounds over the same samples.
+
+    What a layer passes on is the map of a step, or with ``whole_samples`` the maps of all steps.
+    """
+    service, front = np.stack([timing.step_cycles for timing in timings]), timings[0].front_cycles
+    if whole_samples:
+        sums = np.array([0, *(timing.front_cycles for timing in timings[1:])])
+        service = service.sum(axis=2, keepdims=True) + sums[:, None, None]
     count, samples, steps = service.shape
     flat = service.reshape(count, -1)
-    front = sum(timing.front_cycles for timing in timings)
     alone = _finished(flat, front, steps, alone=1)
     rounds = _finished(np.concatenate([flat, flat], axis=1), front, steps, alone=0)
     interval = int(rounds[-1] - rounds[samples - 1]) / samples

@@ -18,12 +18,14 @@ def evaluate(layer: LayerMapping, mac: Mac, *, evaluations: int) -> Evaluation:
     """``evaluations`` of the layer's sums."""
     plan = layer.plan
     assert isinstance(plan, MultiplierPlan)
-    settings = (layer.shape.positions, mac.multiply_cycles, int(mac.overlap_fetch), mac.pipeline_depth)
+    settings = (layer.positions, mac.multiply_cycles, int(mac.overlap_fetch), mac.pipeline_depth)
     found = np.empty(kernels.MULTIPLIER_FIELDS, np.int64)
     kernels.multiplier_tiles(plan.fetch, plan.interval, np.array(settings, np.int64), found)
     units = (
         ("weight_fetch", int(found[kernels.FETCHING]), int(found[kernels.FETCH_STALL])),
+        ("loader", int(plan.loading.sum()) * layer.positions, 0),
         ("multipliers", int(found[kernels.MULTIPLYING]), int(found[kernels.MULTIPLY_STALL])),
+        ("writer", int(plan.storing.sum()) * layer.positions, 0),
     )
     cycles = int(found[kernels.FINISH]) + HAND_OVER
     counted = (*_product_actions(layer, plan, mac, evaluations), *_zero_actions(layer, evaluations))
@@ -34,7 +36,7 @@ def _product_actions(layer: LayerMapping, plan: MultiplierPlan, mac: Mac, evalua
     operands, memories = layer.operands, layer.memories
     assert memories.weight is not None  # every layer on multipliers has both
     assert memories.current is not None
-    positions = layer.shape.positions * evaluations
+    positions = layer.positions * evaluations
     products = layer.shape.weights * positions
     fetched = int(plan.fetch.sum()) // mac.weight_read_cycles * evaluations
     bits = layer.numerics.accumulator_bits
@@ -56,7 +58,7 @@ def _zero_actions(layer: LayerMapping, evaluations: int) -> tuple[ActionCount, .
 
     The sum of a position's inputs is formed once for all output channels.
     """
-    operands, positions = layer.operands, layer.shape.positions * evaluations
+    operands, positions = layer.operands, layer.positions * evaluations
     bits = layer.numerics.accumulator_bits
     outputs = layer.shape.out_channels * positions
     counted = []
