@@ -85,6 +85,14 @@ class Cost:
         """Energy of one inference in one of `CATEGORIES`."""
         return add(line.energy for line in self.lines if line.category == category)
 
+    def action(self, component: str, action: str) -> EnergyAj:
+        """Energy of one kind of action in one inference, over all layers."""
+        return add(line.energy for line in self.lines if (line.component, line.action) == (component, action))
+
+    def static(self, action: str) -> EnergyAj:
+        """Energy of the machine's ``leak`` or ``clock`` in one inference."""
+        return add(line.energy for line in self.lines if line.layer == MACHINE and line.action == action)
+
     def layer(self, name: str, category: str | None = None) -> EnergyAj:
         """Energy of one layer, or of `MACHINE`; all categories by default."""
         return add(line.energy for line in self.lines if line.layer == name and category in (None, line.category))

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pimsim.cost import ACCOUNTINGS, CATEGORIES, COMPUTE_ONLY, Cost, EnergyAj
-from pimsim.cost.cost import add
+from pimsim.cost import ACCOUNTINGS, COMPUTE_ONLY, Cost
 from pimsim.report.analysis import PaperEnergy, cnn_energy
 from pimsim.report.comparison import Compared, digital_snn
-from pimsim.report.rows import Attojoules, Cell, Table, energy_cells, energy_ratio, nominal_first
+from pimsim.report.rows import (
+    ACCURACIES,
+    COSTS,
+    Cell,
+    Table,
+    accuracy_cells,
+    cost_cells,
+    energy_ratio,
+    ranged_cells,
+    ranged_columns,
+)
 
 REFERENCES = ("cnn_6b", "cnn_32b", "digital_snn")
 """What every system is held against; a ratio above 1 says that the system is the better one."""
 
 
 def _ratio_columns(name: str) -> tuple[str, ...]:
-    return f"{name}_over", f"{name}_over_low", f"{name}_over_high", f"{name}_edp_over"
+    return *ranged_columns(f"{name}_over"), f"{name}_edp_over"
 
 
 COLUMNS = (
@@ -25,28 +34,9 @@ COLUMNS = (
     "other_layers",
     "schedule",
     "accounting",
-    "energy_pj",
-    "energy_low_pj",
-    "energy_high_pj",
-    "compute_pj",
-    "adc_pj",
-    "memory_pj",
-    "static_pj",
-    "delay_ns",
-    "edp_uj_us",
-    "edp_low_uj_us",
-    "edp_high_uj_us",
-    "power_mw",
-    "power_low_mw",
-    "power_high_mw",
-    "inferences_per_s",
-    "area_um2",
-    "area_low_um2",
-    "area_high_um2",
+    *COSTS,
     *(column for name in REFERENCES for column in _ratio_columns(name)),
-    "overall_accuracy",
-    "average_accuracy",
-    "kappa",
+    *ACCURACIES,
     "samples",
     "paper",
     "paper_energy_pj",
@@ -62,14 +52,13 @@ def table(systems: Sequence[Compared]) -> Table:
 
 
 def _rows(system: Compared, digital: Compared | None) -> Iterator[tuple[Cell, ...]]:
-    known = system.accuracy
     for accounting in ACCOUNTINGS:
         yield (
             *_placement(system),
             accounting,
-            *_costs(system.cost, accounting),
+            *cost_cells(system.cost, accounting),
             *(cell for cost in references(system, digital).values() for cell in _ratios(cost, system.cost, accounting)),
-            *((known.overall, known.average, known.kappa) if known else (None, None, None)),
+            *accuracy_cells(system.accuracy),
             system.samples,
             *(_papers(system, digital) if accounting == COMPUTE_ONLY else (None,) * (3 + len(REFERENCES))),
         )
@@ -81,38 +70,16 @@ def references(system: Compared, digital: Compared | None) -> dict[str, Cost | N
     return dict(zip(REFERENCES, (narrow.cost, wide.cost, digital.cost if digital else None), strict=True))
 
 
-def adc_energy(cost: Cost) -> EnergyAj:
-    """Energy of all conversions; part of the compute energy."""
-    return add(line.energy for line in cost.lines if (line.component, line.action) == ("adc", "convert"))
-
-
 def _placement(system: Compared) -> tuple[Cell, ...]:
     machine = system.hardware
     return system.name, machine.name, system.engines[0], system.other_engines, machine.schedule
-
-
-def _costs(cost: Cost, accounting: str) -> tuple[Cell, ...]:
-    counted = ACCOUNTINGS[accounting]
-    compute, memory, static = (Attojoules(cost.category(name).nominal if name in counted else 0) for name in CATEGORIES)
-    return (
-        *energy_cells(cost.energy(accounting)),
-        compute,
-        Attojoules(adc_energy(cost).nominal),
-        memory,
-        static,
-        cost.delay_ns,
-        *nominal_first(cost.edp_uj_us(accounting)),
-        *nominal_first(cost.power_mw(accounting)),
-        cost.inferences_per_second,
-        *nominal_first(cost.area_um2),
-    )
 
 
 def _ratios(reference: Cost | None, cost: Cost, accounting: str) -> tuple[Cell, ...]:
     ratio = energy_ratio(reference, cost, accounting) if reference else None
     if reference is None or ratio is None:
         return (None,) * 4
-    return *nominal_first(ratio), ratio.nominal * reference.delay_ns / cost.delay_ns
+    return *ranged_cells(ratio), ratio.nominal * reference.delay_ns / cost.delay_ns
 
 
 def _papers(system: Compared, digital: Compared | None) -> tuple[Cell, ...]:

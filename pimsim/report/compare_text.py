@@ -8,15 +8,18 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pimsim.cost import ACCOUNTINGS, CATEGORIES, Cost
+from pimsim.cost import ACCOUNTINGS, FULL, Cost
+from pimsim.cost.prices import CLOCK, COMPUTE_ENERGY, LEAK, MEMORY_ENERGY
 from pimsim.hardware.hardware import ISO_CNN
 from pimsim.report import numerals
-from pimsim.report.compare_rows import adc_energy, paper_ratios, references
+from pimsim.report.compare_rows import paper_ratios, references
 from pimsim.report.comparison import Compared, Comparison, digital_snn
 from pimsim.report.render import ACCOUNTING_TITLES, aligned_table, plain_text
 from pimsim.report.rows import energy_ratio
 
 NONE = "–"
+RULES = ("mac_scaling", "ac_scaling", "node_scaling", "input_source", "interconnect")
+"""Choices of `Cost.choices` that are rules."""
 _RATIO_TITLES = {
     "cnn_6b": "6-bit CNN / system, energy",
     "cnn_32b": "32-bit CNN / system, energy",
@@ -39,6 +42,8 @@ def _parts(result: Comparison) -> Iterable[RenderableType]:
     yield _products(result)
     yield Text("Speed, area, accuracy")
     yield _speeds(result)
+    yield Text("Efficiency in full accounting, nominal (low–high); two operations per multiply-accumulate")
+    yield _efficiencies(result)
     digital = digital_snn(result.systems)
     for name, title in _RATIO_TITLES.items():
         if name != "digital_snn" or digital is not None:
@@ -68,12 +73,19 @@ def _energies(result: Comparison) -> Table:
 
 def _shares(result: Comparison) -> Table:
     unit, factor = numerals.energy_unit(_median_energy(result))
-    titles = ("arithmetic", "of it ADC", "memory", "leakage, clock")
+    titles = ("arithmetic", "of it ADC", "memory", "leakage", "clock")
     table = aligned_table("system", right=[f"{title} {unit}" for title in titles])
     for system in result.systems:
-        compute, memory, static = (system.cost.category(name).nominal for name in CATEGORIES)
-        parts = (compute, adc_energy(system.cost).nominal, memory, static)
-        table.add_row(system.name, *(numerals.digits(part / factor) if part else NONE for part in parts))
+        cost = system.cost
+        parts = (
+            cost.category(COMPUTE_ENERGY),
+            cost.action("adc", "convert"),
+            cost.category(MEMORY_ENERGY),
+            cost.static(LEAK),
+            cost.static(CLOCK),
+        )
+        cells = (numerals.digits(part.nominal / factor) if part.nominal else NONE for part in parts)
+        table.add_row(system.name, *cells)
     return table
 
 
@@ -105,6 +117,21 @@ def _speeds(result: Comparison) -> Table:
             f"{system.cost.inferences_per_second:,.0f}",
             numerals.ranged(system.cost.area_um2.times(1e-6)),
             f"{system.accuracy.percent()['overall_percent']:.2f}" if system.accuracy else NONE,
+        )
+    return table
+
+
+def _efficiencies(result: Comparison) -> Table:
+    titles = ("power mW", "dense TOPS/W", "done TOPS/W", "dense GOPS/mm2")
+    table = aligned_table("system", right=titles)
+    for system in result.systems:
+        cost = system.cost
+        ranged = (cost.power_mw(FULL), cost.dense_tops_per_watt(FULL))
+        nominal = ((cost.done_tops_per_watt(FULL), 1.0), (cost.dense_tops_per_mm2, 1e3))
+        table.add_row(
+            system.name,
+            *(numerals.ranged(figure) if figure else NONE for figure in ranged),
+            *(numerals.digits(figure.nominal * scale) if figure else NONE for figure, scale in nominal),
         )
     return table
 
@@ -143,12 +170,15 @@ def _notes(result: Comparison) -> str:
     converters = [
         f"{system.name} {dict(system.cost.choices)['adc_model'].split(':')[0]}"
         for system in result.systems
-        if adc_energy(system.cost).nominal
+        if system.cost.action("adc", "convert").nominal
     ]
     papers = dict.fromkeys(system.paper.paper for system in result.systems if system.paper)
     kelvins = dict.fromkeys(dict(choices)["temperature_k"] for choices in names)
+    rules = [
+        f"{kind} {', '.join(dict.fromkeys(dict(choices)[kind].split(':')[0] for choices in names))}" for kind in RULES
+    ]
     return (
         f"cost table {', '.join(tables)}; device {', '.join(devices)} at {', '.join(kelvins)} K; "
-        f"converters: {', '.join(converters) or 'none'}\n"
+        f"converters: {', '.join(converters) or 'none'}\n{'; '.join(rules)}\n"
         f"paper: {', '.join(papers)}; they count arithmetic alone, on the same spikes, and are no part of the totals"
     )

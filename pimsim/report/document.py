@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pimsim import __version__
 from pimsim.activity.activity import Activity
 from pimsim.cost import ACCOUNTINGS, Cost, CostTable
+from pimsim.cost.timing import Timing
 from pimsim.hardware import Hardware
 from pimsim.model.accuracy import Accuracy
 from pimsim.model.network import IntegerNetwork
@@ -76,6 +77,7 @@ class Document:
             },
             "seed": None,  # nothing in a run is drawn at random
             "costs": {"sha256": table_hash(self.table), **dict(self.cost.choices)},
+            "timing": [timing_row(item) for item in self.cost.timings],
             "activity": self._activity(),
             "accuracy": asdict(self.accuracy) if self.accuracy else None,
             "totals": {
@@ -128,10 +130,23 @@ def table_hash(table: CostTable) -> str:
     """SHA-256 of a resolved cost table: every entry with what it inherited."""
     parts = [f"{name}={table.entries[name]!r}" for name in sorted(table.entries)]
     parts += [f"{name}={table.flavours[name]!r}" for name in sorted(table.flavours)]
-    mappings = (table.actions, table.adc_models, table.storage)
-    parts += [f"{key}={mapping[key]}" for mapping in mappings for key in sorted(mapping)]
-    parts += [table.name, str(table.node_nm), ",".join(table.adc_spread)]
+    mappings = (table.actions, table.adc_models, table.adc_times, table.storage, table.times, table.rules)
+    parts += [f"{key}={mapping[key]!r}" for mapping in mappings for key in sorted(mapping)]
+    parts += [table.name, str(table.node_nm), ",".join(table.adc_spread), table.node_scaling]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def timing_row(item: Timing) -> dict[str, object]:
+    """One operation, the time it takes and the time it has."""
+    return {
+        **asdict(item.deadline),
+        "available_ns": item.available_ns,
+        "needed_ns": item.needed_ns.nominal if item.needed_ns else None,
+        "needed_low_ns": item.needed_ns.low if item.needed_ns else None,
+        "needed_high_ns": item.needed_ns.high if item.needed_ns else None,
+        "verdict": item.verdict,
+        "source": item.source,
+    }
 
 
 def totals(cost: Cost) -> dict[str, object]:

@@ -11,7 +11,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pimsim.cost import ACCOUNTINGS, MACHINE, Cost, Range
+from pimsim.cost import ACCOUNTINGS, FULL, MACHINE, Cost, Range
+from pimsim.cost.timing import TIGHT, UNKNOWN, Timing
 from pimsim.hardware.hardware import ISO_CNN
 from pimsim.report import numerals
 from pimsim.report.result import RunResult
@@ -181,6 +182,7 @@ def _speed(result: RunResult) -> str:
     if saturated:
         lines.append(f"saturated   membrane writes per inference: {', '.join(saturated)}")
     lines.append(f"area        {numerals.ranged(cost.area_um2.times(1e-6))} mm2")
+    lines += [f"efficiency  {_efficiency(cost)}", f"clock       {_clock(cost)}"]
     if result.accuracy is not None:
         percent = result.accuracy.percent()
         lines.append(
@@ -188,6 +190,37 @@ def _speed(result: RunResult) -> str:
             f"kappa {percent['kappa_percent']:.2f} %"
         )
     return "\n".join(lines)
+
+
+def _efficiency(cost: Cost) -> str:
+    """In full accounting, nominal; docs/costs.md says what counts as an operation."""
+    figures = (
+        (cost.inferences_per_joule(FULL), 1e-3, "inferences/mJ"),
+        (cost.dense_tops_per_watt(FULL), 1.0, "TOPS/W of dense MACs"),
+        (cost.done_tops_per_watt(FULL), 1.0, "TOPS/W of additions done"),
+        (cost.dense_tops_per_mm2, 1e3, "dense GOPS/mm2"),
+    )
+    return ", ".join(f"{numerals.digits(value.nominal * scale)} {unit}" for value, scale, unit in figures if value)
+
+
+def _clock(cost: Cost) -> str:
+    """How near the slowest operation comes to its cycles, and what is not known to fit."""
+    known = [(timing.needed_ns.nominal / timing.available_ns, timing) for timing in cost.timings if timing.needed_ns]
+    parts = []
+    if known:
+        _, slowest = max(known, key=lambda pair: pair[0])
+        parts.append(
+            f"{_operation(slowest)} takes {numerals.digits(slowest.needed_ns.nominal if slowest.needed_ns else 0.0)} "
+            f"of {numerals.digits(slowest.available_ns)} ns"
+        )
+    for verdict, meaning in ((TIGHT, "fast enough by some sources only"), (UNKNOWN, "no source states a time")):
+        if names := list(dict.fromkeys(_operation(item) for item in cost.timings if item.verdict == verdict)):
+            parts.append(f"{meaning}: {', '.join(names)}")
+    return "; ".join(parts) or "no operation is timed"
+
+
+def _operation(timing: Timing) -> str:
+    return f"{timing.deadline.component}.{timing.deadline.action}"
 
 
 def _papers(result: RunResult) -> Table:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pimsim.activity.activity import Activity
-from pimsim.cost import ACCOUNTINGS, CATEGORIES, MACHINE, Cost, EnergyAj, Range
+from pimsim.cost import ACCOUNTINGS, CATEGORIES, FULL, MACHINE, Cost, EnergyAj, Range
+from pimsim.cost.prices import CLOCK, COMPUTE_ENERGY, LEAK, MEMORY_ENERGY, STATIC_ENERGY
 from pimsim.model.accuracy import Accuracy
 from pimsim.report.analysis import Analysis
 from pimsim.units import AJ_PER_PJ, pj_from_aj
@@ -50,35 +51,41 @@ class System:
     cost: Cost
 
 
+def ranged_columns(name: str, unit: str = "") -> tuple[str, str, str]:
+    """Nominal, low and high column of one quantity."""
+    behind = f"_{unit}" if unit else ""
+    return f"{name}{behind}", f"{name}_low{behind}", f"{name}_high{behind}"
+
+
+COSTS = (
+    *ranged_columns("energy", "pj"),
+    "compute_pj",
+    "adc_pj",
+    "memory_pj",
+    "static_pj",
+    "leakage_pj",
+    "clock_pj",
+    "delay_ns",
+    *ranged_columns("edp", "uj_us"),
+    *ranged_columns("power", "mw"),
+    "inferences_per_s",
+    *ranged_columns("inferences_per_j"),
+    *ranged_columns("dense_tops_per_w"),
+    *ranged_columns("done_tops_per_w"),
+    *ranged_columns("dense_tops_per_mm2"),
+    *ranged_columns("area", "um2"),
+)
+"""What a system costs in one accounting: in ``summary.csv`` as in ``compare.csv``."""
+ACCURACIES = ("overall_accuracy", "average_accuracy", "kappa")
 SUMMARY = (
     "system",
     "hardware",
     "accounting",
-    "energy_pj",
-    "energy_low_pj",
-    "energy_high_pj",
-    "compute_pj",
-    "memory_pj",
-    "static_pj",
-    "delay_ns",
-    "edp_uj_us",
-    "edp_low_uj_us",
-    "edp_high_uj_us",
-    "power_mw",
-    "power_low_mw",
-    "power_high_mw",
-    "inferences_per_s",
-    "area_um2",
-    "area_low_um2",
-    "area_high_um2",
-    "energy_ratio",
-    "energy_ratio_low",
-    "energy_ratio_high",
+    *COSTS,
+    *ranged_columns("energy_ratio"),
     "delay_ratio",
     "edp_ratio",
-    "overall_accuracy",
-    "average_accuracy",
-    "kappa",
+    *ACCURACIES,
     "samples",
 )
 LAYERS = (
@@ -109,6 +116,7 @@ COMPONENTS = (
     "bits",
     "second_bits",
     "capacity_bits",
+    "ports",
     "count",
     "unit_energy_pj",
     "unit_energy_low_pj",
@@ -121,6 +129,9 @@ COMPONENTS = (
     "source",
 )
 PAPERS = ("paper", "quantity", "value", "unit", "meaning")
+
+
+NOTHING = EnergyAj(0, 0, 0)
 
 
 def plain(cell: Cell) -> str | int | float | None:
@@ -139,30 +150,47 @@ def _summary_rows(systems: Sequence[System], accuracy: Accuracy | None) -> Itera
         cost = system.cost
         # the baselines' values are not executed, so accuracy is known of the run alone
         known = accuracy if system is systems[0] else None
-        for accounting, counted in ACCOUNTINGS.items():
-            edp, power, ratio = (
-                cost.edp_uj_us(accounting),
-                cost.power_mw(accounting),
-                energy_ratio(cost, first, accounting),
-            )
-            parts = (cost.category(name).nominal if name in counted else 0 for name in CATEGORIES)
+        for accounting in ACCOUNTINGS:
+            ratio = energy_ratio(cost, first, accounting)
             yield (
                 system.name,
                 system.hardware,
                 accounting,
-                *energy_cells(cost.energy(accounting)),
-                *(Attojoules(part) for part in parts),
-                cost.delay_ns,
-                *nominal_first(edp),
-                *nominal_first(power),
-                cost.inferences_per_second,
-                *nominal_first(cost.area_um2),
-                *(None if ratio is None else value for value in (nominal_first(ratio) if ratio else (None,) * 3)),
+                *cost_cells(cost, accounting),
+                *ranged_cells(ratio),
                 cost.delay_ns / first.delay_ns,
                 None if ratio is None else ratio.nominal * cost.delay_ns / first.delay_ns,
-                *((known.overall, known.average, known.kappa) if known else (None, None, None)),
+                *accuracy_cells(known),
                 first.samples,
             )
+
+
+def cost_cells(cost: Cost, accounting: str) -> tuple[Cell, ...]:
+    """The cells of `COSTS`; a part that the accounting leaves out is 0."""
+    parts = {name: cost.category(name) if name in ACCOUNTINGS[accounting] else NOTHING for name in CATEGORIES}
+    static = accounting == FULL
+    return (
+        *energy_cells(cost.energy(accounting)),
+        Attojoules(parts[COMPUTE_ENERGY].nominal),
+        Attojoules(cost.action("adc", "convert").nominal),
+        Attojoules(parts[MEMORY_ENERGY].nominal),
+        Attojoules(parts[STATIC_ENERGY].nominal),
+        *(Attojoules(cost.static(action).nominal if static else 0) for action in (LEAK, CLOCK)),
+        cost.delay_ns,
+        *ranged_cells(cost.edp_uj_us(accounting)),
+        *ranged_cells(cost.power_mw(accounting)),
+        cost.inferences_per_second,
+        *ranged_cells(cost.inferences_per_joule(accounting)),
+        *ranged_cells(cost.dense_tops_per_watt(accounting)),
+        *ranged_cells(cost.done_tops_per_watt(accounting)),
+        *ranged_cells(cost.dense_tops_per_mm2),
+        *ranged_cells(cost.area_um2),
+    )
+
+
+def accuracy_cells(known: Accuracy | None) -> tuple[Cell, ...]:
+    """The cells of `ACCURACIES`."""
+    return (known.overall, known.average, known.kappa) if known else (None, None, None)
 
 
 def energy_ratio(cost: Cost, reference: Cost, accounting: str) -> Range | None:
@@ -229,8 +257,9 @@ def components(cost: Cost) -> Table:
                 line.bits,
                 line.second_bits,
                 line.capacity_bits,
+                line.ports,
                 line.count / cost.samples,
-                *nominal_first(line.unit_pj),
+                *ranged_cells(line.unit_pj),
                 *energy_cells(line.energy),
                 line.category,
                 line.kind,
@@ -253,6 +282,6 @@ def energy_cells(energy: EnergyAj) -> tuple[Attojoules, Attojoules, Attojoules]:
     return Attojoules(energy.nominal), Attojoules(energy.low), Attojoules(energy.high)
 
 
-def nominal_first(value: Range) -> tuple[float, float, float]:
-    """Nominal, low, high."""
-    return value.nominal, value.low, value.high
+def ranged_cells(value: Range | None) -> tuple[Cell, Cell, Cell]:
+    """Nominal, low, high; nothing where there is no such figure."""
+    return (None, None, None) if value is None else (value.nominal, value.low, value.high)
