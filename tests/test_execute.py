@@ -27,7 +27,7 @@ from pimsim.model.network import (
     Neuron,
 )
 from pimsim.resources import MODEL, TRACE, find
-from pimsim.simulation import batch, execute
+from pimsim.simulation import batch, execute, lowering, tables
 from pimsim.simulation.execute import record
 from pimsim.simulation.lowering import LoweredLayer, lower
 from pimsim.traces import Trace, load_trace
@@ -100,6 +100,16 @@ def test_engine_equals_the_reference_on_random_networks(data: st.DataObject) -> 
     """All layer kinds, neurons, roundings, pools, reshapes, strides, paddings, word widths and clipping converters."""
     case = data.draw(strategies.cases())
     check_equal(case.network, case.inputs, data.draw(strategies.numerics(case.network)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=strategies.cases(), column_weights=st.sampled_from([0, 2**15]), table_bytes=st.sampled_from([0, 2**15]))
+def test_every_way_of_summing_gives_the_same(case: strategies.Case, column_weights: int, table_bytes: int) -> None:
+    """Events one by one, column by column, and looked up in tables, wherever a layer's shape allows it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lowering, "MIN_COLUMN_WEIGHTS", column_weights)
+        patched.setattr(tables, "TABLE_BYTES", table_bytes)
+        check_equal(case.network, case.inputs)
 
 
 @pytest.mark.parametrize("channels", [(1, 1, 1), (33, 64, 31), (20, 130, 3), (150, 40, 2)])

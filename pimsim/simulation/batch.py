@@ -45,6 +45,7 @@ class Scratch(NamedTuple):
     events    (T, as many as there can be) of the layer's input
     first     (T, segments + 1) where each segment's events begin
     currents  (T, or 1 in the first layer, neurons and slack)
+    partial   (T, sums of columns and slack) where fields are sums of columns
     """
 
     row: tuple[int, ...]
@@ -53,6 +54,7 @@ class Scratch(NamedTuple):
     events: npt.NDArray[np.unsignedinteger]
     first: npt.NDArray[np.uint32]
     currents: npt.NDArray[Any]
+    partial: npt.NDArray[Any]
     membranes: Membranes
 
 
@@ -134,7 +136,7 @@ def run_layer(
         table_layer(before, layer.segments, layer.field, layer.tables, *told)
     else:
         compress = 1 if scratch.events.dtype == np.uint32 and compresses() else None
-        event_layer(before, layer.segments, layer.field, layer.weights, compress, *told)
+        event_layer(before, layer.segments, layer.field, layer.weights, layer.columns, compress, *told)
     if index < len(results.spikes):
         spikes = results.spikes[index]
         spikes[start : start + count] = words.view(np.uint8)[..., : spikes.shape[2]]
@@ -173,6 +175,7 @@ def _scratch(layer: LoweredLayer, memory: UInt64Array) -> Scratch:
         events=memory.view(layer.event_type)[: maps * layer.most_events].reshape(maps, layer.most_events),
         first=np.zeros((maps, len(layer.segments.bits) + 1), np.uint32),
         currents=aligned((1 if layer.first else layer.steps, layer.padded), layer.sums),
+        partial=aligned((maps if layer.columns is not None else 0, layer.partial), layer.sums),
         membranes=Membranes(
             chunk=_vectors(CHUNK, layer.lanes),
             state=aligned((layer.padded,), layer.lanes),

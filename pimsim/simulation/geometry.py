@@ -9,6 +9,7 @@ the whole patch.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from math import prod
 from typing import NamedTuple
@@ -91,6 +92,45 @@ def receptive_fields(shape: LayerShape, order: Shape3, width: int) -> Field:
     )
 
 
+def column_axis(shape: LayerShape) -> int | None:
+    """The axis with the largest kernel among those that fields slide along one cell at a time; None without any."""
+    sliding = [
+        axis for axis in NATURAL if shape.stride[axis] == 1 and min(shape.kernel[axis], shape.out_size[axis]) > 1
+    ]
+    return max(sliding, key=lambda axis: shape.kernel[axis], default=None)
+
+
+def column_shape(shape: LayerShape, axis: int) -> LayerShape:
+    """A layer that sums one *column* of cells, all that a field holds at one place along ``axis``.
+
+    Its output channels are those of ``shape`` for every place of the column in a field, place by place.
+    """
+    kernel, padding = list(shape.kernel), list(shape.padding)
+    kernel[axis], padding[axis] = 1, 0
+    channels = shape.out_channels * shape.kernel[axis]
+    return replace(shape, out_channels=channels, kernel=_triple(kernel), padding=_triple(padding))
+
+
+def column_places(shape: LayerShape, axis: int) -> UInt64Array:
+    """Where the columns of each field of ``shape`` begin in the output of `column_shape`, (positions, places).
+
+    A column in the padding has no output; its place is behind the last one's.
+    """
+    size, channels = column_shape(shape, axis), shape.out_channels
+    corners = np.repeat(_grid(shape.out_size, NATURAL)[:, None], shape.kernel[axis], axis=1)
+    corners[..., axis] += np.arange(shape.kernel[axis]) - shape.padding[axis]
+    real = (corners[..., axis] >= 0) & (corners[..., axis] < shape.in_shape[1 + axis])
+    number = corners @ _strides(size.out_size, NATURAL)
+    inside = number * size.out_channels + np.arange(shape.kernel[axis]) * channels
+    return np.where(real, inside, size.neurons).astype(np.uint64)
+
+
+def column_weight(weight: npt.NDArray[np.int32], axis: int) -> npt.NDArray[np.int32]:
+    """(C_out, C_in, kD, kH, kW) → the weights of `column_shape`."""
+    parts = np.moveaxis(weight, 2 + axis, 0)
+    return np.expand_dims(parts.reshape(-1, *parts.shape[2:]), 2 + axis)
+
+
 def map_segments(shape: LayerShape, order: Shape3) -> Segments:
     """Segments by cell; within a cell, by position of its pool window, each cut every 32 channels."""
     first, real = _sources(shape, order)
@@ -127,6 +167,11 @@ def weight_rows(weight: npt.NDArray[np.int32], order: Shape3) -> npt.NDArray[np.
     """(C_out, C_in, kD, kH, kW) → (rows, C_out), rows by kernel cell in ``order``, then input channel."""
     axes = [2 + axis for axis in order]
     return weight.transpose(*axes, 1, 0).reshape(-1, weight.shape[0])
+
+
+def _triple(numbers: list[int]) -> Shape3:
+    first, second, third = numbers
+    return first, second, third
 
 
 def _cuts(shape: LayerShape) -> Int64Array:

@@ -4,353 +4,58 @@ Values are those of docs/model-format.md; integer sums are taken in whatever ord
 a set bit of a spike map, written as the offset of the weight row that it adds.  Sorted by receptive-field
 cell, the events of an output position are one contiguous range of the list per run of cells.
 
-Vectors are LLVM's own: a `Lanes` value is a number of words of up to 512 bits that stay in registers, and
-that LLVM splits where the processor's are shorter.  Numba's loop vectorizer reaches a third of their
-speed: it keeps no sums in registers and tests for overlapping arrays in front of every short loop.
-
 Lanes are as narrow as lowering has proved sufficient for v, v · λ (which may take twice the lane at 16
 bits) and everything written back; sums may wrap on the way, since they end on a value that fits.
 
-The file is long because it has to be one: numba's cache of a kernel does not notice edits in another file.
+Rows of bytes are added a few at a time, as many as surely fit; bytes then lie in pairs, which are summed as the
+16-bit words that they form (low + 256 · high) and, apart, as their high bytes.
 """
 
-# ruff: noqa: ARG001 (numba dictates the parameters of intrinsics and of their generators)
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-arg,unreachable,var-annotated"
 # (an intrinsic is called without the typing context that its definition takes, and returns what it generates)
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic, models, register_model
 
-from pimsim.simulation.compiled import kernel, part
+from pimsim.simulation.compiled import inlined, kernel, part
+from pimsim.simulation.lanes import (
+    VECTOR_BITS,
+    above,
+    add,
+    add_row,
+    add_scaled,
+    add_sum,
+    bias,
+    bits_from,
+    both,
+    choose,
+    either,
+    few,
+    half_bit,
+    halves,
+    joined,
+    lanes_in,
+    larger,
+    leaked,
+    load,
+    lowest_bit,
+    set_bits,
+    smaller,
+    spread,
+    store,
+    store_chosen,
+    subtract,
+    take_high,
+    take_low,
+    unequal,
+    without,
+    word,
+)
 
 u64 = np.uint64
-VECTOR_BITS = 512
 #: rows added per pass; the pass that reaches past a list's end adds rows of zeros instead of ending early,
 #: which costs less than a mispredicted branch
 PASS = 8
-INT16, INT32, INT64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 
-
-# ---------------------------------------------------------------------------------------------- the vector type
-
-
-class Lanes(types.Type):
-    """``count`` vectors of ``lanes`` integers of ``bits`` bits; comparisons give 1 bit per lane."""
-
-    def __init__(self, bits, lanes, count):
-        self.bits, self.lanes, self.count = bits, lanes, count
-        super().__init__(name=f"Lanes({bits}, {lanes}, {count})")
-
-    @property
-    def vector(self):
-        return ir.VectorType(ir.IntType(self.bits), self.lanes)
-
-    @property
-    def mask(self):
-        return Lanes(1, self.lanes, self.count)
-
-    def every(self, number):
-        """A vector with a number known at compile time in every lane."""
-        return ir.Constant(self.vector, [ir.Constant(ir.IntType(self.bits), number)] * self.lanes)
-
-
-@register_model(Lanes)
-class _LanesModel(models.PrimitiveModel):
-    def __init__(self, manager, kind):
-        super().__init__(manager, kind, ir.ArrayType(kind.vector, kind.count))
-
-
-def _build(builder, kind, vectors):
-    """The given LLVM vectors as one value of type ``kind``."""
-    value = ir.Constant(ir.ArrayType(kind.vector, kind.count), ir.Undefined)
-    for index, vector in enumerate(vectors):
-        value = builder.insert_value(value, vector, index)
-    return value
-
-
-def _vectors(builder, kind, *values):
-    """The vectors of several Lanes, those of one place together."""
-    return [[builder.extract_value(value, i) for value in values] for i in range(kind.count)]
-
-
-def _two(emit, compares=False):
-    """An operation on two Lanes; ``emit(builder, x, y)`` gives one vector."""
-
-    @intrinsic
-    def operation(typing_context, x, y):
-        result = x.mask if compares else x
-
-        def generate(context, builder, signature, arguments):
-            return _build(builder, result, [emit(builder, *pair) for pair in _vectors(builder, x, *arguments)])
-
-        return result(x, y), generate
-
-    return operation
-
-
-def _three(emit):
-    """An operation on three Lanes of the last one's type; ``emit(builder, kind, x, y, z)`` gives one vector."""
-
-    @intrinsic
-    def operation(typing_context, x, y, z):
-        def generate(context, builder, signature, arguments):
-            return _build(builder, z, [emit(builder, z, *parts) for parts in _vectors(builder, z, *arguments)])
-
-        return z(x, y, z), generate
-
-    return operation
-
-
-def _chosen(builder, kind, mask, x, y):
-    return builder.select(mask, x, y)
-
-
-def _leaked(builder, kind, v, leak, fraction):
-    """(v · leak) >> fraction; of 16-bit lanes both halves of the product, and from them the bits between."""
-    product = builder.mul(v, leak)
-    if kind.bits > 16:
-        return builder.ashr(product, fraction)
-    wide = Lanes(32, kind.lanes, 1)
-    whole = builder.mul(builder.sext(v, wide.vector), builder.sext(leak, wide.vector))
-    high = builder.trunc(builder.ashr(whole, wide.every(16)), kind.vector)
-    name, shape = f"llvm.fshr.v{kind.lanes}i16", ir.FunctionType(kind.vector, [kind.vector] * 3)
-    shift = builder.module.globals.get(name) or ir.Function(builder.module, shape, name)
-    return builder.call(shift, [high, product, fraction])
-
-
-def _half_bit(builder, kind, v, leak, fraction):
-    below = builder.and_(builder.sub(fraction, kind.every(1)), kind.every(kind.bits - 1))
-    return builder.and_(builder.lshr(builder.mul(v, leak), below), kind.every(1))
-
-
-add = _two(lambda builder, x, y: builder.add(x, y))
-subtract = _two(lambda builder, x, y: builder.sub(x, y))
-smaller = _two(lambda builder, x, y: builder.select(builder.icmp_signed("<", x, y), x, y))
-larger = _two(lambda builder, x, y: builder.select(builder.icmp_signed(">", x, y), x, y))
-either = _two(lambda builder, x, y: builder.or_(x, y))
-both = _two(lambda builder, x, y: builder.and_(x, y))
-without = _two(lambda builder, x, y: builder.and_(x, builder.not_(y)))
-above = _two(lambda builder, x, y: builder.icmp_signed(">", x, y), compares=True)
-unequal = _two(lambda builder, x, y: builder.icmp_signed("!=", x, y), compares=True)
-choose = _three(_chosen)
-leaked = _three(_leaked)  # v · leak / 2^fraction, rounded down
-half_bit = _three(_half_bit)  # 1 where rounding to nearest, halves up, gives one more; if there is a fraction
-
-
-def _scalar(context, builder, value, kind, lanes):
-    """A Numba integer, cut or sign-extended to one lane, in every lane of a vector."""
-    wide = context.cast(builder, value, kind, types.int64)
-    narrow = builder.trunc(wide, ir.IntType(lanes.bits)) if lanes.bits < 64 else wide
-    one = builder.insert_element(ir.Constant(lanes.vector, ir.Undefined), narrow, ir.Constant(INT32, 0))
-    return builder.shuffle_vector(one, one, Lanes(32, lanes.lanes, 1).every(0))
-
-
-@intrinsic
-def spread(typing_context, value, array, vectors):
-    """``value`` in every lane; lanes as wide as ``array``'s elements, as many vectors as a tuple has elements."""
-    kind = Lanes(array.dtype.bitwidth, VECTOR_BITS // array.dtype.bitwidth, vectors.count)
-
-    def generate(context, builder, signature, arguments):
-        return _build(builder, kind, [_scalar(context, builder, arguments[0], value, kind)] * kind.count)
-
-    return kind(value, array, vectors), generate
-
-
-@intrinsic
-def zeros(typing_context, array, like):
-    """Zeros of an array's type in as many lanes as ``like`` has, in 512-bit words if that comes out even."""
-    fold = like.bits // array.dtype.bitwidth
-    fold = fold if like.count % fold == 0 else 1
-    kind = Lanes(array.dtype.bitwidth, like.lanes * fold, like.count // fold)
-
-    def generate(context, builder, signature, arguments):
-        return _build(builder, kind, [kind.every(0)] * kind.count)
-
-    return kind(array, like), generate
-
-
-@intrinsic
-def widen(typing_context, x, like):
-    """x sign-extended to the lanes of ``like``, of which each vector of x fills one or several."""
-
-    def pieces(builder, vector):
-        extended = builder.sext(vector, ir.VectorType(ir.IntType(like.bits), x.lanes)) if x != like else vector
-        for start in range(0, x.lanes, like.lanes):
-            lanes = [ir.Constant(INT32, start + lane) for lane in range(like.lanes)]
-            mask = ir.Constant(ir.VectorType(INT32, like.lanes), lanes)
-            yield builder.shuffle_vector(extended, extended, mask)
-
-    def generate(context, builder, signature, arguments):
-        vectors = [piece for (vector,) in _vectors(builder, x, *arguments[:1]) for piece in pieces(builder, vector)]
-        return _build(builder, like, vectors)
-
-    return like(x, like), generate
-
-
-def _slots(context, builder, array_kind, array, kind, *offsets):
-    """Addresses of the vectors of ``kind`` that follow one another from an element of a contiguous array."""
-    address = context.make_array(array_kind)(context, builder, array).data
-    for offset in offsets:
-        address = builder.gep(address, [offset])
-    first = builder.bitcast(address, kind.vector.as_pointer())
-    return [builder.gep(first, [ir.Constant(INT64, i)]) for i in range(kind.count)]
-
-
-@intrinsic
-def load(typing_context, array, offset, like):
-    """Elements of a contiguous array from a flat, unsigned offset, sign-extended to the lanes of ``like``."""
-    stored = Lanes(array.dtype.bitwidth, like.lanes, like.count)
-
-    def generate(context, builder, signature, arguments):
-        slots = _slots(context, builder, array, arguments[0], stored, arguments[1])
-        rows = [builder.load(slot, align=stored.bits // 8) for slot in slots]
-        return _build(builder, like, [builder.sext(row, like.vector) for row in rows] if stored != like else rows)
-
-    return like(array, offset, like), generate
-
-
-@intrinsic
-def store(typing_context, x, array, offset):
-    """All lanes to consecutive elements of a contiguous array."""
-
-    def generate(context, builder, signature, arguments):
-        slots = _slots(context, builder, array, arguments[1], x, arguments[2])
-        for slot, (vector,) in zip(slots, _vectors(builder, x, arguments[0]), strict=True):
-            builder.store(vector, slot, align=x.bits // 8)
-        return context.get_dummy_value()
-
-    return types.void(x, array, offset), generate
-
-
-@intrinsic
-def add_row(typing_context, x, array, base, offset):
-    """x + the row at ``offset`` behind ``base``, both flat; apart, so that their sum costs no instruction."""
-
-    def generate(context, builder, signature, arguments):
-        slots = _slots(context, builder, array, arguments[1], x, *arguments[2:])
-        rows = [builder.load(slot, align=x.bits // 8) for slot in slots]
-        pairs = zip(rows, _vectors(builder, x, arguments[0]), strict=True)
-        return _build(builder, x, [builder.add(total, row) for row, (total,) in pairs])
-
-    return x(x, array, base, offset), generate
-
-
-@intrinsic
-def add_sum(typing_context, x, sums, row, index):
-    """x + row number ``row + index`` of rows as long as x; a row known but for its index costs no instruction."""
-
-    def generate(context, builder, signature, arguments):
-        elements = ir.Constant(INT64, x.lanes * x.count)
-        offsets = [builder.mul(number, elements) for number in arguments[2:]]
-        slots = _slots(context, builder, sums, arguments[1], x, *offsets)
-        rows = [builder.load(slot, align=x.bits // 8) for slot in slots]
-        pairs = zip(rows, _vectors(builder, x, arguments[0]), strict=True)
-        return _build(builder, x, [builder.add(total, row) for row, (total,) in pairs])
-
-    return x(x, sums, types.uint64, types.uint64), generate
-
-
-@intrinsic
-def add_scaled(typing_context, x, row, value):
-    """x + row · value, value an integer."""
-
-    def generate(context, builder, signature, arguments):
-        factor = _scalar(context, builder, arguments[2], value, x)
-        pairs = _vectors(builder, x, *arguments[:2])
-        return _build(builder, x, [builder.add(total, builder.mul(few, factor)) for total, few in pairs])
-
-    return x(x, row, value), generate
-
-
-@intrinsic
-def word(typing_context, mask):
-    """The bits of a mask of 64 lanes as an unsigned word, first lane lowest."""
-
-    def generate(context, builder, signature, arguments):
-        bits = ir.Constant(INT64, 0)
-        for i, (vector,) in enumerate(_vectors(builder, mask, *arguments)):
-            wide = builder.zext(builder.bitcast(vector, ir.IntType(mask.lanes)), INT64)
-            bits = builder.or_(bits, builder.shl(wide, ir.Constant(INT64, i * mask.lanes)))
-        return bits
-
-    return types.uint64(mask), generate
-
-
-@intrinsic
-def lanes_in(typing_context, bits, like):
-    """The mask whose lanes are the bits of a word; as many lanes as ``like`` has."""
-    kind = like.mask
-
-    def generate(context, builder, signature, arguments):
-        parts = [builder.lshr(arguments[0], ir.Constant(INT64, i * kind.lanes)) for i in range(kind.count)]
-        narrow = [builder.trunc(bits, ir.IntType(kind.lanes)) for bits in parts]
-        return _build(builder, kind, [builder.bitcast(bits, kind.vector) for bits in narrow])
-
-    return kind(types.uint64, like), generate
-
-
-# ------------------------------------------------------------------------------------------------------- bits
-
-
-@intrinsic
-def lowest_bit(typing_context, bits):
-    """Index of the lowest set bit of a word that is not zero."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic
-def set_bits(typing_context, bits):
-    """How many bits of a word are set."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.ctpop(arguments[0])
-
-    return types.uint64(types.uint64), generate
-
-
-@intrinsic
-def bits_from(typing_context, words, bit):
-    """The 57 or more bits that follow any bit of a bit map; 8 bytes behind it must be readable."""
-
-    def generate(context, builder, signature, arguments):
-        data = context.make_array(words)(context, builder, arguments[0]).data
-        first = builder.bitcast(data, ir.IntType(8).as_pointer())
-        byte = builder.gep(first, [builder.lshr(arguments[1], ir.Constant(INT64, 3))])
-        loaded = builder.load(builder.bitcast(byte, INT64.as_pointer()), align=1)
-        return builder.lshr(loaded, builder.and_(arguments[1], ir.Constant(INT64, 7)))
-
-    return types.uint64(words, bit), generate
-
-
-@intrinsic
-def store_chosen(typing_context, array, offset, first, step, bits):
-    """(first + i) · step for every set bit i < 16 of ``bits``, packed, to a 32-bit ``array`` from ``offset``.
-
-    One compress instruction of AVX-512F; all 16 elements are written.
-    """
-    kind, name = Lanes(32, 16, 1), "llvm.x86.avx512.mask.compress.v16i32"
-
-    def generate(context, builder, signature, arguments):
-        shape = ir.FunctionType(kind.vector, [kind.vector, kind.vector, kind.mask.vector])
-        compress = builder.module.globals.get(name) or ir.Function(builder.module, shape, name)
-        number = _scalar(context, builder, arguments[2], types.uint64, kind)
-        numbers = builder.add(number, ir.Constant(kind.vector, [ir.Constant(INT32, i) for i in range(16)]))
-        values = builder.mul(numbers, _scalar(context, builder, arguments[3], types.uint64, kind))
-        chosen = builder.bitcast(builder.trunc(arguments[4], INT16), kind.mask.vector)
-        packed = builder.call(compress, [values, kind.every(0), chosen])
-        builder.store(packed, _slots(context, builder, array, arguments[0], kind, arguments[1])[0], align=4)
-        return context.get_dummy_value()
-
-    return types.void(array, types.uint64, types.uint64, types.uint64, types.uint64), generate
-
-
-# ---------------------------------------------------------------------------------------------------- kernels
 # All index arithmetic is unsigned: a signed index costs a test for negative values at every access.
 
 
@@ -388,52 +93,74 @@ def compress_events(words, segments, width, events, first):
     first[size] = count
 
 
-@part
-def _add_events(total, listed, e, stop, weights, base, blank, group):
-    """total + the rows of events e … stop; ``group`` of them are added before they are widened."""
-    none, many = zeros(weights, total), u64(len(group))
+@inlined
+def _add_events(low, high, start, listed, e, stop, weights, base, blank, group):
+    """low, high + the rows of events e … stop; ``group`` of them are added in their own type."""
+    many = u64(len(group))
     while e + u64(PASS) <= stop:
         for _ in range(u64(PASS) // many):
-            few = none
+            rows = start
             for i in range(e, e + many):
-                few = add_row(few, weights, base, u64(listed[i]))
-            total = add(total, widen(few, total))
+                rows = add_row(rows, weights, base, u64(listed[i]))
+            low, high = take_low(low, rows), take_high(high, rows)
             e += many
     if e < stop:
         rest = stop - e
         for begin in range(u64(0), u64(PASS), many):
-            few = none
+            rows = start
             for i in range(begin, begin + many):
                 row = u64(listed[e + i])  # loaded in any case: a choice, not a branch
-                few = add_row(few, weights, base, row if i < rest else blank)
-            total = add(total, widen(few, total))
-    return total
+                rows = add_row(rows, weights, base, row if i < rest else blank)
+            low, high = take_low(low, rows), take_high(high, rows)
+    return low, high
 
 
 @part
-def gather(events, first, field, weights, scratch):
+def gather(events, first, field, weights, scratch, currents):
     """Currents of every step: the sum of the weight rows of every output position's events.
 
-    weights  (blocks, rows + 1, elements): C_out padded with zeros, and the last row zero
-    scratch  ``currents`` (T, positions · C_out, and slack for a padded row) is the result; a padded row
-             reaches into the next position's, so positions ascend and the last block, the padded one, comes first
+    weights   (blocks, rows + 1, elements): C_out padded with zeros, and the last row zero
+    currents  (T, positions · C_out, and slack for a padded row); a padded row reaches into the next position's,
+              so positions ascend and the last block, the padded one, comes first
     """
-    currents, run_count = scratch.currents, u64(field.run_segments.shape[0])
+    run_count = u64(field.run_segments.shape[0])
     outputs, blocks, width = u64(field.outputs), u64(weights.shape[0]), u64(weights.shape[2])
     size, span, zero = u64(weights.shape[1]) * width, u64(field.span), spread(0, currents, scratch.row)
+    start, none, many = few(weights, zero), halves(0, weights, zero), u64(len(scratch.group))
+    biases = u64(PASS) // many * bias(weights, zero)  # of a pass
     for inverse in range(blocks):
         block = blocks - u64(1) - inverse
         for t in range(u64(currents.shape[0])):
             listed, begins = events[t], first[t]
             for position in range(u64(field.segments.shape[0])):
-                total = zero
+                low, high, passes = none, none, u64(0)
                 for run in range(run_count):
                     segment = field.segments[position] + field.run_segments[run]
                     base = block * size - field.offsets[position] - field.run_offsets[run]
                     blank = (block + u64(1)) * size - width - base
                     e, stop = u64(begins[segment]), u64(begins[segment + span])
-                    total = _add_events(total, listed, e, stop, weights, base, blank, scratch.group)
-                store(total, currents[t], position * outputs + block * width)
+                    passes += (stop - e + u64(PASS - 1)) // u64(PASS)
+                    low, high = _add_events(low, high, start, listed, e, stop, weights, base, blank, scratch.group)
+                low = subtract(low, halves(passes * biases, weights, zero))
+                store(joined(low, high, zero), currents[t], position * outputs + block * width)
+
+
+@part
+def add_columns(partial, columns, outputs, currents):
+    """Currents (T, positions · C_out, and slack) from sums over parts of the fields.
+
+    partial  (T, parts · C_out, and slack) one sum per input column and place that it can have in a field
+    columns  (positions, places) where in ``partial`` the parts of a field begin
+    """
+    zero, lanes = spread(0, currents, (0,)), u64(VECTOR_BITS // 8 // currents.itemsize)
+    for t in range(u64(currents.shape[0])):
+        for position in range(u64(columns.shape[0])):
+            for begin in range(u64(0), outputs, lanes):
+                total = zero
+                for place in range(u64(columns.shape[1])):
+                    total = add(total, load(partial[t], columns[position, place] + begin, zero))
+                store(total, currents[t], position * outputs + begin)
+        store(zero, currents[t], u64(columns.shape[0]) * outputs)  # the last vector reached into the slack
 
 
 @part
@@ -446,24 +173,26 @@ def look_up(words, segments, field, tables, scratch):
     currents, sums, outputs = scratch.currents, tables.sums, u64(field.outputs)
     blocks, size, width = u64(sums.shape[0]), u64(sums.shape[1]), u64(sums.shape[2])
     bits, zero = u64(len(tables.bits)), spread(0, currents, scratch.row)
-    entries, span, none = u64(1) << bits, u64(field.span), zeros(sums, zero)
+    entries, span, runs = u64(1) << bits, u64(field.span), u64(field.run_segments.shape[0])
+    biases = u64(len(tables.batches)) * span * runs * bias(sums, zero)
+    start, none, unbiased = few(sums, zero), halves(0, sums, zero), halves(u64(0) - biases, sums, zero)
     for inverse in range(blocks):
         block = blocks - u64(1) - inverse
         for t in range(u64(currents.shape[0])):
             spikes, current = words[t], currents[t]
             for position in range(u64(field.segments.shape[0])):
-                total, row = zero, block * size
-                for run in range(u64(field.run_segments.shape[0])):
+                low, high, row = unbiased, none, block * size
+                for run in range(runs):
                     begin = field.segments[position] + field.run_segments[run]
                     for segment in range(begin, begin + span):
                         left = bits_from(spikes, segments.bits[segment]) & segments.masks[segment]
                         for _ in range(u64(len(tables.batches))):
-                            few = none
+                            rows = start
                             for _ in range(u64(len(tables.few))):
-                                few = add_sum(few, sums, row, left & (entries - u64(1)))
+                                rows = add_sum(rows, sums, row, left & (entries - u64(1)))
                                 left, row = left >> bits, row + entries
-                            total = add(total, widen(few, total))
-                store(total, current, position * outputs + block * width)
+                            low, high = take_low(low, rows), take_high(high, rows)
+                store(joined(low, high, zero), current, position * outputs + block * width)
 
 
 @part
@@ -560,10 +289,11 @@ def _keep(state, final):
 
 
 @kernel
-def event_layer(words_in, segments, field, weights, compress, scratch, neuron, words, final, record, extremes):
+def event_layer(words_in, segments, field, weights, columns, compress, scratch, neuron, words, final, record, extremes):
     """A layer fed by spikes, for a batch: maps (samples, T, words) → ``words`` likewise.
 
     final     (samples, neurons) m after the last step
+    columns   None, or where fields are sums of columns: their places for `add_columns`
     compress  None, or anything else where `compress_events` can run; only one of both is compiled
     """
     events, first, width = scratch.events, scratch.first, weights.shape[2]
@@ -573,7 +303,11 @@ def event_layer(words_in, segments, field, weights, compress, scratch, neuron, w
                 list_events(words_in[sample, t], segments, width, events[t], first[t])
             else:
                 compress_events(words_in[sample, t], segments, width, events[t], first[t])
-        gather(events, first, field, weights, scratch)
+        if columns is None:
+            gather(events, first, field, weights, scratch, scratch.currents)
+        else:
+            gather(events, first, field, weights, scratch, scratch.partial)
+            add_columns(scratch.partial, columns, u64(neuron.outputs), scratch.currents)
         fire(scratch.currents, neuron, scratch.membranes, words[sample], record[sample], extremes)
         _keep(scratch.membranes.state, final[sample])
 

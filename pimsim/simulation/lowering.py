@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pimsim.model.architecture import LayerShape
 from pimsim.model.network import IntegerLayer, IntegerNetwork, LayerNumerics
 from pimsim.simulation import bounds, geometry
 from pimsim.simulation.bounds import Bounds, Interval, Law
@@ -19,6 +20,10 @@ from pimsim.simulation.geometry import Field, Segments, UInt64Array
 from pimsim.simulation.packing import group_of, weight_blocks
 from pimsim.simulation.tables import Tables, make_tables
 
+#: fewer stay in a first cache as they are
+MIN_COLUMN_WEIGHTS = 2**15
+#: more would not stay in a second cache
+MAX_COLUMN_SUMS = 2**18
 #: neurons per pass of the firing kernel: one word of spikes
 CHUNK = 64
 NO_SEGMENTS = Segments(*(np.zeros(0, np.uint64) for _ in range(3)))
@@ -31,6 +36,7 @@ class Neurons(NamedTuple):
     """
 
     neurons: int
+    outputs: int
     threshold: int
     reset: int
     leak: int
@@ -53,6 +59,9 @@ class LoweredLayer:
     sums     type of currents
     lanes    type of membranes, wide enough for whatever any input can cause
     cells       input neurons of the padded grid
+    tables      sums of rows, where fields are small; None where rows are added event by event
+    columns     where the parts of a field are, if it is summed column by column: ``field`` and ``weights`` are then
+                those of a column, and ``partial`` is the number of sums and slack
     input_zero  zero point of the input codes, 0 behind the first layer
     first    whether the input is values, whose places are ``origins``, or a spike map cut into ``segments``
     """
@@ -75,6 +84,8 @@ class LoweredLayer:
     first: bool
     origins: UInt64Array
     segments: Segments
+    columns: UInt64Array | None
+    partial: int
 
     @property
     def width(self) -> int:
@@ -121,28 +132,50 @@ def _lower(
     reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
     lanes, sums = _lanes(reach, law), _word(bounds.hull(exact, (0, 0)))
     group = 0 if first or sums != np.int16 else group_of(rows, pool)
+    summed = not first and serial is None  # event by event
+    tables = make_tables(rows, geometry.segment_rows(shape), sums) if summed and pool == 1 else None
+    axis = _column_axis(shape) if summed and tables is None else None
+    fields, centred = shape, layer.centred
+    if axis is not None:
+        fields, centred = geometry.column_shape(shape, axis), geometry.column_weight(centred, axis)
+        order = geometry.best_order(fields)
+        rows = geometry.weight_rows(centred, order)
     weights = weight_blocks(rows, np.int8 if group else sums, sums)
-    tabled = not first and serial is None and pool == 1
     return LoweredLayer(
         name=layer.name,
         neurons=shape.neurons,
         steps=network.time_steps,
-        field=geometry.receptive_fields(shape, order, weights.shape[2]),
+        field=geometry.receptive_fields(fields, order, weights.shape[2]),
         weights=weights,
         group=group,
         sums=sums,
         lanes=lanes,
-        law=_neurons(shape.neurons, law, stored, widths.accumulator_bits, reach, lanes),
+        law=_neurons(shape, law, stored, widths.accumulator_bits, reach, lanes),
         numerics=widths,
-        cells=geometry.grid_size(shape),
+        cells=geometry.grid_size(fields),
         bounds=reach,
         crossbar=lower_crossbar(layer, serial, zero, inputs) if serial else None,
-        tables=make_tables(rows, geometry.segment_rows(shape), sums) if tabled else None,
+        tables=tables,
+        columns=None if axis is None else geometry.column_places(shape, axis),
+        partial=0 if axis is None else fields.neurons + shape.out_channels + weights.shape[2],
         input_zero=zero,
         first=first,
         origins=geometry.value_origins(shape, order) if first else np.zeros(0, np.uint64),
-        segments=NO_SEGMENTS if first else geometry.map_segments(shape, order),
+        segments=NO_SEGMENTS if first else geometry.map_segments(fields, order),
     )
+
+
+def _column_axis(shape: LayerShape) -> int | None:
+    """Along which axis fields are best summed column by column, if that pays.
+
+    An event then adds one long row instead of a short one for every field that it lies in: fewer cache lines, at
+    the price of a pass that adds the columns up.
+    """
+    axis = geometry.column_axis(shape)
+    if axis is None or shape.weights < MIN_COLUMN_WEIGHTS:
+        return None
+    sums = geometry.column_shape(shape, axis).neurons
+    return axis if sums <= MAX_COLUMN_SUMS else None
 
 
 def _word(*intervals: Interval) -> np.dtype[Any]:
@@ -160,7 +193,7 @@ def _lanes(reach: Bounds, law: Law) -> np.dtype[Any]:
 
 
 def _neurons(
-    count: int, law: Law, stored_bits: int, accumulator_bits: int, reach: Bounds, lanes: np.dtype[Any]
+    shape: LayerShape, law: Law, stored_bits: int, accumulator_bits: int, reach: Bounds, lanes: np.dtype[Any]
 ) -> Neurons:
     """Thresholds and limits that no value reaches are cut to the lane; watching is left out where proof allows it."""
     low, high = int(np.iinfo(lanes).min), int(np.iinfo(lanes).max)
@@ -168,7 +201,8 @@ def _neurons(
     proved = bounds.fits(stored_bits, reach.offered) and bounds.fits(accumulator_bits, reach.integrated)
     least, most = -limit << law.shift, limit - 1 << law.shift
     return Neurons(
-        neurons=count,
+        neurons=shape.neurons,
+        outputs=shape.out_channels,
         threshold=high if law.threshold is None else min(law.threshold, high),
         reset=min(law.reset, high),
         leak=law.leak,

@@ -36,7 +36,7 @@ class Tables(NamedTuple):
 
 
 def make_tables(rows: npt.NDArray[np.int32], segment_rows: list[int], sums: np.dtype[Any]) -> Tables | None:
-    """Tables for fields of weight ``rows`` (fan-in, C_out), of which each segment has ``segment_rows``, if they are small.
+    """Tables for fields of weight ``rows`` (fan-in, C_out), of which segments have ``segment_rows``, if they are small.
 
     sums  type that every sum of rows fits in
     """
