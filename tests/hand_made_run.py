@@ -67,7 +67,7 @@ def cost(run: Activity, machine: Hardware) -> Cost:
 
 
 def trace() -> Trace:
-    numerics = {"accumulator_bits": 16, "membrane_bits": 14, "adc_rows": 0, "adc_bits": 0}
+    numerics = {"accumulator_bits": 16, "membrane_bits": 14, "crossbar": ""}
     return Trace(
         model_hash="0" * 64,
         inputs=np.zeros((3, 1, 4, 3, 3), np.uint8),

@@ -47,7 +47,7 @@ def trace_of(network: IntegerNetwork, rng: np.random.Generator, samples: int, ra
         membrane_low=zeros,
         membrane_high=zeros,
         saturations=zeros,
-        numerics=({"accumulator_bits": 32, "membrane_bits": 20, "adc_rows": 0, "adc_bits": 0},) * count,
+        numerics=({"accumulator_bits": 32, "membrane_bits": 20, "crossbar": ""},) * count,
     )
 
 

@@ -122,7 +122,7 @@ def sums(layer: IntegerLayer, signal: Map, zero: int, widths: LayerNumerics) -> 
 
 def _dot(layer: IntegerLayer, operands: list[int], column: list[int], zero: int, widths: LayerNumerics) -> int:
     """One output neuron's sum, exactly or as a clipping crossbar converts it."""
-    macro = widths.bit_serial
+    macro = widths.crossbar
     if macro is None:
         return sum((w - int(layer.zero_point)) * (x - zero) for w, x in zip(column, operands, strict=True))
     offset = 0 if layer.scheme == "affine" else 2 ** (layer.weight_bits - 1)

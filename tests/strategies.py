@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from pimsim.model.architecture import CONV2D, CONV3D, LINEAR, Architecture, LayerShape, Shape3, Shape4
+from pimsim.model.macro import Macro
 from pimsim.model.network import (
     ACCUMULATE,
     AFFINE,
@@ -22,7 +23,6 @@ from pimsim.model.network import (
     ROUNDINGS,
     SCHEMES,
     SINGLE_SPIKE,
-    BitSerial,
     InputQuantization,
     IntegerLayer,
     IntegerNetwork,
@@ -88,13 +88,13 @@ def numerics(draw: st.DrawFn, network: IntegerNetwork, *, bit_serial: bool = Tru
     for index, _ in enumerate(network.layers):
         serial = None
         if bit_serial and index == 0 and draw(st.booleans()):
-            serial = BitSerial(rows=draw(st.integers(1, 24)), adc_bits=draw(st.integers(1, 5)))
+            serial = Macro(rows=draw(st.integers(1, 24)), adc_bits=draw(st.integers(1, 5)))
         membrane = draw(st.sampled_from([2, 3, 4, 6, 8, 12, 16, 24, 32, 40]))
         result.append(
             LayerNumerics(
                 accumulator_bits=42,
                 membrane_bits=membrane,
-                bit_serial=serial,
+                crossbar=serial,
                 membrane_shift=draw(st.sampled_from([0, 0, 1, 2, min(9, 42 - membrane)])),
                 membrane_rounding=draw(st.sampled_from(ROUNDINGS)),
                 leak_terms=draw(st.sampled_from([0, 0, 1, 2])),

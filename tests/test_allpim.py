@@ -35,9 +35,9 @@ def test_every_layer_of_the_shipped_network_stays_in_arrays_of_its_own() -> None
 def test_converters_are_lossless_and_a_bit_less_is_not() -> None:
     network = load_network(find(MODEL, "cnn3d_6b"))
     exact = layer_numerics(network, load_hardware("allpim45nm"))
-    assert all(item.bit_serial is None for item in exact)
+    assert all(item.crossbar is None for item in exact)
     clipping = layer_numerics(network, load_hardware("allpim45nm", {"engines.pim.adc_bits": 4}))
-    assert any(item.bit_serial is not None for item in clipping)
+    assert any(item.crossbar is not None for item in clipping)
 
 
 def test_accumulators_that_cannot_hold_every_sum_are_refused() -> None:

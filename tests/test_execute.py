@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from pimsim.errors import ModelError, SceneError, TraceError
 from pimsim.model import load_network, network_hash, reference
 from pimsim.model.architecture import Architecture, LayerShape
+from pimsim.model.macro import Macro
 from pimsim.model.network import (
     ACCUMULATE,
     LIF,
     SCALE,
     SINGLE_SPIKE,
-    BitSerial,
     InputQuantization,
     IntegerLayer,
     IntegerNetwork,
@@ -171,7 +171,7 @@ def test_narrow_membranes_saturate_and_are_counted() -> None:
 def test_layers_behind_the_first_run_on_clipping_crossbars_too() -> None:
     """Pools make their input values larger than one bit."""
     network = chain((4, 5, 3), pool=(2, 1, 2))
-    clipping = LayerNumerics(bit_serial=BitSerial(rows=9, adc_bits=2))
+    clipping = LayerNumerics(crossbar=Macro(rows=9, adc_bits=2))
     check_equal(network, codes(network, 2), (clipping,) * 3)
 
 
@@ -180,7 +180,7 @@ def test_layers_behind_the_first_run_on_clipping_crossbars_too() -> None:
 def test_bit_serial_with_enough_converter_bits_is_the_integer_sum(data: st.DataObject) -> None:
     """2^adc_bits − 1 ≥ rows: no count clips, on any layer; every potential and membrane is that of exact sums."""
     case, rows = data.draw(strategies.cases(max_hidden=2)), data.draw(st.integers(1, 130))
-    lossless = LayerNumerics(46, 46, BitSerial(rows, adc_bits=rows.bit_length()))
+    lossless = LayerNumerics(46, 46, Macro(rows, adc_bits=rows.bit_length()))
     count = len(case.network.layers)
     serial = record(case.network, case.inputs, None, (lossless,) * count, threads=1)
     whole = record(case.network, case.inputs, None, (LayerNumerics(46, 46),) * count, threads=1)

@@ -143,7 +143,7 @@ def recording(head: Header, arrays: Arrays, codes: np.ndarray, layers: list[Any]
     trace = {"format": "pimsim-trace", "version": 1, "model_hash": digest(head, arrays), "samples": len(codes)}
     trace |= {"steps": head["time_steps"], "classes": layers[-1][1].shape[1], "input_shape": head["input"]["shape"]}
     trace["spike_bytes"] = [spikes.shape[2] for spikes in parts.values()]
-    widths = {"accumulator_bits": 46, "membrane_bits": bits, "adc_rows": 0, "adc_bits": 0}
+    widths = {"accumulator_bits": 46, "membrane_bits": bits, "crossbar": ""}
     trace["layers"] = [widths | dict(zip(STATISTICS, layer[2:], strict=True)) for layer in layers]
     return trace, parts | {"inputs": codes, "outputs": layers[-1][1], "labels": np.full(len(codes), -1, ">i2")}
 

@@ -16,11 +16,12 @@ from strategies import cases, networks
 from pimsim.errors import MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import layer_numerics
-from pimsim.mapping.accumulators import clipped_range, membrane_shift, sum_range, word_bits
+from pimsim.mapping.accumulators import crossbar_range, membrane_shift, sum_range, word_bits
 from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape
-from pimsim.model.crossbar import clipped_sums
-from pimsim.model.network import AFFINE, SCALE, BitSerial, IntegerLayer, Neuron
+from pimsim.model.crossbar import converted_sums
+from pimsim.model.macro import Macro
+from pimsim.model.network import AFFINE, SCALE, IntegerLayer, Neuron
 from pimsim.model.reference import run
 from pimsim.resources import MODEL, find
 
@@ -48,8 +49,9 @@ def test_the_ends_are_reached_by_some_inputs_and_passed_by_none(seed, zero):
 def test_sums_of_a_clipping_converter_stay_inside_their_bounds(seed, zero, scheme, adc_bits):
     layer = small_layer(np.random.default_rng(seed), scheme)
     codes = np.array(list(product(range(4), repeat=4)), np.int64)
-    sums = clipped_sums(layer, codes, zero, BitSerial(4, adc_bits))
-    low, high = clipped_range(layer, (-zero, 3 - zero))
+    macro = Macro(4, adc_bits)
+    sums = converted_sums(layer, codes, zero, 3, macro)
+    low, high = crossbar_range(layer, (-zero, 3 - zero), macro)
     assert low <= sums.min()
     assert sums.max() <= high
 
@@ -77,12 +79,12 @@ def test_a_converter_is_called_clipping_exactly_when_it_is(network, adc_bits, ro
     hardware = machine("pim45nm_bitserial", engines__pim__adc_bits=adc_bits, engines__pim__rows_active=rows)
     first, *others = layer_numerics(network, hardware)
     clips = min(rows, network.layers[0].shape.fan_in) > 2**adc_bits - 1
-    assert first.bit_serial == (BitSerial(rows, adc_bits) if clips else None)
-    assert all(numerics.bit_serial is None for numerics in others)
+    assert first.crossbar == (Macro(rows, adc_bits) if clips else None)
+    assert all(numerics.crossbar is None for numerics in others)
 
 
 def test_the_shipped_bit_serial_crossbar_is_lossless():
-    assert layer_numerics(made_network(), load_hardware("pim45nm_bitserial"))[0].bit_serial is None
+    assert layer_numerics(made_network(), load_hardware("pim45nm_bitserial"))[0].crossbar is None
 
 
 def test_the_classifier_keeps_its_sum_in_the_accumulator():

@@ -17,7 +17,8 @@ from strategies import input_quantizations
 from pimsim.errors import ModelError, SceneError
 from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape
-from pimsim.model.network import BitSerial, InputQuantization, IntegerNetwork, LayerNumerics, Neuron
+from pimsim.model.macro import Macro
+from pimsim.model.network import InputQuantization, IntegerNetwork, LayerNumerics, Neuron
 
 
 @pytest.fixture
@@ -138,16 +139,16 @@ def test_word_widths_that_cannot_be_are_refused(widths: dict[str, int], words: s
 
 def test_a_converter_needs_rows_and_bits() -> None:
     with pytest.raises(ModelError, match="rows=0"):
-        BitSerial(rows=0, adc_bits=3)
+        Macro(rows=0, adc_bits=3)
     with pytest.raises(ModelError, match="adc_bits=0"):
-        BitSerial(rows=8, adc_bits=0)
+        Macro(rows=8, adc_bits=0)
 
 
 def test_widths_are_recorded_with_zeros_for_exact_sums() -> None:
     plain = LayerNumerics(accumulator_bits=20, membrane_bits=6)
-    assert plain.as_mapping() == {"accumulator_bits": 20, "membrane_bits": 6, "adc_rows": 0, "adc_bits": 0}
-    clipped = replace(plain, bit_serial=BitSerial(rows=64, adc_bits=5))
-    assert clipped.as_mapping() == {"accumulator_bits": 20, "membrane_bits": 6, "adc_rows": 64, "adc_bits": 5}
+    assert plain.as_mapping() == {"accumulator_bits": 20, "membrane_bits": 6, "crossbar": ""}
+    clipped = replace(plain, crossbar=Macro(rows=64, adc_bits=5))
+    assert clipped.as_mapping() == {"accumulator_bits": 20, "membrane_bits": 6, "crossbar": "bit_serial:64:5"}
 
 
 def test_a_linear_layer_after_a_reshape_covers_the_reshaped_map() -> None:

@@ -15,8 +15,8 @@ from strategies import Case, cases, numerics
 from pimsim.errors import ModelError, SceneError
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.model.fixed_point import word_range
+from pimsim.model.macro import Macro
 from pimsim.model.network import (
-    BitSerial,
     InputQuantization,
     IntegerLayer,
     IntegerNetwork,
@@ -61,8 +61,8 @@ def test_reference_equals_naive_twin_on_every_spike_and_membrane(case: Case, dat
 @given(cases(max_samples=2), st.data())
 def test_a_crossbar_with_enough_converter_bits_gives_every_exact_sum(case: Case, data: st.DataObject) -> None:
     rows = data.draw(st.integers(1, 40))
-    macro = LayerNumerics(accumulator_bits=46, bit_serial=BitSerial(rows=rows, adc_bits=rows.bit_length()))
-    exact = run(case.network, case.inputs, [replace(macro, bit_serial=None)] * len(case.network.layers))
+    macro = LayerNumerics(accumulator_bits=46, crossbar=Macro(rows=rows, adc_bits=rows.bit_length()))
+    exact = run(case.network, case.inputs, [replace(macro, crossbar=None)] * len(case.network.layers))
     crossbar = run(case.network, case.inputs, [macro] * len(case.network.layers))  # every layer, not only the first
     for a, b in zip(exact.potentials, crossbar.potentials, strict=True):
         assert (a == b).all()
@@ -74,9 +74,9 @@ def test_a_converter_that_is_too_narrow_clips_products_and_reference_alike() -> 
     shape = LayerShape.linear("fc", (1, 4, 1, 1), 1)
     layer = IntegerLayer(shape, np.array([3, 3, 3, 1]).reshape(1, 1, 4, 1, 1), 2, "affine", 1, 1.0, Neuron("lif", 0, 1))
     signal = np.ones((1, 1, 4, 1, 1, 1), np.int64)
-    narrow = LayerNumerics(bit_serial=BitSerial(rows=4, adc_bits=1))
-    assert layer_sums(layer, signal, 0, narrow).ravel().tolist() == [2]
-    assert layer_sums(layer, signal, 0, LayerNumerics()).ravel().tolist() == [6]  # 2 + 2 + 2 + 0
+    narrow = LayerNumerics(crossbar=Macro(rows=4, adc_bits=1))
+    assert layer_sums(layer, signal, (0, 1), narrow).ravel().tolist() == [2]
+    assert layer_sums(layer, signal, (0, 1), LayerNumerics()).ravel().tolist() == [6]  # 2 + 2 + 2 + 0
 
 
 @settings(max_examples=30, deadline=None)

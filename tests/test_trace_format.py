@@ -130,7 +130,7 @@ def test_a_trace_that_holds_for_other_widths_is_what_they_would_have_computed(ca
 
 def small(**changes: Any) -> Trace:
     """2 samples, 3 steps, layers of 9 and 4 neurons, 3 classes."""
-    width = {"accumulator_bits": 20, "membrane_bits": 8, "adc_rows": 0, "adc_bits": 0}
+    width = {"accumulator_bits": 20, "membrane_bits": 8, "crossbar": ""}
     rng = np.random.default_rng(3)
     values: dict[str, Any] = {
         "model_hash": "ab" * 32,
@@ -146,7 +146,7 @@ def small(**changes: Any) -> Trace:
     return Trace(**(values | changes))
 
 
-def widths(**changes: int) -> tuple[dict[str, int], ...]:
+def widths(**changes: int | str) -> tuple[dict[str, int | str], ...]:
     return tuple({**width, **changes} for width in small().numerics)
 
 
@@ -158,14 +158,14 @@ def widths(**changes: int) -> tuple[dict[str, int], ...]:
         (widths(membrane_bits=7), False),  # −128 does not fit
         (widths(accumulator_bits=11), True),  # the classifier's 900 fits in 11 bits
         (widths(accumulator_bits=10), False),
-        (widths(adc_rows=64, adc_bits=6), False),
+        (widths(crossbar="bit_serial:64:6"), False),
         (widths()[:2], False),
         (widths(membrane_shift=0, membrane_half_up=0, leak_terms=0), True),  # what a missing key stands for
         (widths(membrane_shift=1), False),  # other values, though they would fit
         (widths(leak_terms=2), False),
     ],
 )
-def test_a_trace_holds_for_words_that_its_extremes_fit(given: tuple[dict[str, int], ...], holds: bool) -> None:
+def test_a_trace_holds_for_words_that_its_extremes_fit(given: tuple[dict[str, int | str], ...], holds: bool) -> None:
     assert holds_for(small(), given) is holds
 
 
@@ -290,7 +290,7 @@ HOSTILE: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "unknown key": (put("sample", 1), ("header.sample", "unknown key")),
     "unknown layer key": (put("layers", 0, "bits", 1), ("header.layers[0].bits", "unknown key")),
     "no hash": (lambda head, _: head.pop("model_hash"), ("header.model_hash", "missing")),
-    "no width": (lambda head, _: head["layers"][1].pop("adc_bits"), ("header.layers[1].adc_bits", "missing")),
+    "no width": (lambda head, _: head["layers"][1].pop("membrane_bits"), ("header.layers[1].membrane_bits", "missing")),
     "no samples": (put("samples", 0), ("header.samples", "0 is outside 1")),
     "no steps": (put("steps", 0), ("header.steps", "0 is outside 1")),
     "more samples": (put("samples", 3), ('"inputs"', "(3, 1, 4, 2, 2)", "(2, 1, 4, 2, 2)")),

@@ -15,6 +15,10 @@ PIM, MAC, EVENT = "pim", "mac", "event"
 ENGINES = (PIM, MAC, EVENT)
 BIT_SERIAL, ANALOG = "bit_serial", "analog"
 OFFSET, DIFFERENTIAL, TWOS_COMPLEMENT = "offset", "differential", "twos_complement"
+CIRCUIT, IMAC_ACCURACY = "circuit", "imac_accuracy"
+LINEAR, IMAC_NOMINAL, IMAC_MEAN = "linear", "imac_nominal", "imac_mean"
+AUTO = "auto"
+FULL_SCALES = (AUTO, "exact", "lsb", "codes", "weights")
 AS_IS, ISO_CNN = "as_is", "iso_cnn"
 SHARED, PIPELINED = "shared", "pipelined"
 STEP_MAJOR, LAYER_MAJOR = "step_major", "layer_major"
@@ -23,6 +27,27 @@ SCATTER, GATHER = "scatter", "gather"
 EXACT, AUTO = "exact", "auto"
 MULTIPLIER, SHIFTS = "multiplier", "shifts"
 OWN_RULE = "table"
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What a crossbar's circuits make of its sums; docs/crossbar-numerics.md.  The default changes nothing.
+
+    ``adc_full_scale_lsb`` is a number of product LSB or one of `FULL_SCALES`.
+    """
+
+    model: str = CIRCUIT
+    adc_full_scale_lsb: str | float = AUTO
+    adc_gain_error_ratio: float = 0.0
+    adc_gain_sigma_ratio: float = 0.0
+    adc_offset_steps: float = 0.0
+    adc_offset_sigma_steps: float = 0.0
+    thermal_sigma_lsb: float = 0.0
+    product_transfer: str = LINEAR
+    cell_mismatch_sigma_ratio: float = 0.0
+    stuck_at_0_ratio: float = 0.0
+    stuck_at_1_ratio: float = 0.0
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +82,7 @@ class BitSerialPim:
     leak_terms: int
     neuron_lanes: int
     sweep_depth: int
+    numerics: Numerics
 
 
 @dataclass(frozen=True)
@@ -89,6 +115,7 @@ class AnalogPim:
     leak_terms: int
     neuron_lanes: int
     sweep_depth: int
+    numerics: Numerics
 
 
 Pim = BitSerialPim | AnalogPim

@@ -9,6 +9,7 @@ from pathlib import Path
 from pimsim.errors import HardwareError, MissingFileError
 from pimsim.hardware import hardware as plain
 from pimsim.hardware import overrides as changes
+from pimsim.hardware import schema
 from pimsim.hardware.hardware import Hardware
 from pimsim.hardware.validate import validated
 from pimsim.hardware.yaml_text import parse
@@ -59,7 +60,7 @@ def from_dict(
         order=file.order,
         clock_gating=file.clock_gating,
         engines=plain.Engines(
-            pim=None if engines.pim is None else _PIM[engines.pim.style](**engines.pim.model_dump()),
+            pim=None if engines.pim is None else _pim(engines.pim),
             mac=None if engines.mac is None else plain.Mac(**engines.mac.model_dump()),
             event=None if engines.event is None else plain.Event(**engines.event.model_dump()),
         ),
@@ -67,6 +68,11 @@ def from_dict(
         memories=plain.Memories(**file.memories.model_dump()),
         cost=plain.CostSettings(**file.cost.model_dump()),
     )
+
+
+def _pim(section: schema.BitSerialPim | schema.AnalogPim) -> plain.Pim:
+    values = section.model_dump()
+    return _PIM[section.style](**{**values, "numerics": plain.Numerics(**values["numerics"])})
 
 
 _PIM: dict[str, type[plain.BitSerialPim] | type[plain.AnalogPim]] = {

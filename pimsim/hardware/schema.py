@@ -10,7 +10,20 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from pimsim.hardware.hardware import EVENT, GATHER, ISO_CNN, MAC, OWN_RULE, SCATTER
+from pimsim.hardware.hardware import (
+    ANALOG,
+    AUTO,
+    CIRCUIT,
+    EVENT,
+    FULL_SCALES,
+    GATHER,
+    IMAC_ACCURACY,
+    ISO_CNN,
+    LINEAR,
+    MAC,
+    OWN_RULE,
+    SCATTER,
+)
 
 MAX_KIB = 2**20
 
@@ -23,6 +36,14 @@ def _capacity(value: object) -> float | None:
     raise ValueError(f'must be "auto" or a number of KiB above 0 and at most {MAX_KIB}')
 
 
+def _full_scale(value: object) -> str | float:
+    if isinstance(value, str) and value in FULL_SCALES:
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and 0 < value <= 2**40:
+        return float(value)
+    raise ValueError(f"must be one of {', '.join(FULL_SCALES)}, or a number of product LSB above 0 and at most 2^40")
+
+
 # Limits are generous: beyond them a file is mistaken, not ambitious.
 Size = Annotated[int, Field(ge=1, le=65536)]
 Lanes = Annotated[int, Field(ge=1, le=4096)]
@@ -33,6 +54,8 @@ WordBits = Annotated[int, Field(ge=4, le=32)]  # the compiled kernels hold a wor
 PortCodes = Annotated[int, Field(ge=1, le=65536)]
 Kib = Annotated[float, Field(gt=0, le=MAX_KIB, allow_inf_nan=False)]
 Capacity = Annotated[object, AfterValidator(_capacity)]  # a number of KiB, or None for "auto"
+FullScale = Annotated[object, AfterValidator(_full_scale)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Engine = Literal["pim", "mac", "event"]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
 
@@ -60,6 +83,39 @@ class _NeuronWords(_Section):
         return self
 
 
+class Numerics(_Section):
+    model: Literal["circuit", "imac_accuracy"] = "circuit"
+    adc_full_scale_lsb: FullScale = AUTO
+    adc_gain_error_ratio: Annotated[float, Field(ge=-0.9, le=9, allow_inf_nan=False)] = 0.0
+    adc_gain_sigma_ratio: Share = 0.0
+    adc_offset_steps: Annotated[float, Field(ge=-65536, le=65536, allow_inf_nan=False)] = 0.0
+    adc_offset_sigma_steps: Annotated[float, Field(ge=0, le=65536, allow_inf_nan=False)] = 0.0
+    thermal_sigma_lsb: Annotated[float, Field(ge=0, le=2**32, allow_inf_nan=False)] = 0.0
+    product_transfer: Literal["linear", "imac_nominal", "imac_mean"] = "linear"
+    cell_mismatch_sigma_ratio: Share = 0.0
+    stuck_at_0_ratio: Share = 0.0
+    stuck_at_1_ratio: Share = 0.0
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Numerics:
+        if self.stuck_at_0_ratio + self.stuck_at_1_ratio > 1:
+            raise ValueError(
+                f"stuck_at_0_ratio={self.stuck_at_0_ratio:g} and stuck_at_1_ratio={self.stuck_at_1_ratio:g} "
+                "are shares of the same cells and add up to above 1"
+            )
+        if self.model == IMAC_ACCURACY and self.model_copy(update={"model": CIRCUIT, "seed": 0}) != Numerics():
+            raise ValueError(f'model="{IMAC_ACCURACY}" is the error of a whole output; other errors are part of it')
+        return self
+
+    @property
+    def converter_errors(self) -> bool:
+        """Whether there are errors in steps of a converter."""
+        return any(
+            (self.adc_gain_error_ratio, self.adc_gain_sigma_ratio, self.adc_offset_steps, self.adc_offset_sigma_steps)
+        )
+
+
 class _Crossbar(_NeuronWords):
     rows: Size
     columns: Size
@@ -72,6 +128,14 @@ class _Crossbar(_NeuronWords):
     correction_depth: Depth
     neuron_lanes: Lanes
     sweep_depth: Depth
+    numerics: Numerics = Numerics()
+
+    def _check_converter(self, exact: tuple[str, ...]) -> None:
+        if self.numerics.adc_full_scale_lsb in exact and self.numerics.converter_errors:
+            raise ValueError(
+                f"numerics.adc_full_scale_lsb={self.numerics.adc_full_scale_lsb} is a converter without steps, "
+                "so it has no gain and no offset to be wrong"
+            )
 
 
 class BitSerialPim(_Crossbar):
@@ -88,6 +152,12 @@ class BitSerialPim(_Crossbar):
             raise ValueError(f"rows_active={self.rows_active} exceeds rows={self.rows}")
         if self.columns_per_adc > self.columns:
             raise ValueError(f"columns_per_adc={self.columns_per_adc} exceeds columns={self.columns}")
+        for key, plain in (("model", CIRCUIT), ("product_transfer", LINEAR)):
+            if getattr(self.numerics, key) != plain:
+                raise ValueError(
+                    f'numerics.{key}="{getattr(self.numerics, key)}" is IMAC\'s, which is style "{ANALOG}"'
+                )
+        self._check_converter(("exact",))
         return self
 
 
@@ -103,6 +173,12 @@ class AnalogPim(_Crossbar):
             raise ValueError(f"products_per_conversion={self.products_per_conversion} exceeds rows={self.rows}")
         if self.outputs_per_adc > self.columns:
             raise ValueError(f"outputs_per_adc={self.outputs_per_adc} exceeds columns={self.columns}")
+        if self.numerics.model == IMAC_ACCURACY and (self.adc_bits, self.products_per_conversion) != (4, 10):
+            raise ValueError(
+                f'numerics.model="{IMAC_ACCURACY}" was published for adc_bits=4 and products_per_conversion=10, '
+                f"not {self.adc_bits} and {self.products_per_conversion}"
+            )
+        self._check_converter((AUTO, "exact"))
         return self
 
 

@@ -12,20 +12,26 @@ from __future__ import annotations
 from math import ceil, prod
 
 from pimsim.errors import MappingError
-from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import DIFFERENTIAL, EXACT, ISO_CNN, MULTIPLIER, OFFSET, TWOS_COMPLEMENT, Pim
+from pimsim.hardware import Event, Hardware, Mac
+from pimsim.hardware.hardware import EXACT, ISO_CNN, MULTIPLIER, Pim
+from pimsim.mapping.macro import crossbar_values
 from pimsim.mapping.placement import engine_names
 from pimsim.mapping.weights import weight_sums
+from pimsim.model.chip import build
 from pimsim.model.fixed_point import signed_digits
-from pimsim.model.network import ACCUMULATE, AFFINE, FLOOR, BitSerial, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.macro import Macro
+from pimsim.model.network import ACCUMULATE, FLOOR, IntegerLayer, IntegerNetwork, LayerNumerics
 
 Range = tuple[int, int]
 
 
-def layer_numerics(network: IntegerNetwork, hardware: Hardware) -> tuple[LayerNumerics, ...]:
+def layer_numerics(
+    network: IntegerNetwork, hardware: Hardware, *, seed: int | None = None, chip: int = 0
+) -> tuple[LayerNumerics, ...]:
     """Word widths of every layer on the engine that runs it, proved to hold every sum.
 
-    A `LayerNumerics.bit_serial` is set only where the crossbar's converter can clip.  For hardware with
+    A `LayerNumerics.crossbar` is set only where a crossbar may give other sums than exact ones; where it draws at
+    random it is that of ``chip`` with ``seed``, by default the hardware file's.  For hardware with
     ``network: iso_cnn`` nothing is executed and nothing is proved: the widths are the engine's.
     Raises MappingError naming the layer, the bits it needs and the bits it is given.
     """
@@ -36,7 +42,8 @@ def layer_numerics(network: IntegerNetwork, hardware: Hardware) -> tuple[LayerNu
         engine = hardware.engines.named(name)
         assert engine is not None  # the hardware file was checked for it
         inputs = _pooled(codes if index == 0 else (0, 1), prod(layer.shape.pool))
-        numerics = _numerics(network, layer, engine, inputs[1] - inputs[0])
+        macro = crossbar_values(layer, index, engine, inputs[1] - inputs[0], seed=seed, chip=chip)
+        numerics = _numerics(network, layer, engine, macro)
         if hardware.network != ISO_CNN:
             _prove(layer, f"engines.{name}", numerics, inputs, network.time_steps)
         chosen.append(numerics)
@@ -52,20 +59,10 @@ def sum_range(layer: IntegerLayer, inputs: Range) -> Range:
     return int(low.min()), int(high.max())
 
 
-def clipped_range(layer: IntegerLayer, inputs: Range) -> Range:
-    """The same for a crossbar that clips: every count, and so both Σ u x and Σ x, may be anything from 0 to exact.
-
-    In stored codes u with zero z_u, and input codes x = value + z_x:
-    Σ u x − z_u Σ x − z_x Σ u + K z_u z_x.
-    """
-    sums = weight_sums(layer)
-    zero_w = layer.zero_point + (0 if layer.scheme == AFFINE else 2 ** (layer.weight_bits - 1))
-    zero_x, highest, fan_in = -inputs[0], inputs[1] - inputs[0], layer.shape.fan_in
-    stored = sums.positive + sums.negative + fan_in * zero_w  # Σ u per output channel
-    constant = fan_in * zero_w * zero_x - zero_x * stored
-    low = (constant - zero_w * fan_in * highest).min()
-    high = (constant + stored * highest).max()
-    return min(int(low), 0), max(int(high), 0)
+def crossbar_range(layer: IntegerLayer, inputs: Range, macro: Macro) -> Range:
+    """The same for a crossbar: whatever its converters can deliver for codes from 0 to the highest, and 0."""
+    low, high = build(layer, macro, -inputs[0], inputs[1] - inputs[0]).reach()
+    return min(low, 0), max(high, 0)
 
 
 def word_bits(low: int, high: int) -> int:
@@ -77,29 +74,17 @@ def word_bits(low: int, high: int) -> int:
     return 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0)
 
 
-def largest_count(layer: IntegerLayer, pim: BitSerialPim, highest_input: int) -> int:
-    """Largest sum of digits that a column brings to its converter, input codes being 0 … ``highest_input``.
-
-    Over the rows that are active at once, and that the layer has: largest slice × largest cell.
-    """
-    sums = weight_sums(layer)
-    stored = {DIFFERENTIAL: sums.magnitude_bits, TWOS_COMPLEMENT: max(1, sums.signed_bits - 1)}
-    cell_bits = min(pim.cell_bits, stored.get(pim.weight_encoding, layer.weight_bits))
-    slice_largest = min(highest_input, 2**pim.dac_bits - 1)
-    return int(min(pim.rows_active, layer.shape.fan_in) * slice_largest * (2**cell_bits - 1))
-
-
 def _numerics(
-    network: IntegerNetwork, layer: IntegerLayer, engine: Pim | Mac | Event, highest_input: int
+    network: IntegerNetwork, layer: IntegerLayer, engine: Pim | Mac | Event, macro: Macro | None
 ) -> LayerNumerics:
     bits = engine.accumulator_bits
     if layer.neuron.kind == ACCUMULATE:
-        return LayerNumerics(bits, bits, _clipping(layer, engine, highest_input))
+        return LayerNumerics(bits, bits, macro)
     shift = 0 if engine.membrane_step == EXACT else membrane_shift(layer, engine)
     return LayerNumerics(
         bits,
         engine.membrane_bits,
-        _clipping(layer, engine, highest_input),
+        macro,
         membrane_shift=shift,
         membrane_rounding=engine.membrane_rounding if shift else FLOOR,
         leak_terms=_leak_terms(network, layer, engine),
@@ -124,27 +109,13 @@ def _leak_terms(network: IntegerNetwork, layer: IntegerLayer, engine: Pim | Mac 
     return min(engine.leak_terms, network.leak_fraction_bits + 1)
 
 
-def _clipping(layer: IntegerLayer, engine: Pim | Mac | Event, highest_input: int) -> BitSerial | None:
-    """None where no column can bring more to its converter than that can tell apart."""
-    if not isinstance(engine, BitSerialPim):
-        return None
-    largest = largest_count(layer, engine, highest_input)
-    if 2**engine.adc_bits - 1 >= largest:
-        return None
-    if (engine.weight_encoding, engine.cell_bits, engine.dac_bits) != (OFFSET, 1, 1):
-        raise MappingError(
-            f'layer "{layer.name}": sums of a column reach {largest}, engines.pim.adc_bits={engine.adc_bits} '
-            "clips them; that is executed for weight_encoding=offset, cell_bits=1, dac_bits=1 only"
-        )
-    return BitSerial(engine.rows_active, engine.adc_bits)
-
-
 def _pooled(inputs: Range, pool: int) -> Range:
     return inputs[0], inputs[1] + (pool - 1) * (inputs[1] - inputs[0])
 
 
 def _prove(layer: IntegerLayer, section: str, numerics: LayerNumerics, inputs: Range, steps: int) -> None:
-    low, high = (sum_range if numerics.bit_serial is None else clipped_range)(layer, inputs)
+    macro = numerics.crossbar
+    low, high = sum_range(layer, inputs) if macro is None else crossbar_range(layer, inputs, macro)
     if layer.neuron.kind == ACCUMULATE:
         low, high, beside = low * steps, high * steps, f"over {steps} steps"
     else:

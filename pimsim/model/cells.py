@@ -14,8 +14,9 @@ holds digit j of every row; its converted sum is multiplied by `column_factors`[
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from pimsim.model.fixed_point import Int64Array
+Int64Array = npt.NDArray[np.int64]
 
 OFFSET, DIFFERENTIAL, TWOS_COMPLEMENT = "offset", "differential", "twos_complement"
 ENCODINGS = (OFFSET, DIFFERENTIAL, TWOS_COMPLEMENT)

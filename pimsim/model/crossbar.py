@@ -1,52 +1,70 @@
-"""Sums of a bit-serial crossbar whose converter clips, plane by plane as the macro computes them.
+"""The reference of a crossbar's values: sums as its converters give them, conversion by conversion.
 
-Weight codes are stored as unsigned bits, one per cell: ``u = w`` when affine, ``u = w + 2^(bits−1)`` when
-``scale``, so real zero is the code z_u.  Input codes arrive one bit at a time.  A conversion counts the
-cells that hold 1 and see 1 among at most ``rows`` rows, and gives ``min(count, 2^adc_bits − 1)``; counts
-are shifted and added.  With Σ the sum over the K rows::
+Weights lie in cells; a column adds the products of one group of rows with one slice of the input bits, and a
+converter turns the sum into a code.  Sums are fixed-point integers of 12 fraction bits, so they
+do not depend on the order of addition.  With s the step in product LSB, per column and converter::
 
-    Σ (u − z_u)(x − z_x) = Σ u x − z_u Σ x − z_x Σ u + K z_u z_x
+    y    = Σ cell · slice (+ noise)
+    code = clip(⌊(y + offset + step / 2) / step⌋, 0, 2^adc_bits − 1)
+    a    = Σ significance · 2^(slice · dac_bits) · ⌊code · s + 1/2⌋ + constant
 
-``Σ x`` comes from the reference column, whose cells all hold 1 and whose counts clip like any other;
-``Σ u`` and K are constants.
+docs/crossbar-numerics.md has the whole.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from pimsim.model.chip import Chip, build, thermal_noise
 from pimsim.model.fixed_point import Int64Array
-from pimsim.model.network import AFFINE, BitSerial, IntegerLayer
+from pimsim.model.macro import Macro
+from pimsim.model.network import IntegerLayer
 
 
-def unsigned_codes(layer: IntegerLayer) -> tuple[Int64Array, int]:
-    """Cell contents (K, C_out), rows in the order kD, kH, kW, C_in, and the code that stands for zero."""
-    offset = 0 if layer.scheme == AFFINE else 2 ** (layer.weight_bits - 1)
-    codes = layer.weight.astype(np.int64).transpose(2, 3, 4, 1, 0).reshape(-1, layer.shape.out_channels)
-    return codes + offset, int(layer.zero_point) + offset
+def converted_sums(layer: IntegerLayer, columns: Int64Array, zero: int, highest: int, macro: Macro) -> Int64Array:
+    """Σ (w − z_w)(x − z_x) as converted.
 
-
-def clipped_sums(layer: IntegerLayer, columns: Int64Array, zero: int, macro: BitSerial) -> Int64Array:
-    """columns (..., K) of input codes with zero point ``zero`` → Σ (w − z_w)(x − z_x) as converted (..., C_out)."""
-    codes, weight_zero = unsigned_codes(layer)
-    reference = np.ones((codes.shape[0], 1), np.int64)
-    products = _converted(columns, codes, layer.weight_bits, macro)
-    inputs = _converted(columns, reference, 1, macro)
-    constant = codes.shape[0] * weight_zero * zero - zero * codes.sum(0)
-    sums: Int64Array = products - weight_zero * inputs + constant
+    columns (N, T, D', H', W', K) input codes 0 … ``highest`` with zero point ``zero``, rows in the order kD, kH,
+    kW, C_in → (N, T, D', H', W', C_out).  Sample n has the noise of index n.
+    """
+    chip = build(layer, macro, zero, highest)
+    outputs = layer.shape.out_channels
+    sums = np.zeros((*columns.shape[:-1], outputs), np.int64) + chip.constants
+    noise = _noise(chip, macro, columns.shape)
+    for group, start in enumerate(range(0, columns.shape[-1], chip.rows)):
+        rows = slice(start, start + chip.rows)
+        for part in range(chip.slices):
+            inputs = columns[..., rows] >> (part * chip.dac_bits) & (2**chip.dac_bits - 1)
+            total = _column_sums(chip, inputs, rows)
+            if noise is not None:
+                total += noise[..., group, part, :]
+            sums += _digital(chip, chip.convert(total), outputs) << (part * chip.dac_bits)
     return sums
 
 
-def _converted(columns: Int64Array, codes: Int64Array, bits: int, macro: BitSerial) -> Int64Array:
-    """Shift-add of clipped counts over input bits, weight bits and groups of rows."""
-    full_scale = 2**macro.adc_bits - 1
-    total = np.zeros((*columns.shape[:-1], codes.shape[1]), np.int64)
-    for start in range(0, codes.shape[0], macro.rows):
-        group = slice(start, start + macro.rows)
-        for x_bit in range(int(columns.max(initial=0)).bit_length()):
-            pulses = (columns[..., group] >> x_bit & 1).astype(np.float64)
-            for w_bit in range(bits):
-                cells = (codes[group] >> w_bit & 1).astype(np.float64)  # counts are exact in float64
-                counts = np.minimum((pulses @ cells).astype(np.int64), full_scale)
-                total += counts << (x_bit + w_bit)
+def _column_sums(chip: Chip, inputs: Int64Array, rows: slice) -> Int64Array:
+    if not chip.table:
+        # integers below 2^52, so the product in float64 is exact
+        return (inputs.astype(np.float64) @ chip.cells[rows, 0].astype(np.float64)).astype(np.int64)
+    total = np.zeros((*inputs.shape[:-1], chip.cells.shape[2]), np.int64)
+    for row in range(inputs.shape[-1]):
+        total += chip.cells[rows][row, inputs[..., row]]
     return total
+
+
+def _digital(chip: Chip, values: Int64Array, outputs: int) -> Int64Array:
+    """Columns (…, parts · C_out and the reference) → their weighted sum per output (…, C_out)."""
+    parts = len(chip.significance)
+    weighed = values[..., : parts * outputs].reshape(*values.shape[:-1], parts, outputs)
+    total: Int64Array = (weighed * chip.significance[:, None]).sum(-2)
+    if chip.reference:
+        total -= chip.reference * values[..., -1:]
+    return total
+
+
+def _noise(chip: Chip, macro: Macro, shape: tuple[int, ...]) -> Int64Array | None:
+    """(N, T, D', H', W', groups, slices, columns), or None without noise."""
+    if not macro.thermal_sigma_lsb:
+        return None
+    size = (*shape[1:-1], chip.groups, chip.slices, chip.columns)
+    return np.stack([thermal_noise(macro, sample, size) for sample in range(shape[0])])

@@ -26,6 +26,7 @@ import numpy.typing as npt
 from pimsim.errors import ModelError, SceneError
 from pimsim.model import checks
 from pimsim.model.architecture import Architecture, LayerShape
+from pimsim.model.macro import Macro
 
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float64]
@@ -236,25 +237,8 @@ class IntegerNetwork:
 
 
 @dataclass(frozen=True)
-class BitSerial:
-    """Numerics of a bit-serial crossbar whose ADC is too narrow to be lossless.
-
-    Each conversion of at most ``rows`` active rows gives ``min(count, 2^adc_bits − 1)``.  Rows are taken
-    in order, ``rows`` at a time, row ``((kd · kH + kh) · kW + kw) · C_in + c``.  The reference column,
-    all ones, that carries ``Σ x`` for the zero point is read by the same converter and clips alike.
-    """
-
-    rows: int
-    adc_bits: int
-
-    def __post_init__(self) -> None:
-        checks.integer("bit_serial.rows", self.rows, 1, 2**20)
-        checks.integer("bit_serial.adc_bits", self.adc_bits, 1, 24)
-
-
-@dataclass(frozen=True)
 class LayerNumerics:
-    """Words and arithmetic of one layer on the machine that runs it; ``bit_serial`` is None for exact sums.
+    """Words and arithmetic of one layer on the machine that runs it; ``crossbar`` is None for exact sums.
 
     The membrane v[t] of every neuron, and the running sum of the classifier, must fit in
     ``accumulator_bits``; the mapping proves that they do.  A write-back drops the ``membrane_shift`` lowest
@@ -264,7 +248,7 @@ class LayerNumerics:
 
     accumulator_bits: int = 32
     membrane_bits: int = 32
-    bit_serial: BitSerial | None = None
+    crossbar: Macro | None = None
     membrane_shift: int = 0
     membrane_rounding: str = FLOOR
     leak_terms: int = 0
@@ -276,21 +260,19 @@ class LayerNumerics:
         checks.choice("membrane_rounding", self.membrane_rounding, ROUNDINGS)
         checks.integer("leak_terms", self.leak_terms, 0, MAX_FRACTION_BITS + 1)
 
-    def as_mapping(self) -> dict[str, int]:
-        """As a trace records it; 0 rows and 0 ADC bits stand for exact sums, and what is left out is 0."""
-        serial = self.bit_serial
+    def as_mapping(self) -> dict[str, int | str]:
+        """As a trace records it; an empty name stands for exact sums, and what is left out is 0."""
         further = {
             "membrane_shift": self.membrane_shift,
             "membrane_half_up": int(self.membrane_shift > 0 and self.membrane_rounding == HALF_UP),
             "leak_terms": self.leak_terms,
         }
-        exact = {
+        words: dict[str, int | str] = {
             "accumulator_bits": self.accumulator_bits,
             "membrane_bits": self.membrane_bits,
-            "adc_rows": serial.rows if serial else 0,
-            "adc_bits": serial.adc_bits if serial else 0,
+            "crossbar": self.crossbar.identity if self.crossbar else "",
         }
-        return exact | {key: value for key, value in further.items() if value}
+        return words | {key: value for key, value in further.items() if value}
 
 
 def _check_chain(network: IntegerNetwork) -> None:

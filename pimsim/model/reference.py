@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import ModelError, SceneError
-from pimsim.model.crossbar import clipped_sums
+from pimsim.model.crossbar import converted_sums
 from pimsim.model.fixed_point import Int64Array, effective_leak, leaked, requantized, rounded, stored, word_range
 from pimsim.model.network import ACCUMULATE, RELU, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
 from pimsim.model.windows import arrange, windows
@@ -68,15 +69,14 @@ def run(
     if len(chosen) != len(network.layers):
         raise ModelError(f"numerics for {len(chosen)} layers, the network has {len(network.layers)}")
     check_inputs(network, inputs)
-    codes = np.moveaxis(inputs, 1, -1).astype(np.int64)[:, None]  # N, 1, D, H, W, C
-    signal, zero = codes, int(network.input.zero_point)
+    signal = np.moveaxis(inputs, 1, -1).astype(np.int64)[:, None]  # N, 1, D, H, W, C
     records = []
-    for layer, widths in zip(network.layers, chosen, strict=True):
-        currents = layer_sums(layer, signal, zero, widths)
+    for index, (layer, widths) in enumerate(zip(network.layers, chosen, strict=True)):
+        currents = layer_sums(layer, signal, network.input_range(index), widths)
         if currents.shape[1] == 1:  # direct encoding: the same current at every step
             currents = np.repeat(currents, network.time_steps, axis=1)
         records.append(_neurons(network, layer, currents, widths))
-        signal, zero = records[-1].values.astype(np.int64), 0
+        signal = records[-1].values.astype(np.int64)
     return _collect(records, network)
 
 
@@ -91,14 +91,18 @@ def check_inputs(network: IntegerNetwork, inputs: npt.NDArray[np.integer]) -> No
         raise SceneError(f"input codes reach from {inputs.min()} to {inputs.max()}, outside 0 … {highest}")
 
 
-def layer_sums(layer: IntegerLayer, signal: Int64Array, zero: int, widths: LayerNumerics) -> Int64Array:
+def layer_sums(
+    layer: IntegerLayer, signal: Int64Array, inputs: tuple[int, int], widths: LayerNumerics
+) -> Int64Array:
     """Σ (w − z_w)(x − z_x) for every output neuron and step.
 
-    signal (N, T, D, H, W, C) codes with zero point ``zero`` → (N, T, D', H', W', C_out).
+    signal (N, T, D, H, W, C) codes from 0 whose values minus zero point reach over ``inputs``
+    → (N, T, D', H', W', C_out).
     """
+    zero, highest = -inputs[0], inputs[1] - inputs[0]
     columns = windows(arrange(signal, layer.shape), layer.shape, fill=zero)
-    if widths.bit_serial is not None:
-        return clipped_sums(layer, columns, zero, widths.bit_serial)
+    if widths.crossbar is not None:
+        return converted_sums(layer, columns, zero, highest * prod(layer.shape.pool), widths.crossbar)
     weights = layer.centred.astype(np.int64).transpose(2, 3, 4, 1, 0).reshape(-1, layer.shape.out_channels)
     return _product(columns - zero, weights)
 

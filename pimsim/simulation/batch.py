@@ -12,6 +12,7 @@ import numpy.typing as npt
 from llvmlite import binding
 from numba.core import config
 
+from pimsim.model.chip import thermal_noise
 from pimsim.simulation.crossbar import Crossbar
 from pimsim.simulation.geometry import Int64Array, UInt64Array
 from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
@@ -129,7 +130,7 @@ def run_layer(
     scratch, kept = workspace.scratch[index], results.records[index][start : start + count]
     told = (scratch, layer.law, words, workspace.final[index][:count], kept, results.extremes[batch, index])
     if layer.crossbar is not None:
-        current_layer(_converted(layer, layer.crossbar, codes, before), *told)
+        current_layer(_converted(layer, layer.crossbar, codes, before, start), *told)
     elif layer.first:
         value_layer(codes, layer.input_zero, layer.origins, layer.field, layer.weights, *told)
     elif layer.tables is not None:
@@ -152,16 +153,24 @@ def compresses() -> bool:
 
 
 def _converted(
-    layer: LoweredLayer, macro: Crossbar, codes: npt.NDArray[np.unsignedinteger], words: UInt64Array
+    layer: LoweredLayer, crossbar: Crossbar, codes: npt.NDArray[np.unsignedinteger], words: UInt64Array, start: int
 ) -> npt.NDArray[Any]:
-    """Currents of a bit-serial crossbar (samples, T or 1, neurons and slack)."""
+    """Currents of a crossbar (samples, T or 1, neurons and slack); sample 0 has the number ``start``."""
+    steps, columns = 1 if layer.first else layer.steps, crossbar.cells.shape[2]
     cells = np.zeros(layer.cells, np.int64)
-    pulses = np.zeros((macro.input_bits, macro.planes.shape[3]), np.uint64)
-    currents = np.zeros((len(codes), 1 if layer.first else layer.steps, layer.padded), layer.lanes)
-    if layer.first:
-        convert_values(codes, layer.origins, layer.field, macro, cells, pulses, currents)
-    else:
-        convert_spikes(words, layer.segments, layer.field, macro, cells, pulses, currents)
+    buffers = cells, np.zeros(columns, crossbar.cells.dtype), np.zeros(columns, np.int64)
+    currents = np.zeros((len(codes), steps, layer.padded), layer.lanes)
+    macro = layer.numerics.crossbar
+    size = (steps, len(layer.field.neurons), crossbar.groups, crossbar.slices, columns)
+    for sample in range(len(codes)):
+        noise = np.zeros((steps, 0, 1, 1, 1), crossbar.cells.dtype)
+        if macro is not None and macro.thermal_sigma_lsb:
+            noise = thermal_noise(macro, start + sample, size).astype(crossbar.cells.dtype)
+        one = slice(sample, sample + 1)
+        if layer.first:
+            convert_values(codes[one], layer.origins, layer.field, crossbar, noise, *buffers, currents[one])
+        else:
+            convert_spikes(words[one], layer.segments, layer.field, crossbar, noise, *buffers, currents[one])
     return currents
 
 

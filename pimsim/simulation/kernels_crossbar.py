@@ -1,4 +1,4 @@
-"""Compiled loops of the bit-serial crossbar; slower than integer sums, and needed only where its converter clips."""
+"""Compiled loops of a crossbar's converters; docs/crossbar-numerics.md has the equations."""
 
 # ruff: noqa: ARG001 (numba dictates the parameters of intrinsics and of their generators)
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-arg,unreachable,var-annotated"
@@ -12,6 +12,7 @@ from numba.extending import intrinsic
 from pimsim.simulation.compiled import kernel, part
 
 u64 = np.uint64
+HALF, FRACTION_BITS = 2048, 12
 
 
 @intrinsic
@@ -45,55 +46,85 @@ def spike_cells(words, segments, cells):
 
 
 @part
-def convert(cells, field, crossbar, pulses, currents):
+def convert(cells, field, crossbar, noise, sums, codes, currents):
     """Currents (positions · C_out) as the macro converts them.
 
-    pulses  (input bits, words) scratch: one group of rows, bit by bit
+    noise  (positions, groups, slices, columns) of every conversion, or of size 0
+    sums   (columns,) scratch: one group of rows in one slice
+    codes  (columns,) scratch: converted
     """
-    outputs, total_rows, rows = u64(field.outputs), u64(field.taps.shape[0]), u64(crossbar.rows)
+    outputs, rows = u64(field.outputs), u64(crossbar.rows)
+    total_rows, mask = u64(field.taps.shape[0]), (1 << crossbar.dac_bits) - 1
     for position in range(u64(field.neurons.shape[0])):
         start = field.neurons[position]
+        result = currents[position * outputs : (position + u64(1)) * outputs]
         for output in range(outputs):
-            currents[position * outputs + output] = crossbar.constants[output]
-        for group in range(u64(crossbar.planes.shape[0])):
-            pulses[:] = 0
-            for row in range(group * rows, min((group + u64(1)) * rows, total_rows)):
-                value, place = u64(cells[start + field.taps[row]]), row - group * rows
-                for bit in range(pulses.shape[0]):
-                    pulses[bit, place >> u64(6)] |= (value >> u64(bit) & u64(1)) << (place & u64(63))
-            _convert_group(crossbar, pulses, group, currents[position * outputs : (position + u64(1)) * outputs])
+            result[output] = crossbar.constants[output]
+        for group in range(u64(crossbar.groups)):
+            for place in range(u64(crossbar.slices)):
+                shift = place * u64(crossbar.dac_bits)
+                if noise.size:
+                    sums[:] = noise[position, group, place]
+                else:
+                    sums[:] = 0
+                for row in range(group * rows, min((group + u64(1)) * rows, total_rows)):
+                    _add_row(crossbar.cells[row], (cells[start + field.taps[row]] >> shift) & mask, sums)
+                _digitize(crossbar, sums, codes)
+                _gather(crossbar, codes, shift, result)
 
 
 @part
-def _convert_group(crossbar, pulses, group, sums):
-    """Add one group's converted counts, and take off the reference column's."""
-    for bit in range(pulses.shape[0]):
-        reference = 0
-        for word in range(pulses.shape[1]):
-            reference += set_bits(pulses[bit, word])
-        correction = (min(reference, crossbar.full) << bit) * crossbar.weight_zero
-        for output in range(sums.shape[0]):
-            shifted = -correction
-            for weight_bit in range(crossbar.planes.shape[2]):
-                count = 0
-                for word in range(pulses.shape[1]):
-                    count += set_bits(pulses[bit, word] & crossbar.planes[group, output, weight_bit, word])
-                shifted += min(count, crossbar.full) << (bit + weight_bit)
-            sums[output] += shifted
+def _add_row(products, code, sums):
+    """What one row adds to every column: looked up by its code, or multiplied by it."""
+    if products.shape[0] > 1:
+        looked_up = products[code]
+        for column in range(sums.shape[0]):
+            sums[column] += looked_up[column]
+    elif code == 1:
+        for column in range(sums.shape[0]):
+            sums[column] += products[0, column]
+    elif code:
+        factor = products.dtype.type(code)
+        for column in range(sums.shape[0]):
+            sums[column] += factor * products[0, column]
+
+
+@part
+def _digitize(crossbar, sums, codes):
+    """Column sums → values; sums and steps below 2^52 make the floor of the quotient in float64 exact."""
+    low, high, level = np.float64(crossbar.low), np.float64(crossbar.high), crossbar.level
+    for column in range(sums.shape[0]):
+        code = np.floor((sums[column] + crossbar.offset[column]) / crossbar.step[column])
+        code = low if code < low else high if code > high else code
+        codes[column] = (np.int64(code) * level + HALF) >> FRACTION_BITS
+
+
+@part
+def _gather(crossbar, values, shift, result):
+    """Add the values of an output's columns, each by what it counts for, and take off the reference column's."""
+    outputs = result.shape[0]
+    for part_ in range(crossbar.significance.shape[0]):
+        factor = crossbar.significance[part_] << np.int64(shift)
+        for output in range(outputs):
+            result[output] += factor * values[part_ * outputs + output]
+    if crossbar.reference:
+        taken = (crossbar.reference * values[-1]) << np.int64(shift)
+        for output in range(outputs):
+            result[output] -= taken
 
 
 @kernel
-def convert_values(codes, origins, field, crossbar, cells, pulses, currents):
-    """The first layer: codes (samples, C · D · H · W) → currents (samples, 1, neurons)."""
+def convert_values(codes, origins, field, crossbar, noise, cells, sums, values, currents):
+    """A layer fed by codes (samples, C · D · H · W) → currents (samples, 1, neurons); ``noise`` (1, …) of all."""
     for sample in range(codes.shape[0]):
         value_cells(codes[sample], crossbar.input_zero, origins, cells)
-        convert(cells, field, crossbar, pulses, currents[sample, 0])
+        convert(cells, field, crossbar, noise[0], sums, values, currents[sample, 0])
 
 
 @kernel
-def convert_spikes(words, segments, field, crossbar, cells, pulses, currents):
-    """A layer fed by spikes: maps (samples, T, words) → currents (samples, T, neurons)."""
+def convert_spikes(words, segments, field, crossbar, noise, cells, sums, values, currents):
+    """A layer fed by spikes: maps (samples, T, words) → currents (samples, T, neurons); ``noise`` (T, …) of all."""
     for sample in range(words.shape[0]):
         for t in range(words.shape[1]):
             spike_cells(words[sample, t], segments, cells)
-            convert(cells, field, crossbar, pulses, currents[sample, t])
+            convert(cells, field, crossbar, noise[t], sums, values, currents[sample, t])

@@ -15,7 +15,7 @@ from pimsim.model.architecture import LayerShape
 from pimsim.model.network import IntegerLayer, IntegerNetwork, LayerNumerics
 from pimsim.simulation import bounds, geometry
 from pimsim.simulation.bounds import Bounds, Interval, Law
-from pimsim.simulation.crossbar import Crossbar, crossbar_bounds, lower_crossbar
+from pimsim.simulation.crossbar import Crossbar, lower_crossbar
 from pimsim.simulation.geometry import Field, Segments, UInt64Array
 from pimsim.simulation.packing import group_of, weight_blocks
 from pimsim.simulation.tables import Tables, make_tables
@@ -122,17 +122,17 @@ def _lower(
     network: IntegerNetwork, layer: IntegerLayer, widths: LayerNumerics, inputs: Interval, *, first: bool
 ) -> LoweredLayer:
     shape, law = layer.shape, Law.of(network, layer, widths)
-    serial, pool = widths.bit_serial, prod(layer.shape.pool)
-    order = geometry.NATURAL if serial else geometry.best_order(shape)
+    macro, pool = widths.crossbar, prod(layer.shape.pool)
+    order = geometry.NATURAL if macro else geometry.best_order(shape)
     rows = geometry.weight_rows(layer.centred, order)
     exact = bounds.current_bounds(rows, (inputs[0] * pool, inputs[1] * pool))
     zero = network.input.zero_point if first else 0
-    current = crossbar_bounds(layer, inputs, zero) if serial else exact
+    crossbar, current = lower_crossbar(layer, macro, zero, inputs) if macro else (None, exact)
     stored = widths.accumulator_bits if law.threshold is None else widths.membrane_bits
     reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
     lanes, sums = _lanes(reach, law), _word(bounds.hull(exact, (0, 0)))
     group = 0 if first or sums != np.int16 else group_of(rows, pool)
-    summed = not first and serial is None  # event by event
+    summed = not first and macro is None  # event by event
     tables = make_tables(rows, geometry.segment_rows(shape), sums) if summed and pool == 1 else None
     axis = _column_axis(shape) if summed and tables is None else None
     fields, centred = shape, layer.centred
@@ -154,7 +154,7 @@ def _lower(
         numerics=widths,
         cells=geometry.grid_size(fields),
         bounds=reach,
-        crossbar=lower_crossbar(layer, serial, zero, inputs) if serial else None,
+        crossbar=crossbar,
         tables=tables,
         columns=None if axis is None else geometry.column_places(shape, axis),
         partial=0 if axis is None else fields.neurons + shape.out_channels + weights.shape[2],

@@ -15,7 +15,7 @@ from pimsim.archive.header import Fields, check_format
 from pimsim.archive.reader import ArchiveReader
 from pimsim.archive.writer import encode, write_archive
 from pimsim.errors import TraceError
-from pimsim.traces.trace import OPTIONAL_KEYS, WIDTH_KEYS, Trace
+from pimsim.traces.trace import CROSSBAR, NUMERICS_KEYS, OPTIONAL_KEYS, WIDTH_KEYS, Trace
 
 FORMAT, VERSION = "pimsim-trace", 1
 MAX_LAYERS = 1000
@@ -70,6 +70,7 @@ def describe(trace: Trace) -> dict[str, object]:
         "layers": [
             {key: int(widths[key]) for key in WIDTH_KEYS}
             | {key: int(widths[key]) for key in OPTIONAL_KEYS if widths.get(key)}
+            | {CROSSBAR: widths[CROSSBAR]}
             | {"membrane_low": int(low), "membrane_high": int(high), "saturations": int(count)}
             for widths, low, high, count in statistics
         ],
@@ -104,7 +105,7 @@ def _trace(fields: Fields, archive: ArchiveReader) -> Trace:
         outputs=archive.array("outputs", "i", (samples, classes)).astype(np.int64),
         labels=archive.array("labels", "i", (samples,)).astype(np.int64),
         **{key: np.array([layer[key] for layer in layers], np.int64) for key in _STATISTICS},
-        numerics=tuple({key: layer[key] for key in (*WIDTH_KEYS, *OPTIONAL_KEYS) if key in layer} for layer in layers),
+        numerics=tuple({key: layer[key] for key in NUMERICS_KEYS if key in layer} for layer in layers),
         provenance=fields.object("provenance"),
         recorded=_positive(fields, "recorded_samples", fields.integer("recorded_samples", samples)),
     )
@@ -122,12 +123,21 @@ def _codes(archive: ArchiveReader, shape: tuple[int, ...]) -> npt.NDArray[np.uns
     return codes
 
 
-def _layer(entry: object, index: int, parent: Fields) -> Mapping[str, int]:
+def _layer(entry: object, index: int, parent: Fields) -> Mapping[str, int | str]:
     fields = Fields(entry, f"{parent.where}.layers[{index}]", TraceError)
-    values = {key: fields.integer(key) for key in (*WIDTH_KEYS, *_STATISTICS)}
+    values: dict[str, int | str] = {key: fields.integer(key) for key in (*WIDTH_KEYS, *_STATISTICS)}
+    values[CROSSBAR] = _earlier_crossbar(fields) if fields.has("adc_rows") else fields.text(CROSSBAR, "")
     further = {key: fields.integer(key, 0) for key in OPTIONAL_KEYS}
     fields.finish()
     return values | {key: value for key, value in further.items() if value}
+
+
+def _earlier_crossbar(fields: Fields) -> str:
+    """Earlier files state rows and bits of a bit-serial crossbar's converter, 0 and 0 for exact sums."""
+    rows, bits = fields.integer("adc_rows"), fields.integer("adc_bits")
+    if (rows == 0) != (bits == 0) or min(rows, bits) < 0:
+        raise TraceError(f"{fields.where}: adc_rows={rows} and adc_bits={bits} must both be 0 or both be above 0")
+    return f"bit_serial:{rows}:{bits}" if rows else ""
 
 
 def _positive(fields: Fields, key: str, value: object) -> int:

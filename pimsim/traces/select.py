@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pimsim.errors import TraceError
-from pimsim.traces.trace import OPTIONAL_KEYS, WIDTH_KEYS, Trace
+from pimsim.traces.trace import CROSSBAR, NUMERICS_KEYS, OPTIONAL_KEYS, Trace, Widths
 
-_ALL_KEYS = (*WIDTH_KEYS, *OPTIONAL_KEYS)
-_FIXED_KEYS = ("adc_rows", "adc_bits", *OPTIONAL_KEYS)
+_FIXED_KEYS = (CROSSBAR, *OPTIONAL_KEYS)
 """Another value computes something else, however wide the words are."""
 
 
@@ -72,10 +71,10 @@ def check_belongs(
             raise TraceError(f"spikes.{index}: bits beyond the last of {count} neurons are set")
 
 
-def holds_for(trace: Trace, numerics: Sequence[Mapping[str, int]]) -> bool:
+def holds_for(trace: Trace, numerics: Sequence[Widths]) -> bool:
     """Whether a machine with these word widths per layer computes exactly what was recorded.
 
-    It does when the widths are equal; otherwise when the converters, the membranes' steps and the forms of the
+    It does when the widths are equal; otherwise when the crossbars, the membranes' steps and the forms of the
     leak agree, nothing saturated in the recording, and every value offered to a write-back fits the new words.
     """
     return len(numerics) == len(trace.numerics) and all(
@@ -83,15 +82,15 @@ def holds_for(trace: Trace, numerics: Sequence[Mapping[str, int]]) -> bool:
     )
 
 
-def _layer_holds(trace: Trace, index: int, widths: Mapping[str, int]) -> bool:
-    recorded, wanted = ({key: own.get(key, 0) for key in _ALL_KEYS} for own in (trace.numerics[index], widths))
+def _layer_holds(trace: Trace, index: int, widths: Widths) -> bool:
+    recorded, wanted = ({key: own.get(key, 0) for key in NUMERICS_KEYS} for own in (trace.numerics[index], widths))
     if recorded == wanted:
         return True
     if any(recorded[key] != wanted[key] for key in _FIXED_KEYS) or trace.saturations[index]:
         return False
     last = index == len(trace.numerics) - 1
-    limit = 1 << (wanted["accumulator_bits" if last else "membrane_bits"] - 1)
-    shift = wanted["membrane_shift"]
+    limit = 1 << (int(wanted["accumulator_bits" if last else "membrane_bits"]) - 1)
+    shift = int(wanted["membrane_shift"])
     half = (1 << shift) >> 1 if wanted["membrane_half_up"] else 0
     low, high = ((int(end[index]) + half) >> shift for end in (trace.membrane_low, trace.membrane_high))
     return -limit <= low and high < limit

@@ -12,10 +12,14 @@ import numpy.typing as npt
 
 from pimsim.errors import TraceError
 
-WIDTH_KEYS = ("accumulator_bits", "membrane_bits", "adc_rows", "adc_bits")
+WIDTH_KEYS = ("accumulator_bits", "membrane_bits")
 #: further keys of a layer's numerics; one that is missing is 0, and one that is 0 is not written
 OPTIONAL_KEYS = ("membrane_shift", "membrane_half_up", "leak_terms")
+CROSSBAR = "crossbar"
+NUMERICS_KEYS = (*WIDTH_KEYS, CROSSBAR, *OPTIONAL_KEYS)
+Widths = Mapping[str, int | str]
 _MOST = {"membrane_shift": 62, "membrane_half_up": 1, "leak_terms": 62}
+_IDENTITY = re.compile(r"(bit_serial:[0-9]{1,8}:[0-9]{1,2}|[0-9a-f]{64}:[0-9]{1,10}:[0-9]{1,10})?")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -31,9 +35,10 @@ class Trace:
     membrane_low, membrane_high   (layers,) int64, smallest and largest value offered to the membrane
                 write-back before saturation (for the classifier: of its running sum)
     saturations (layers,) int64, write-backs that saturated
-    numerics    per layer, the words it was executed with: accumulator_bits, membrane_bits,
-                adc_rows, adc_bits, both 0 for exact sums, and where they are not 0 membrane_shift, membrane_half_up
-                (bits left out of the membrane's word; 1 where it was rounded half up) and leak_terms
+    numerics    per layer, what it was executed with: accumulator_bits, membrane_bits, crossbar, the name of the
+                values that its crossbar computed (docs/crossbar-numerics.md), empty for exact sums, and where they
+                are not 0 membrane_shift, membrane_half_up (bits left out of the membrane's word; 1 where it was
+                rounded half up) and leak_terms
     recorded    samples over which lows, highs and saturations were taken; 0 stands for these N
 
     Raises `TraceError` where shapes, types or ranges contradict each other.
@@ -47,7 +52,7 @@ class Trace:
     membrane_low: npt.NDArray[np.int64]
     membrane_high: npt.NDArray[np.int64]
     saturations: npt.NDArray[np.int64]
-    numerics: tuple[Mapping[str, int], ...]
+    numerics: tuple[Widths, ...]
     provenance: Mapping[str, object] = field(default_factory=dict)
     recorded: int = 0
 
@@ -116,18 +121,19 @@ def _check_layers(trace: Trace) -> None:
         _check_widths(f"numerics[{index}]", widths)
 
 
-def _check_widths(name: str, widths: Mapping[str, int]) -> None:
-    if not set(WIDTH_KEYS) <= set(widths) <= {*WIDTH_KEYS, *OPTIONAL_KEYS}:
-        raise TraceError(f"{name}: keys {', '.join(widths)}, expected {', '.join(WIDTH_KEYS)}")
+def _check_widths(name: str, widths: Widths) -> None:
+    if not {*WIDTH_KEYS, CROSSBAR} <= set(widths) <= set(NUMERICS_KEYS):
+        raise TraceError(f"{name}: keys {', '.join(widths)}, expected {', '.join((*WIDTH_KEYS, CROSSBAR))}")
     for key, bits in widths.items():
-        least, most = 1 if key in ("accumulator_bits", "membrane_bits") else 0, _MOST.get(key, 2**20)
-        if not least <= bits <= most:
+        least, most = 1 if key in WIDTH_KEYS else 0, _MOST.get(key, 2**20)
+        if key != CROSSBAR and not (isinstance(bits, int) and least <= bits <= most):
             raise TraceError(f"{name}.{key}={bits} is outside {least} … {most}")
-    membrane, accumulator = widths["membrane_bits"], widths["accumulator_bits"]
+    membrane, accumulator = int(widths["membrane_bits"]), int(widths["accumulator_bits"])
     if membrane > accumulator:
         raise TraceError(f"{name}.membrane_bits={membrane} exceeds accumulator_bits={accumulator}")
-    if (widths["adc_rows"] == 0) != (widths["adc_bits"] == 0):
-        raise TraceError(f"{name}: adc_rows and adc_bits must both be 0 or both be above 0")
+    identity = widths[CROSSBAR]
+    if not isinstance(identity, str) or not _IDENTITY.fullmatch(identity):
+        raise TraceError(f"{name}.{CROSSBAR}={str(identity)[:80]!r} is not the name of a crossbar's values")
 
 
 def _check_array(name: str, array: npt.NDArray[Any], kind: str, shape: tuple[int | None, ...]) -> None:
