@@ -63,6 +63,7 @@ KINDS = ("input", "weight", "membrane", "current", "count", "spike", "activation
     [
         (schema.BitSerialPim, BitSerialPim),
         (schema.AnalogPim, AnalogPim),
+        (schema.Numerics, plain.Numerics),
         (schema.Mac, Mac),
         (schema.Event, Event),
         (schema.Memories, Memories),

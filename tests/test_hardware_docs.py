@@ -25,6 +25,7 @@ def text(name: str) -> str:
         schema.Mac,
         schema.BitSerialPim,
         schema.AnalogPim,
+        schema.Numerics,
         schema.Placement,
         schema.Memories,
         schema.Cost,

@@ -241,7 +241,7 @@ def _converters(macro: Macro, step_lsb: float, parts: int, outputs: int, columns
         drawn = _normal(macro, drawn.shape, CONVERTERS)
     gain = np.maximum(1.0 + macro.adc_gain_error_ratio + macro.adc_gain_sigma_ratio * drawn[:, 0], _LEAST_GAIN)
     step = np.maximum(_fixed(step_lsb / gain), 1)
-    offset = _fixed(step * (macro.adc_offset_steps + macro.adc_offset_sigma_steps * drawn[:, 1]) / 2**FRACTION_BITS)
+    offset = np.rint(step * (macro.adc_offset_steps + macro.adc_offset_sigma_steps * drawn[:, 1])).astype(np.int64)
     return (offset + step // 2)[number], step[number]
 
 

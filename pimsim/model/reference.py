@@ -91,9 +91,7 @@ def check_inputs(network: IntegerNetwork, inputs: npt.NDArray[np.integer]) -> No
         raise SceneError(f"input codes reach from {inputs.min()} to {inputs.max()}, outside 0 … {highest}")
 
 
-def layer_sums(
-    layer: IntegerLayer, signal: Int64Array, inputs: tuple[int, int], widths: LayerNumerics
-) -> Int64Array:
+def layer_sums(layer: IntegerLayer, signal: Int64Array, inputs: tuple[int, int], widths: LayerNumerics) -> Int64Array:
     """Σ (w − z_w)(x − z_x) for every output neuron and step.
 
     signal (N, T, D, H, W, C) codes from 0 whose values minus zero point reach over ``inputs``
