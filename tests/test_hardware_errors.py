@@ -200,7 +200,7 @@ def test_a_missing_key_is_named_or_has_a_documented_default(path):
     optional = {"description", "network", "memories", "by_name"}
     optional |= {"dataflow", "forwarding", "membrane_ports", "membrane_banks"}
     optional |= {"membrane_step", "membrane_range", "membrane_rounding", "leak", "leak_terms"}
-    optional |= {"order", "clock_gating"}
+    optional |= {"order", "clock_gating", "mac_scaling", "ac_scaling"}
     if path[-1] in optional or path[0] == "memories" or "numerics" in path:
         from_dict(raw)
         return
