@@ -44,7 +44,8 @@ class UnitCycles:
 class Storage:
     """Hardware that leaks and is clocked whether it is used or not, as built (not as used).
 
-    ``ports`` of a memory: 1, or 2 where a read and a write may fall into one cycle.
+    ``ports`` of a memory: 1, or 2 where a read and a write may fall into one cycle.  ``gated_by`` are the units,
+    "layer.unit", in whose busy and stalled cycles alone it is clocked; none: it is clocked in every cycle.
     """
 
     component: str
@@ -52,6 +53,7 @@ class Storage:
     width_bits: int = 0
     instances: int = 1
     ports: int = 1
+    gated_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,3 +112,12 @@ class Activity:
     interval_cycles: float
     bottleneck: str
     deadlines: tuple[Deadline, ...] = ()
+
+    @property
+    def clocked_cycles(self) -> tuple[int, ...]:
+        """In how many cycles of the run each entry of ``storage`` is clocked."""
+        units = {f"{layer.layer}.{name}": unit for layer in self.layers for name, unit in layer.units}
+        return tuple(
+            sum(units[name].busy + units[name].stall for name in item.gated_by) if item.gated_by else self.total_cycles
+            for item in self.storage
+        )

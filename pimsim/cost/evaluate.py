@@ -78,14 +78,14 @@ def _line(layer: LayerActivity, item: ActionCount, book: PriceBook, samples: int
 
 def _static_lines(activity: Activity, book: PriceBook, clock_mhz: float) -> Iterator[CostLine]:
     cycle_ns = ns_from_cycles(1, clock_mhz)
-    for item in activity.storage:
+    for item, clocked in zip(activity.storage, activity.clocked_cycles, strict=True):
         standing = book.storage(item)
         low, nominal, high = (pj_from_uw_ns(power, cycle_ns) for power in standing.leakage_uw)
         leak = Range(low, nominal, high)
-        charges = [(LEAK, leak, standing.leakage_kind, standing.leakage_source)]
+        charges = [(LEAK, activity.total_cycles, leak, standing.leakage_kind, standing.leakage_source)]
         if standing.clock_pj is not None:
-            charges.append((CLOCK, standing.clock_pj, standing.clock_kind, standing.clock_source))
-        for action, unit_pj, kind, source in charges:
+            charges.append((CLOCK, clocked, standing.clock_pj, standing.clock_kind, standing.clock_source))
+        for action, cycles, unit_pj, kind, source in charges:
             yield CostLine(
                 MACHINE,
                 SYSTEM,
@@ -95,9 +95,9 @@ def _static_lines(activity: Activity, book: PriceBook, clock_mhz: float) -> Iter
                 0,
                 item.capacity_bits * item.instances,
                 item.ports,
-                activity.total_cycles,
+                cycles,
                 unit_pj,
-                energy_aj(activity.total_cycles, unit_pj, activity.samples),
+                energy_aj(cycles, unit_pj, activity.samples),
                 STATIC_ENERGY,
                 kind,
                 source,

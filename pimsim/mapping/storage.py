@@ -1,7 +1,7 @@
 """What is built, whether it is used or not: the hardware that leaks and is clocked.
 
 Flip-flops of pipelines are estimated from the widths of what each stage holds; docs/microarchitecture.md
-has the list.
+has the list.  Registers belong to the unit that writes them, which clocks them where clocks are gated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import astuple, replace
 
 from pimsim.activity.activity import Storage
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import MULTIPLIER, PIPELINED
+from pimsim.hardware.hardware import MULTIPLIER, PIPELINED, UNITS
 from pimsim.mapping.buffers import Placed
 from pimsim.mapping.crossbar import row_bits
 from pimsim.mapping.mapping import LayerMemories, ScatterPlan
@@ -26,8 +26,15 @@ def built_storage(
         groups = [[layer] for layer in placed]
     else:
         groups = [[layer for layer in placed if layer.name == name] for name in {layer.name: None for layer in placed}]
-    engines = [storage for group in groups for storage in _engine(group)]
-    return _merged([memory.storage for memory in distinct(memories)] + engines)
+    engines = [_gated(storage, group, hardware) for group in groups for storage in _engine(group)]
+    built = [part for part in engines if part.capacity_bits or part.width_bits]
+    return _merged([memory.storage for memory in distinct(memories)] + built)
+
+
+def _gated(part: Storage, layers: list[Placed], hardware: Hardware) -> Storage:
+    """``part`` of the engine that ``layers`` share, so far gated by its unit in each of them."""
+    names = [layer.facts.shape.name for layer in layers] if hardware.clock_gating == UNITS else []
+    return replace(part, gated_by=tuple(f"{name}.{unit}" for name in names for unit in part.gated_by))
 
 
 def distinct(memories: tuple[LayerMemories, ...]) -> list[MemoryPlan]:
@@ -64,35 +71,44 @@ def _engine(layers: list[Placed]) -> Iterator[Storage]:
         leaking = engine.accumulator_bits + max(layer.facts.leak_bits for layer in layers)
         yield Storage("shift_neuron", 0, 3 * engine.accumulator_bits + engine.leak_terms * leaking, lanes)
     # Each stage of the sweep holds a word of membranes; the packer holds a word of spikes and its remainder.
-    yield Storage("pipeline", lanes * engine.accumulator_bits * engine.sweep_depth + 2 * lanes, 0)
+    yield _registers(lanes * engine.accumulator_bits * engine.sweep_depth + 2 * lanes, "sweep")
+
+
+def _registers(bits: int, unit: str, instances: int = 1) -> Storage:
+    """Flip-flops that ``unit`` writes."""
+    return Storage("pipeline", bits, 0, instances, gated_by=(unit,))
 
 
 def _event(layers: list[Placed], event: Event) -> Iterator[Storage]:
     plans = [layer.plan for layer in layers if isinstance(layer.plan, ScatterPlan)]
     entry = max(plan.entry_bits for plan in plans)
     weight = max(layer.operands.weight_bits for layer in layers)
-    yield Storage("fifo", event.fifo_depth * entry, entry)
+    yield Storage("fifo", event.fifo_depth * entry, entry, gated_by=("scanner",))
     yield Storage("lane", 0, event.accumulator_bits, event.lanes)
-    scan, generator = event.scan_width, 4 * entry
+    yield _registers(event.scan_width, "scanner")
+    yield _registers(4 * entry, "address_generator")
     stage = event.lanes * (event.accumulator_bits + weight) + entry
-    yield Storage("pipeline", scan + generator + stage * event.pipeline_depth, 0)
     if any(layer.operands.weight_zero for layer in layers):
-        yield Storage("pipeline", max(plan.count_bits for plan in plans) * event.pipeline_depth, 0)
+        stage += max(plan.count_bits for plan in plans)
+    yield _registers(stage * event.pipeline_depth, "lanes")
 
 
 def _mac(layers: list[Placed], mac: Mac) -> Iterator[Storage]:
     weight = max(layer.operands.weight_bits for layer in layers)
     operand = max(layer.operands.input_bits for layer in layers)
     yield Storage("mac", 0, weight, mac.multipliers)
-    registers = mac.multipliers * weight * (2 if mac.overlap_fetch else 1) + mac.input_port_codes * operand
-    tree = mac.multipliers * (weight + operand) * (mac.pipeline_depth - 1)
-    yield Storage("pipeline", registers + tree, 0)
+    weights, tree = mac.multipliers * weight, mac.multipliers * (weight + operand) * (mac.pipeline_depth - 1)
+    yield _registers(weights, "weight_fetch")
+    # with overlap fetched weights enter shadow registers, and those of the multipliers are loaded from them
+    yield _registers(tree + (weights if mac.overlap_fetch else 0), "multipliers")
+    yield _registers(mac.input_port_codes * operand, "loader")
 
 
 def _crossbar(layers: list[Placed], pim: BitSerialPim | AnalogPim) -> Iterator[Storage]:
     operand = max(layer.operands.input_bits for layer in layers)
     yield Storage("pim_array", pim.rows * row_bits(pim), row_bits(pim), pim.arrays)
-    yield Storage("row_register", 2 * pim.rows * operand, operand, pim.arrays)
+    for unit in ("loader", "row_driver"):  # shadow, active
+        yield Storage("row_register", pim.rows * operand, operand, pim.arrays, gated_by=(unit,))
     if isinstance(pim, BitSerialPim):
         yield Storage("row_driver", 0, row_bits(pim), pim.arrays * pim.rows)
         if pim.dac_bits > 1:
@@ -105,5 +121,5 @@ def _crossbar(layers: list[Placed], pim: BitSerialPim | AnalogPim) -> Iterator[S
         converters = -(-outputs // pim.outputs_per_adc)
     yield Storage("adc", 0, pim.adc_bits, pim.arrays * converters)
     yield Storage("shift_add", 0, pim.accumulator_bits, pim.arrays * converters)
-    # Sums that are being added up, and those handed to the writer.
-    yield Storage("pipeline", 2 * outputs * pim.accumulator_bits, 0, pim.arrays)
+    for unit in ("adc", "writer"):  # sums that are being added up, and those handed to the writer
+        yield _registers(outputs * pim.accumulator_bits, unit, pim.arrays)

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pimsim.cost import ACCOUNTINGS, FULL, MACHINE, Cost, Range
+from pimsim.cost.prices import CLOCK
 from pimsim.cost.timing import TIGHT, UNKNOWN, Timing
-from pimsim.hardware.hardware import ISO_CNN
+from pimsim.hardware.hardware import ISO_CNN, NONE, UNITS
 from pimsim.report import numerals
 from pimsim.report.result import RunResult
 from pimsim.report.rows import energy_ratio, spikes_per_neuron
@@ -24,6 +25,7 @@ ACCOUNTING_TITLES = {
     "with_memory": "with memory",
     "full": "full: + leakage, clock",
 }
+CLOCKED = {NONE: "clocked in every cycle", UNITS: "clocked while their unit works or waits"}
 
 
 def text(result: RunResult, width: int | None = None) -> str:
@@ -170,6 +172,7 @@ def _speed(result: RunResult) -> str:
         f"delay       {numerals.time(cost.delay_ns)}, {numerals.count(activity.latency_cycles)} cycles at "
         f"{result.hardware.clock_mhz:g} MHz; {cost.inferences_per_second:,.0f} inferences/s",
         f"bottleneck  {activity.bottleneck}",
+        f"clocking    {_clock_share(cost):.0%} of the energy, registers {CLOCKED[result.hardware.clock_gating]}",
     ]
     for item in result.baselines[:1]:  # wider words take the same cycles
         slower = numerals.digits(item.cost.delay_ns / cost.delay_ns)
@@ -221,6 +224,12 @@ def _clock(cost: Cost) -> str:
 
 def _operation(timing: Timing) -> str:
     return f"{timing.deadline.component}.{timing.deadline.action}"
+
+
+def _clock_share(cost: Cost) -> float:
+    """Of the energy of one inference, all accounted."""
+    clock = sum(line.energy.nominal for line in cost.lines if (line.layer, line.action) == (MACHINE, CLOCK))
+    return clock / cost.energy("full").nominal
 
 
 def _papers(result: RunResult) -> Table:
