@@ -50,7 +50,7 @@ def rows_added(
     layers: tuple[LoweredLayer, ...], index: int, codes: np.ndarray, workspace: batch.Workspace, results: batch.Results
 ) -> float:
     """Weight rows that the events of one sample add, on average; 0 for the first layer."""
-    if layers[index].first:
+    if layers[index].valued:
         return 0.0
     field, rows = layers[index].field, 0
     begins = (field.segments[:, None] + field.run_segments).ravel()

@@ -21,7 +21,9 @@ Map = dict[Index, int]
 
 @dataclass
 class NaiveLayer:
-    """Of one sample: per step, maps of spikes, potentials and membranes; and the write-backs before saturation."""
+    """Of one sample: per step, maps of spikes (of a CNN activations), potentials and membranes; and the write-backs
+    before saturation.
+    """
 
     spikes: list[Map] = field(default_factory=list)
     potentials: list[Map] = field(default_factory=list)
@@ -64,6 +66,8 @@ def _step(
         spike = 1 if v > threshold else 0
         if kind == "accumulate":
             spike, offer, bits = 0, v, widths.accumulator_bits
+        elif kind == "relu":
+            spike, offer, bits = naive_requantized(a, layer), a, widths.accumulator_bits
         elif kind == "single_spike":
             spike = 0 if index in fired else spike
             offer, bits = naive_leak(v, layer, network, widths.leak_terms), widths.membrane_bits
@@ -72,7 +76,7 @@ def _step(
             bits = widths.membrane_bits
         if spike:
             fired.add(index)
-        highest, step = 2 ** (bits - 1) - 1, 1 if kind == "accumulate" else 2**widths.membrane_shift
+        highest, step = 2 ** (bits - 1) - 1, 1 if kind in ("accumulate", "relu") else 2**widths.membrane_shift
         word = offer // step if widths.membrane_rounding == "floor" else (2 * offer + step) // (2 * step)
         record.saturations += not -highest - 1 <= word <= highest
         state[index] = max(-highest - 1, min(highest, word)) * step
@@ -82,6 +86,13 @@ def _step(
     record.offers.append(offers)
     record.membranes.append(dict(state))
     return spikes
+
+
+def naive_requantized(a: int, layer: IntegerLayer) -> int:
+    """a · multiplier / 2^shift plus one half, rounded down, between 0 and the highest code."""
+    neuron, one = layer.neuron, 2 ** int(layer.neuron.shift)
+    nearest = (2 * a * int(neuron.multiplier) + one) // (2 * one)
+    return max(0, min(2 ** int(neuron.activation_bits) - 1, nearest))
 
 
 def naive_leak(v: int, layer: IntegerLayer, network: IntegerNetwork, terms: int) -> int:

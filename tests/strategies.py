@@ -6,7 +6,7 @@ Thresholds are placed where neurons fire sometimes, since a network that is sile
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod, sqrt
 
 import numpy as np
@@ -20,6 +20,7 @@ from pimsim.model.network import (
     AFFINE,
     IF,
     LIF,
+    RELU,
     ROUNDINGS,
     SCHEMES,
     SINGLE_SPIKE,
@@ -65,9 +66,43 @@ def networks(draw: st.DrawFn, max_hidden: int = 3) -> IntegerNetwork:
 
 
 @st.composite
-def cases(draw: st.DrawFn, max_hidden: int = 3, max_samples: int = 3) -> Case:
+def cnns(draw: st.DrawFn, max_hidden: int = 3) -> IntegerNetwork:
+    """An integer CNN of 1 … ``max_hidden`` ReLU layers and a classifier; activations of different widths."""
+    architecture = draw(architectures(max_hidden))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    quantization = draw(input_quantizations(architecture.input_shape[1]))
+    spread = 2**quantization.bits / sqrt(12)
+    layers = []
+    for shape in architecture.layers:
+        last = shape is architecture.layers[-1]
+        layer = draw(_layers(shape, rng, 0, spread, last))
+        if not last:
+            typical = sqrt(shape.fan_in * prod(shape.pool)) * 2**layer.weight_bits / sqrt(12) * spread
+            layer = replace(layer, neuron=draw(_requantizing(typical)))
+            spread = 2**layer.neuron.activation_bits / sqrt(12)
+        layers.append(layer)
+    return IntegerNetwork(architecture, quantization, tuple(layers), time_steps=1, leak_fraction_bits=0)
+
+
+@st.composite
+def _requantizing(draw: st.DrawFn, typical: float) -> Neuron:
+    """A ratio that spreads sums of a ``typical`` size over the codes, or one of the ends of what is allowed."""
+    bits = draw(st.sampled_from([1, 2, 4, 6, 8, 9, 12, 16]))
+    ends = st.sampled_from([(1, 0), (1, 46), (65535, 0), (65535, 46), (3, 1)])
+    if draw(st.integers(0, 4)) == 0:
+        multiplier, shift = draw(ends)
+    else:
+        shift = draw(st.integers(0, 40))
+        multiplier = int(min(max(2**bits / max(typical, 1.0) * 2**shift, 1), 65535))
+    return Neuron(RELU, multiplier=multiplier, shift=shift, activation_bits=bits)
+
+
+@st.composite
+def cases(
+    draw: st.DrawFn, max_hidden: int = 3, max_samples: int = 3, of: st.SearchStrategy[IntegerNetwork] | None = None
+) -> Case:
     """A network with inputs: random codes, and sometimes all-zero or all-highest ones."""
-    network = draw(networks(max_hidden))
+    network = draw(networks(max_hidden) if of is None else of)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shape = (draw(st.integers(1, max_samples)), *network.architecture.input_shape)
     highest = 2**network.input.bits - 1

@@ -45,6 +45,8 @@ def check_equal(
         np.testing.assert_array_equal(engine, dense.reshape(engine.shape))
     for spikes, packed in zip(want.spikes, got.trace.spikes, strict=True):
         np.testing.assert_array_equal(packed, pack_spikes(spikes))
+    for values, flat in zip(want.activations, got.trace.activations, strict=True):
+        np.testing.assert_array_equal(flat, values.reshape(flat.shape))
     for name in ("outputs", "membrane_low", "membrane_high", "saturations"):
         np.testing.assert_array_equal(getattr(got.trace, name), getattr(want, name), err_msg=name)
     return want
@@ -110,6 +112,14 @@ def test_every_way_of_summing_gives_the_same(case: strategies.Case, column_weigh
         patched.setattr(lowering, "MIN_COLUMN_WEIGHTS", column_weights)
         patched.setattr(tables, "TABLE_BYTES", table_bytes)
         check_equal(case.network, case.inputs)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_engine_equals_the_reference_on_random_cnns(data: st.DataObject) -> None:
+    """Activations of 1 to 16 bits, every ratio, pools, reshapes, paddings, word widths and clipping converters."""
+    case = data.draw(strategies.cases(of=strategies.cnns()))
+    check_equal(case.network, case.inputs, data.draw(strategies.numerics(case.network)))
 
 
 @pytest.mark.parametrize("channels", [(1, 1, 1), (33, 64, 31), (20, 130, 3), (150, 40, 2)])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_model import Map, NaiveLayer, run_naive
-from strategies import Case, cases, numerics
+from strategies import Case, cases, cnns, numerics
 
 from pimsim.errors import ModelError, SceneError
 from pimsim.model.architecture import Architecture, LayerShape
@@ -44,6 +44,9 @@ def compare(case: Case, result: ReferenceRun, widths: tuple[LayerNumerics, ...])
             assert (dense(naive.membranes, result.membranes[number][n]) == result.membranes[number][n]).all()
             if number < len(result.spikes):
                 assert (dense(naive.spikes, result.spikes[number][n]) == result.spikes[number][n]).all()
+            if number < len(result.activations):
+                activations = result.activations[number][n : n + 1]
+                assert (dense(naive.spikes, activations) == activations).all()
         offers = [value for naive in layers for step in naive.offers for value in step.values()]
         assert result.membrane_low[number] == min(offers)
         assert result.membrane_high[number] == max(offers)
@@ -53,6 +56,13 @@ def compare(case: Case, result: ReferenceRun, widths: tuple[LayerNumerics, ...])
 @settings(max_examples=60, deadline=None)
 @given(cases(max_samples=2), st.data())
 def test_reference_equals_naive_twin_on_every_spike_and_membrane(case: Case, data: st.DataObject) -> None:
+    widths = data.draw(numerics(case.network))
+    compare(case, run(case.network, case.inputs, widths), widths)
+
+
+@settings(max_examples=60, deadline=None)
+@given(cases(max_samples=2, of=cnns()), st.data())
+def test_reference_equals_naive_twin_on_every_activation_of_a_cnn(case: Case, data: st.DataObject) -> None:
     widths = data.draw(numerics(case.network))
     compare(case, run(case.network, case.inputs, widths), widths)
 

@@ -12,11 +12,13 @@ import numpy.typing as npt
 from llvmlite import binding
 from numba.core import config
 
+from pimsim.model.architecture import LayerShape
 from pimsim.model.chip import thermal_noise
 from pimsim.simulation.crossbar import Crossbar
 from pimsim.simulation.geometry import Int64Array, UInt64Array
 from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
 from pimsim.simulation.kernels_execute import current_layer, event_layer, table_layer, value_layer
+from pimsim.simulation.kernels_requantize import requantize
 from pimsim.simulation.lowering import CHUNK, LoweredLayer
 from pimsim.simulation.packing import VECTOR_BITS, aligned
 
@@ -42,11 +44,11 @@ class Scratch(NamedTuple):
 
     row       as long as sums of a weight row have vectors
     group     as long as there are rows whose sum surely fits in the weights' own type
-    cells     the first layer's input values, padded
+    cells     input values, padded; none where a layer takes spikes
     events    (T, as many as there can be) of the layer's input
     first     (T, segments + 1) where each segment's events begin
-    currents  (T, or 1 in the first layer, neurons and slack)
     partial   (T, sums of columns and slack) where fields are sums of columns
+    currents  (T, or 1 where a layer takes values, neurons and slack)
     """
 
     row: tuple[int, ...]
@@ -63,7 +65,8 @@ class Scratch(NamedTuple):
 class Results:
     """What all batches write, each in its own rows.
 
-    spikes    per hidden layer uint8 (N, T, bytes)
+    spikes    per hidden layer uint8 (N, T, bytes); none of a CNN
+    activations  per hidden layer of a CNN uint8 or uint16 (N, neurons), in the order of spike maps
     outputs   (N, classes)
     extremes  (batches, layers, 5): low and high of what was written back, low and high of v (0 unless watched),
               saturations
@@ -71,16 +74,21 @@ class Results:
     """
 
     spikes: tuple[npt.NDArray[np.uint8], ...]
+    activations: tuple[npt.NDArray[np.unsignedinteger], ...]
     outputs: Int64Array
     extremes: Int64Array
     records: tuple[npt.NDArray[Any], ...]
 
     @staticmethod
     def empty(layers: Sequence[LoweredLayer], samples: int, batches: int, *, record: bool) -> Results:
-        steps = layers[0].steps
+        steps, hidden = layers[0].steps, layers[:-1]
+        of_cnn = [(layer.neurons, layer.requantized.highest) for layer in hidden if layer.requantized]
         kept = [(samples, steps, 2, layer.padded) if record else (samples, 0, 2, 0) for layer in layers]
         return Results(
-            spikes=tuple(np.empty((samples, steps, -(-layer.neurons // 8)), np.uint8) for layer in layers[:-1]),
+            spikes=()
+            if of_cnn
+            else tuple(np.empty((samples, steps, -(-layer.neurons // 8)), np.uint8) for layer in hidden),
+            activations=tuple(np.empty((samples, count), np.min_scalar_type(most)) for count, most in of_cnn),
             outputs=np.empty((samples, layers[-1].neurons), np.int64),
             extremes=np.tile(np.array([2**63 - 1, -(2**63), 0, 0, 0], np.int64), (batches, len(layers), 1)),
             records=tuple(np.empty(shape, layer.lanes) for shape, layer in zip(kept, layers, strict=True)),
@@ -97,8 +105,11 @@ class Workspace:
         events = np.zeros(max(layer.steps * layer.most_events for layer in layers[1:]), np.uint64)
         self.scratch = [_scratch(layer, events) for layer in layers]
         self.words = [np.zeros((samples, layer.steps, layer.padded // 64 + 1), np.uint64) for layer in layers]
-        self.final = [np.zeros((samples, 0), np.int64) for _ in layers[:-1]]
-        self.final.append(np.zeros((samples, layers[-1].neurons), np.int64))
+        summed = [layer.requantized is not None for layer in layers[:-1]] + [True]
+        self.final = [
+            np.zeros((samples, layer.neurons if kept else 0), np.int64)
+            for layer, kept in zip(layers, summed, strict=True)
+        ]
 
 
 def run_batch(
@@ -124,14 +135,19 @@ def run_layer(
     workspace: Workspace,
     results: Results,
 ) -> None:
-    """One layer of `run_batch`, from the spike maps that the layer before it left in the workspace."""
+    """One layer of `run_batch`, from the spike maps that the layer before it left in the workspace.
+
+    Of a CNN from its activations among the results.
+    """
     layer, count = layers[index], len(codes)
+    if layer.valued and index > 0:
+        codes = _pooled(results.activations[index - 1][start : start + count], layer.pooled)
     words, before = workspace.words[index][:count], workspace.words[index - 1][:count]
     scratch, kept = workspace.scratch[index], results.records[index][start : start + count]
     told = (scratch, layer.law, words, workspace.final[index][:count], kept, results.extremes[batch, index])
     if layer.crossbar is not None:
         current_layer(_converted(layer, layer.crossbar, codes, before, start), *told)
-    elif layer.first:
+    elif layer.valued:
         value_layer(codes, layer.input_zero, layer.origins, layer.field, layer.weights, *told)
     elif layer.tables is not None:
         table_layer(before, layer.segments, layer.field, layer.tables, *told)
@@ -141,6 +157,21 @@ def run_layer(
     if index < len(results.spikes):
         spikes = results.spikes[index]
         spikes[start : start + count] = words.view(np.uint8)[..., : spikes.shape[2]]
+    if layer.requantized is not None:
+        activations = results.activations[index][start : start + count]
+        requantize(workspace.final[index][:count], layer.requantized, activations)
+
+
+def _pooled(values: npt.NDArray[np.unsignedinteger], pooled: LayerShape | None) -> npt.NDArray[np.unsignedinteger]:
+    """Activations (samples, D · H · W · C) summed over the windows of a layer's pool, if it has one."""
+    if pooled is None:
+        return values
+    (pd, ph, pw), (c, d, h, w) = pooled.pool, pooled.in_shape
+    _, *sizes = pooled.viewed_shape
+    whole = values.reshape(-1, *sizes, c)[:, : d * pd, : h * ph, : w * pw]
+    windows = whole.reshape(-1, d, pd, h, ph, w, pw, c)
+    sums: npt.NDArray[np.uint32] = windows.sum(axis=(2, 4, 6), dtype=np.uint32).reshape(len(values), -1)
+    return sums
 
 
 @cache
@@ -156,7 +187,7 @@ def _converted(
     layer: LoweredLayer, crossbar: Crossbar, codes: npt.NDArray[np.unsignedinteger], words: UInt64Array, start: int
 ) -> npt.NDArray[Any]:
     """Currents of a crossbar (samples, T or 1, neurons and slack); sample 0 has the number ``start``."""
-    steps, columns = 1 if layer.first else layer.steps, crossbar.cells.shape[2]
+    steps, columns = 1 if layer.valued else layer.steps, crossbar.cells.shape[2]
     cells = np.zeros(layer.cells, np.int64)
     buffers = cells, np.zeros(columns, crossbar.cells.dtype), np.zeros(columns, np.int64)
     currents = np.zeros((len(codes), steps, layer.padded), layer.lanes)
@@ -167,7 +198,7 @@ def _converted(
         if macro is not None and macro.thermal_sigma_lsb:
             noise = thermal_noise(macro, start + sample, size).astype(crossbar.cells.dtype)
         one = slice(sample, sample + 1)
-        if layer.first:
+        if layer.valued:
             convert_values(codes[one], layer.origins, layer.field, crossbar, noise, *buffers, currents[one])
         else:
             convert_spikes(words[one], layer.segments, layer.field, crossbar, noise, *buffers, currents[one])
@@ -176,15 +207,15 @@ def _converted(
 
 def _scratch(layer: LoweredLayer, memory: UInt64Array) -> Scratch:
     """All layers list their events in the same ``memory``."""
-    maps = 0 if layer.first else layer.steps
+    maps = 0 if layer.valued else layer.steps
     return Scratch(
         row=_vectors(layer.width, layer.sums),
         group=(0,) * (layer.group or 4),
-        cells=np.zeros(layer.cells if layer.first else 0, np.int32),
+        cells=np.zeros(layer.cells if layer.valued else 0, np.int32),
         events=memory.view(layer.event_type)[: maps * layer.most_events].reshape(maps, layer.most_events),
         first=np.zeros((maps, len(layer.segments.bits) + 1), np.uint32),
-        currents=aligned((1 if layer.first else layer.steps, layer.padded), layer.sums),
         partial=aligned((maps if layer.columns is not None else 0, layer.partial), layer.sums),
+        currents=aligned((1 if layer.valued else layer.steps, layer.padded), layer.sums),
         membranes=Membranes(
             chunk=_vectors(CHUNK, layer.lanes),
             state=aligned((layer.padded,), layer.lanes),

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.model.fixed_point import effective_leak
-from pimsim.model.network import ACCUMULATE, HALF_UP, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.network import ACCUMULATE, HALF_UP, RELU, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
 
 Interval = tuple[int, int]
 
@@ -21,7 +21,7 @@ Interval = tuple[int, int]
 class Law:
     """The arithmetic of a layer's neurons as the kernels take it: m = ((v · leak + half) >> fraction) − reset · o.
 
-    ``threshold`` is None for neurons that never fire; a leak of exactly 1 has no fraction bits left.
+    ``threshold`` is None for neurons that never fire, as those of a CNN; a leak of exactly 1 has no fraction bits left.
     What is stored of m is ((m + step_half) >> shift), saturated, and reads as that << shift.
     """
 
@@ -37,7 +37,7 @@ class Law:
     @staticmethod
     def of(network: IntegerNetwork, layer: IntegerLayer, widths: LayerNumerics) -> Law:
         neuron, bits = layer.neuron, network.leak_fraction_bits
-        if neuron.kind == ACCUMULATE:
+        if neuron.kind in (ACCUMULATE, RELU):
             return Law(None, 0, 1, 0, 0, once=False)
         leak = effective_leak(neuron, bits, widths.leak_terms)
         leak, bits = (1, 0) if leak == 1 << bits else (leak, bits)

@@ -35,7 +35,7 @@ class Recording:
     """A trace with the membranes of every layer, int64 (N, T, neurons) in the order depth, height, width, channel.
 
     potentials  v[t], compared with the threshold
-    membranes   m[t], after leak, reset and saturation; the classifier's running sum
+    membranes   m[t], after leak, reset and saturation; the classifier's running sum.  In a CNN both are sums
     """
 
     trace: Trace
@@ -161,6 +161,7 @@ def _trace(
         model_hash=network_hash(network),
         inputs=inputs.astype(network.input.code_dtype),
         spikes=results.spikes,
+        activations=results.activations,
         outputs=results.outputs,
         labels=unknown if labels is None else np.asarray(labels).astype(np.int64),
         membrane_low=results.extremes[:, :, LOW].min(axis=0),

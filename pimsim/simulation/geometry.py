@@ -155,10 +155,15 @@ def grid_size(shape: LayerShape) -> int:
     return prod(_padded(shape)) * shape.in_shape[0]
 
 
-def value_origins(shape: LayerShape, order: Shape3) -> UInt64Array:
-    """For every neuron of the grid, its place in a map (C, D, H, W), and the map's size in the padding; no pool."""
-    first, real = _sources(shape, order)
-    by_neuron = np.arange(prod(shape.source_shape)).reshape(shape.source_shape[0], -1).T.ravel()
+def value_origins(shape: LayerShape, order: Shape3, *, channels_last: bool) -> UInt64Array:
+    """For every neuron of the grid, its place in a map of values, and the map's size in the padding.
+
+    The map is (C, D, H, W) or, with ``channels_last``, (D, H, W, C) as spike maps are; a pool is behind it.
+    """
+    plain = replace(shape, source_shape=shape.in_shape, pool=(1, 1, 1), spectral_map=False)
+    first, real = _sources(plain if channels_last else shape, order)
+    size = prod(shape.in_shape)
+    by_neuron = np.arange(size) if channels_last else np.arange(size).reshape(shape.source_shape[0], -1).T.ravel()
     origins = by_neuron[first[:, :1] + np.arange(shape.in_shape[0])]
     return np.where(real[:, None], origins, by_neuron.size).astype(np.uint64).ravel()
 

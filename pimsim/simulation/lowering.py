@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.model.architecture import LayerShape
-from pimsim.model.network import IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.network import RELU, IntegerNetwork, LayerNumerics, Neuron
 from pimsim.simulation import bounds, geometry
 from pimsim.simulation.bounds import Bounds, Interval, Law
 from pimsim.simulation.crossbar import Crossbar, lower_crossbar
@@ -50,6 +50,15 @@ class Neurons(NamedTuple):
     kept: int
 
 
+class Requantization(NamedTuple):
+    """``clip((a · multiplier + half) >> shift, 0, highest)``."""
+
+    multiplier: int
+    half: int
+    shift: int
+    highest: int
+
+
 @dataclass(frozen=True, eq=False)
 class LoweredLayer:
     """One layer ready to run.
@@ -63,7 +72,9 @@ class LoweredLayer:
     columns     where the parts of a field are, if it is summed column by column: ``field`` and ``weights`` are then
                 those of a column, and ``partial`` is the number of sums and slack
     input_zero  zero point of the input codes, 0 behind the first layer
-    first    whether the input is values, whose places are ``origins``, or a spike map cut into ``segments``
+    valued   whether the input is values, whose places are ``origins``, or a spike map cut into ``segments``
+    pooled   the pool of values and what is left of the map, None where there is none
+    requantized  how sums become activations, None in a spiking network and for the classifier
     """
 
     name: str
@@ -81,11 +92,13 @@ class LoweredLayer:
     crossbar: Crossbar | None
     tables: Tables | None
     input_zero: int
-    first: bool
+    valued: bool
     origins: UInt64Array
     segments: Segments
     columns: UInt64Array | None
     partial: int
+    pooled: LayerShape | None
+    requantized: Requantization | None
 
     @property
     def width(self) -> int:
@@ -110,17 +123,12 @@ class LoweredLayer:
 
 def lower(network: IntegerNetwork, numerics: Sequence[LayerNumerics]) -> tuple[LoweredLayer, ...]:
     """Lay out every layer and choose its words."""
-    zero = network.input.zero_point
-    inputs: Interval = (-zero, 2**network.input.bits - 1 - zero)
-    layers = []
-    for index, (layer, widths) in enumerate(zip(network.layers, numerics, strict=True)):
-        layers.append(_lower(network, layer, widths, inputs if index == 0 else (0, 1), first=index == 0))
-    return tuple(layers)
+    return tuple(_lower(network, index, widths) for index, widths in enumerate(numerics))
 
 
-def _lower(
-    network: IntegerNetwork, layer: IntegerLayer, widths: LayerNumerics, inputs: Interval, *, first: bool
-) -> LoweredLayer:
+def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> LoweredLayer:
+    layer, first, valued = network.layers[index], index == 0, index == 0 or network.is_cnn
+    inputs = network.input_range(index)
     shape, law = layer.shape, Law.of(network, layer, widths)
     macro, pool = widths.crossbar, prod(layer.shape.pool)
     order = geometry.NATURAL if macro else geometry.best_order(shape)
@@ -131,8 +139,8 @@ def _lower(
     stored = widths.accumulator_bits if law.threshold is None else widths.membrane_bits
     reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
     lanes, sums = _lanes(reach, law), _word(bounds.hull(exact, (0, 0)))
-    group = 0 if first or sums != np.int16 else group_of(rows, pool)
-    summed = not first and macro is None  # event by event
+    group = 0 if valued or sums != np.int16 else group_of(rows, pool)
+    summed = not valued and macro is None  # event by event
     tables = make_tables(rows, geometry.segment_rows(shape), sums) if summed and pool == 1 else None
     axis = _column_axis(shape) if summed and tables is None else None
     fields, centred = shape, layer.centred
@@ -159,9 +167,11 @@ def _lower(
         columns=None if axis is None else geometry.column_places(shape, axis),
         partial=0 if axis is None else fields.neurons + shape.out_channels + weights.shape[2],
         input_zero=zero,
-        first=first,
-        origins=geometry.value_origins(shape, order) if first else np.zeros(0, np.uint64),
-        segments=NO_SEGMENTS if first else geometry.map_segments(fields, order),
+        valued=valued,
+        origins=geometry.value_origins(shape, order, channels_last=not first) if valued else np.zeros(0, np.uint64),
+        segments=NO_SEGMENTS if valued else geometry.map_segments(fields, order),
+        pooled=shape if valued and pool > 1 else None,
+        requantized=_requantization(layer.neuron) if layer.neuron.kind == RELU else None,
     )
 
 
@@ -176,6 +186,10 @@ def _column_axis(shape: LayerShape) -> int | None:
         return None
     sums = geometry.column_shape(shape, axis).neurons
     return axis if sums <= MAX_COLUMN_SUMS else None
+
+
+def _requantization(neuron: Neuron) -> Requantization:
+    return Requantization(neuron.multiplier, 1 << neuron.shift >> 1, neuron.shift, neuron.largest)
 
 
 def _word(*intervals: Interval) -> np.dtype[Any]:

@@ -66,7 +66,7 @@ def describe(trace: Trace) -> dict[str, object]:
         "steps": trace.steps,
         "classes": int(trace.outputs.shape[1]),
         "input_shape": [int(size) for size in trace.inputs.shape[1:]],
-        "spike_bytes": [int(spikes.shape[2]) for spikes in trace.spikes],
+        **_describe_hidden(trace),
         "layers": [
             {key: int(widths[key]) for key in WIDTH_KEYS}
             | {key: int(widths[key]) for key in OPTIONAL_KEYS if widths.get(key)}
@@ -77,31 +77,49 @@ def describe(trace: Trace) -> dict[str, object]:
     }
 
 
+def _describe_hidden(trace: Trace) -> dict[str, object]:
+    """Sizes of the hidden layers' arrays; a CNN has the one key, a spiking network the other."""
+    if trace.activations:
+        return {"activation_neurons": [int(values.shape[1]) for values in trace.activations]}
+    return {"spike_bytes": [int(spikes.shape[2]) for spikes in trace.spikes]}
+
+
 def arrays(trace: Trace) -> dict[str, npt.NDArray[Any]]:
     """Every array of the file in its order."""
     spikes = {spike_name(index): packed for index, packed in enumerate(trace.spikes)}
+    activations = {activation_name(index): values for index, values in enumerate(trace.activations)}
     rest = {"outputs": trace.outputs.astype(np.int64), "labels": trace.labels.astype(np.int64)}
-    return {"inputs": trace.inputs, **spikes, **rest}
+    return {"inputs": trace.inputs, **spikes, **activations, **rest}
 
 
 def spike_name(index: int) -> str:
     return f"spikes.{index}"
 
 
+def activation_name(index: int) -> str:
+    return f"activations.{index}"
+
+
 def _trace(fields: Fields, archive: ArchiveReader) -> Trace:
     samples, steps, classes = (fields.integer(key) for key in ("samples", "steps", "classes"))
     shape = fields.integers("input_shape", 4)
-    widths = [_positive(fields, "spike_bytes", value) for value in fields.items("spike_bytes", MAX_LAYERS)]
+    of_cnn = fields.has("activation_neurons")
+    key = "activation_neurons" if of_cnn else "spike_bytes"
+    widths = [_positive(fields, key, value) for value in fields.items(key, MAX_LAYERS)]
+    names = [(activation_name if of_cnn else spike_name)(index) for index in range(len(widths))]
     for key, value in (("samples", samples), ("steps", steps), ("classes", classes), ("input_shape", min(shape))):
         _positive(fields, key, value)
-    archive.require(["inputs", "outputs", "labels", *(spike_name(index) for index in range(len(widths)))])
+    if of_cnn and steps != 1:
+        raise fields.fail("steps", "1, since the trace holds activations")
+    archive.require(["inputs", "outputs", "labels", *names])
+    sizes = list(zip(names, widths, strict=True))
+    spikes, activations = ([], sizes) if of_cnn else (sizes, [])
     layers = [_layer(entry, index, fields) for index, entry in enumerate(fields.items("layers", MAX_LAYERS + 1))]
     trace = Trace(
         model_hash=fields.text("model_hash"),
-        inputs=_codes(archive, (samples, *shape)),
-        spikes=tuple(
-            archive.array(spike_name(index), "u", (samples, steps, width)) for index, width in enumerate(widths)
-        ),
+        inputs=_codes(archive, "inputs", (samples, *shape)),
+        spikes=tuple(archive.array(name, "u", (samples, steps, width)) for name, width in spikes),
+        activations=tuple(_codes(archive, name, (samples, width)) for name, width in activations),
         outputs=archive.array("outputs", "i", (samples, classes)).astype(np.int64),
         labels=archive.array("labels", "i", (samples,)).astype(np.int64),
         **{key: np.array([layer[key] for layer in layers], np.int64) for key in _STATISTICS},
@@ -116,10 +134,10 @@ def _trace(fields: Fields, archive: ArchiveReader) -> Trace:
 _STATISTICS = ("membrane_low", "membrane_high", "saturations")
 
 
-def _codes(archive: ArchiveReader, shape: tuple[int, ...]) -> npt.NDArray[np.unsignedinteger]:
-    codes = archive.array("inputs", "u", shape)
+def _codes(archive: ArchiveReader, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.unsignedinteger]:
+    codes = archive.array(name, "u", shape)
     if codes.dtype.itemsize > 2:
-        raise archive.fail("inputs", f"expected uint8 or uint16, got {codes.dtype}")
+        raise archive.fail(name, f"expected uint8 or uint16, got {codes.dtype}")
     return codes
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
+
 from pimsim.errors import TraceError
 from pimsim.traces.trace import CROSSBAR, NUMERICS_KEYS, OPTIONAL_KEYS, Trace, Widths
 
@@ -26,6 +29,7 @@ def select(trace: Trace, count: int) -> Trace:
         trace,
         inputs=trace.inputs[:count],
         spikes=tuple(spikes[:count] for spikes in trace.spikes),
+        activations=tuple(values[:count] for values in trace.activations),
         outputs=trace.outputs[:count],
         labels=trace.labels[:count],
         recorded=trace.recorded_samples,
@@ -41,34 +45,48 @@ def check_belongs(
     steps: int,
     neurons: Sequence[int],
     classes: int,
+    activation_bits: Sequence[int] = (),
 ) -> None:
     """Refuse a trace that another model made, or that does not fit this one.
 
-    ``neurons`` of the hidden layers in order.  The hash alone decides whose trace it is; the shapes are
-    compared so that a forged one cannot make a reader run past an array.  Raises `TraceError`.
+    ``neurons`` of the hidden layers in order, and of a CNN their ``activation_bits``.  The hash alone decides
+    whose trace it is; the shapes are compared so that a forged one cannot make a reader run past an array.
+    Raises `TraceError`.
     """
     if trace.model_hash != model_hash:
         raise TraceError(
             f"the trace was recorded from model {trace.model_hash[:12]}…, this is model {model_hash[:12]}…"
         )
     wanted = [("inputs", trace.inputs.shape[1:], tuple(input_shape)), ("outputs", trace.outputs.shape[1:], (classes,))]
-    wanted.append(("hidden layers", (len(trace.spikes),), (len(neurons),)))
+    wanted.append(("hidden layers", (trace.hidden_layers,), (len(neurons),)))
+    spiking = () if activation_bits else neurons
+    if bool(trace.activations) != bool(activation_bits):
+        held, other = ("activations", "spikes") if trace.activations else ("spikes", "activations")
+        raise TraceError(f"the trace holds {held}, the model's layers hand on {other}")
     wanted += [
         (f"spikes.{index}", spikes.shape[1:], (steps, -(-count // 8)))
-        for index, (spikes, count) in enumerate(zip(trace.spikes, neurons, strict=False))
+        for index, (spikes, count) in enumerate(zip(trace.spikes, spiking, strict=False))
+    ]
+    wanted += [
+        (f"activations.{index}", values.shape[1:], (count,))
+        for index, (values, count) in enumerate(zip(trace.activations, neurons, strict=False))
     ]
     for name, got, expected in wanted:
         if tuple(got) != expected:
             raise TraceError(f"{name}: {_short(got)}, the model has {_short(expected)}")
-    largest = int(trace.inputs.max())
-    if largest >= 2**input_bits:
-        raise TraceError(
-            f"inputs: code {largest} exceeds {2**input_bits - 1}, the largest of the model's {input_bits} bits"
-        )
-    for index, (spikes, count) in enumerate(zip(trace.spikes, neurons, strict=True)):
+    _check_codes("inputs", trace.inputs, input_bits)
+    for index, (values, bits) in enumerate(zip(trace.activations, activation_bits, strict=True)):
+        _check_codes(f"activations.{index}", values, bits)
+    for index, (spikes, count) in enumerate(zip(trace.spikes, spiking, strict=True)):
         surplus = int(spikes[..., -1].max()) >> (count % 8) if count % 8 else 0
         if surplus:
             raise TraceError(f"spikes.{index}: bits beyond the last of {count} neurons are set")
+
+
+def _check_codes(name: str, codes: npt.NDArray[np.unsignedinteger], bits: int) -> None:
+    largest = int(codes.max())
+    if largest >= 2**bits:
+        raise TraceError(f"{name}: code {largest} exceeds {2**bits - 1}, the largest of the model's {bits} bits")
 
 
 def holds_for(trace: Trace, numerics: Sequence[Widths]) -> bool:

@@ -25,21 +25,23 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Integer inputs and spikes of N samples over T steps.
+    """Integer inputs of N samples, and spikes over T steps or, of a CNN, activations.
 
     inputs      (N, C, D, H, W) unsigned input codes
     spikes      per hidden layer uint8 (N, T, ceil(neurons / 8)): bit i (little bit order) is neuron i in the
-                order depth, height, width, channel — the order in which the hardware scans the map
+                order depth, height, width, channel — the order in which the hardware scans the map; none of a CNN
     outputs     (N, classes) int64, membrane of the classifier after the last step
     labels      (N,) int64 class index from 0, or −1 where unknown
     membrane_low, membrane_high   (layers,) int64, smallest and largest value offered to the membrane
-                write-back before saturation (for the classifier: of its running sum)
+                write-back before saturation (for the classifier: of its running sum; for a layer of a CNN: of
+                the sums before requantization)
     saturations (layers,) int64, write-backs that saturated
     numerics    per layer, what it was executed with: accumulator_bits, membrane_bits, crossbar, the name of the
                 values that its crossbar computed (docs/crossbar-numerics.md), empty for exact sums, and where they
                 are not 0 membrane_shift, membrane_half_up (bits left out of the membrane's word; 1 where it was
                 rounded half up) and leak_terms
     recorded    samples over which lows, highs and saturations were taken; 0 stands for these N
+    activations per hidden layer of a CNN uint8 or uint16 (N, neurons), in the order of the spikes; else none
 
     Raises `TraceError` where shapes, types or ranges contradict each other.
     """
@@ -55,6 +57,7 @@ class Trace:
     numerics: tuple[Widths, ...]
     provenance: Mapping[str, object] = field(default_factory=dict)
     recorded: int = 0
+    activations: tuple[npt.NDArray[np.unsignedinteger], ...] = ()
 
     def __post_init__(self) -> None:
         if not _HASH.fullmatch(self.model_hash):
@@ -70,7 +73,12 @@ class Trace:
 
     @property
     def steps(self) -> int:
-        return int(self.spikes[0].shape[1])
+        """T; 1 of a CNN."""
+        return 1 if self.activations else int(self.spikes[0].shape[1])
+
+    @property
+    def hidden_layers(self) -> int:
+        return len(self.spikes) + len(self.activations)
 
     @property
     def recorded_samples(self) -> int:
@@ -89,13 +97,7 @@ def _check_samples(trace: Trace) -> None:
     _check_array("inputs", trace.inputs, "u", (None,) * 5)
     if trace.samples == 0:
         raise TraceError("the trace is empty: it holds 0 samples")
-    if not trace.spikes:
-        raise TraceError("spikes: the trace holds no hidden layer")
-    steps = trace.spikes[0].shape[1] if trace.spikes[0].ndim == 3 else None
-    for index, spikes in enumerate(trace.spikes):
-        _check_array(f"spikes.{index}", spikes, "u", (trace.samples, steps, None))
-        if spikes.dtype != np.uint8:
-            raise TraceError(f"spikes.{index}: expected uint8, got {spikes.dtype}")
+    _check_hidden(trace)
     _check_array("outputs", trace.outputs, "i", (trace.samples, None))
     _check_array("labels", trace.labels, "i", (trace.samples,))
     low, high, classes = int(trace.labels.min()), int(trace.labels.max()), trace.outputs.shape[1]
@@ -104,9 +106,26 @@ def _check_samples(trace: Trace) -> None:
         raise TraceError(f"labels: {wrong} is outside −1 … {classes - 1} (−1 stands for unknown)")
 
 
+def _check_hidden(trace: Trace) -> None:
+    """Spikes or activations of the hidden layers."""
+    if not trace.hidden_layers:
+        raise TraceError("spikes: the trace holds no hidden layer")
+    if trace.spikes and trace.activations:
+        raise TraceError("activations: the trace holds spikes too; a network hands on either")
+    steps = trace.spikes[0].shape[1] if trace.spikes and trace.spikes[0].ndim == 3 else None
+    for index, spikes in enumerate(trace.spikes):
+        _check_array(f"spikes.{index}", spikes, "u", (trace.samples, steps, None))
+        if spikes.dtype != np.uint8:
+            raise TraceError(f"spikes.{index}: expected uint8, got {spikes.dtype}")
+    for index, values in enumerate(trace.activations):
+        _check_array(f"activations.{index}", values, "u", (trace.samples, None))
+        if values.dtype.itemsize > 2:
+            raise TraceError(f"activations.{index}: expected uint8 or uint16, got {values.dtype}")
+
+
 def _check_layers(trace: Trace) -> None:
     """Arrays and widths with one entry per layer."""
-    layers = len(trace.spikes) + 1
+    layers = trace.hidden_layers + 1
     for name in ("membrane_low", "membrane_high", "saturations"):
         _check_array(name, getattr(trace, name), "i", (layers,))
     for index in range(layers):

@@ -35,6 +35,21 @@ def convert(network: Network, codes: Tensor, *, steps: int, percentile: float, f
     return [threshold.item() for threshold in network.thresholds]
 
 
+def calibrate(network: Network, codes: Tensor, *, percentile: float) -> list[float]:
+    """Set the clips of a CNN in place to a percentile of each layer's float activations; returns them (real units).
+
+    ``codes``: one batch of centred input codes (N, C, D, H, W).  Of the activations above 0 alone: most are 0.
+    """
+    with torch.no_grad():
+        x = codes.permute(0, 3, 4, 1, 2)
+        for index, layer in enumerate(network.architecture.layers[:-1]):
+            weight, scale = network.weight(index, Precision())
+            x = torch.relu(convolve(x, weight * network.unit(index, scale), layer))
+            active = x[x > 0].numpy()
+            network.clips[index].fill_(float(np.percentile(active, percentile)) if active.size else 1.0)
+    return [clip.item() for clip in network.clips]
+
+
 def _run_layer(x: Tensor, weight: Tensor, layer: LayerShape, steps: int, percentile: float) -> tuple[float, Tensor]:
     """Threshold of one layer and its spikes (steps, N, ...), for its input at every step (steps or 1, N, ...)."""
     currents = [convolve(step, weight, layer) for step in x]

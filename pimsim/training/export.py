@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +12,14 @@ from pimsim.model.network import (
     ACCUMULATE,
     FLOOR,
     LIF,
+    RELU,
     InputQuantization,
     IntegerLayer,
     IntegerNetwork,
     Neuron,
 )
 from pimsim.training.network import Network, Precision
-from pimsim.training.quantize import Grid
+from pimsim.training.quantize import Grid, fixed_ratio
 
 
 def export(
@@ -30,7 +31,7 @@ def export(
     scheme: str | None = None,
     provenance: Mapping[str, object] | None = None,
 ) -> IntegerNetwork:
-    """The integer network of ``network`` at ``precision``.
+    """The integer network of ``network`` at ``precision``; ``time_steps`` 1 for a CNN.
 
     ``scheme`` quantizes the weights another way than they were trained (``scale`` is the paper's
     inference form); None keeps the trained one.
@@ -42,7 +43,7 @@ def export(
         input=quantization,
         layers=layers,
         time_steps=time_steps,
-        leak_fraction_bits=chosen.leak_fraction_bits,
+        leak_fraction_bits=0 if network.activation_bits else chosen.leak_fraction_bits,
         leak_rounding=FLOOR,
         provenance=dict(provenance or {}),
     )
@@ -65,15 +66,18 @@ def _layer(network: Network, index: int, precision: Precision) -> IntegerLayer:
 
 
 def _neuron(network: Network, index: int, grid: Grid, precision: Precision) -> Neuron:
-    if index == len(network.thresholds):
+    if index == len(network.architecture.layers) - 1:
         return Neuron(ACCUMULATE)
+    if network.activation_bits:
+        multiplier, shift = fixed_ratio(network.ratio(index, grid.scale).item())
+        return Neuron(RELU, multiplier=multiplier, shift=shift, activation_bits=network.activation_bits)
     leak, threshold = (value.item() for value in network.neuron(index, grid.scale, precision))
     return Neuron(LIF, threshold=round(threshold), leak=round(leak * 2**precision.leak_fraction_bits))
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Spikes of the float network that the integer network repeats, as fractions, per hidden layer."""
+    """Spikes or activations of the float network that the integer one repeats, as fractions, per hidden layer."""
 
     layers: tuple[str, ...]
     equal: tuple[float, ...]
@@ -99,10 +103,29 @@ def agreement(
     recorded: list[torch.Tensor] = []
     with torch.no_grad():
         logits = network.forward_spiking(network.centre(codes), precision, spikes[0].shape[1], recorded)
-    equal = []
-    for mine, theirs in zip(recorded, spikes, strict=True):
-        aligned = mine.permute(1, 0, 5, 2, 3, 4).numpy() > 0  # (T, N, H, W, C, D) → (N, T, D, H, W, C)
-        equal.append(float(np.mean(aligned == theirs)))
+    # (T, N, H, W, C, D) → (N, T, D, H, W, C)
+    mine = [part.permute(1, 0, 5, 2, 3, 4).numpy() > 0 for part in recorded]
+    return _agreement(network, zip(mine, spikes, strict=True), logits, predictions)
+
+
+def activation_agreement(
+    network: Network,
+    codes: torch.Tensor,
+    precision: Precision,
+    activations: list[np.ndarray],
+    predictions: np.ndarray,
+) -> Agreement:
+    """`agreement` of a CNN: activations per hidden layer unsigned (N, D, H, W, C)."""
+    recorded: list[torch.Tensor] = []
+    with torch.no_grad():
+        logits = network.forward_quantized(network.centre(codes), precision, recorded)
+    mine = [part.permute(0, 4, 1, 2, 3).numpy() for part in recorded]  # (N, H, W, C, D) → (N, D, H, W, C)
+    return _agreement(network, zip(mine, activations, strict=True), logits, predictions)
+
+
+def _agreement(
+    network: Network, pairs: Iterable[tuple[np.ndarray, np.ndarray]], logits: torch.Tensor, predictions: np.ndarray
+) -> Agreement:
+    equal = tuple(float(np.mean(mine == theirs)) for mine, theirs in pairs)
     names = tuple(layer.name for layer in network.architecture.layers[:-1])
-    same = float(np.mean(logits.argmax(1).numpy() == predictions))
-    return Agreement(names, tuple(equal), same)
+    return Agreement(names, equal, float(np.mean(logits.argmax(1).numpy() == predictions)))

@@ -1,8 +1,9 @@
-"""One set of weights that runs as the ReLU network and as the spiking network.
+"""One set of weights that runs as the ReLU network, as the spiking network and as the CNN of few bits.
 
 The spiking forward pass works in integer units: weights and inputs are codes minus zero point, thresholds
 are rounded to the accumulator's scale, leaks to 2^-f.  In float32 every current is then an exact integer
-and the network differs from the exported one only in the rounding of the leaked membrane.
+and the network differs from the exported one only in the rounding of the leaked membrane.  The quantized CNN
+passes on integers likewise, and differs in nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pimsim.model.architecture import Architecture, LayerShape
+from pimsim.model.network import AFFINE
 from pimsim.training.neuron import spike
-from pimsim.training.quantize import AFFINE, Grid, fake_quantize, round_through
+from pimsim.training.quantize import Grid, fake_quantize, requantize, round_through
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,20 @@ class Network(nn.Module):
     """Weights, thresholds and leaks of an `Architecture`; no biases, no batch norm (HYPER-SNN §III).
 
     ``input_grid`` quantizes normalized patches; every forward pass takes its codes minus zero point.
-    Thresholds are in real units, those of ``scale of the weights × scale of the input``.
+    Thresholds are in real units, those of ``scale of the weights × scale of the input``.  With
+    ``activation_bits`` it is a CNN: in place of thresholds and leaks it has ``clips``, the real activations
+    that become the highest code.
     """
 
-    def __init__(self, architecture: Architecture, input_grid: Grid, *, dropout: float = 0.0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        input_grid: Grid,
+        *,
+        dropout: float = 0.0,
+        seed: int = 0,
+        activation_bits: int | None = None,
+    ) -> None:
         super().__init__()
         self.architecture = architecture
         self.input_grid = input_grid
@@ -50,8 +62,11 @@ class Network(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.weights = nn.ParameterList([_kaiming(layer, generator) for layer in architecture.layers])
         hidden = len(architecture.layers) - 1
-        self.thresholds = nn.ParameterList([nn.Parameter(torch.ones(())) for _ in range(hidden)])
-        self.leaks = nn.ParameterList([nn.Parameter(torch.ones(())) for _ in range(hidden)])
+        self.activation_bits = activation_bits
+        spiking, clipped = (0, hidden) if activation_bits else (hidden, 0)
+        self.thresholds = _scalars(spiking)
+        self.leaks = _scalars(spiking)
+        self.clips = _scalars(clipped)
 
     def centre(self, codes: Tensor) -> Tensor:
         """Input codes (uint8) → codes minus zero point, float32."""
@@ -80,11 +95,44 @@ class Network(nn.Module):
                 x = F.dropout(F.relu(x), self.dropout, self.training)
         return x.float().flatten(1)
 
+    def forward_quantized(self, codes: Tensor, precision: Precision, activations: list[Tensor] | None = None) -> Tensor:
+        """Centred input codes (N, C, D, H, W) → logits (N, classes), with activations rounded to their codes.
+
+        ``activations`` collects every hidden layer's codes, (N, H, W, C, D).
+        """
+        x = codes.permute(0, 3, 4, 1, 2)
+        last = len(self.architecture.layers) - 1
+        for index, layer in enumerate(self.architecture.layers):
+            weight, scale = self.weight(index, precision)
+            sums = convolve(x, weight, layer, half=precision.half)
+            if index == last:
+                break
+            x = requantize(sums, self.ratio(index, scale), self.highest)
+            if activations is not None:
+                activations.append(x)
+            x = F.dropout(x, self.dropout, self.training)
+        return sums.float().flatten(1) * self.unit(last, scale) * self.step(last - 1)
+
+    @property
+    def highest(self) -> int:
+        """The highest activation code."""
+        return int(2 ** (self.activation_bits or 1) - 1)
+
+    def step(self, index: int) -> Tensor:
+        """Real value of 1 in the activation codes behind a hidden layer."""
+        step: Tensor = self.clips[index] / self.highest
+        return step
+
+    def ratio(self, index: int, scale: float) -> Tensor:
+        """Activation codes per 1 in a hidden layer's accumulator, for weights in units of ``scale``."""
+        before: Tensor | float = self.step(index - 1) if index > 0 else 1.0
+        return before * self.unit(index, scale) / self.step(index)
+
     def unit(self, index: int, scale: float) -> float:
         """Real value of 1 in a layer's accumulator, for weights in units of ``scale``.
 
         The first layer's inputs are codes; behind a pool the inputs are sums over the window, so the
-        share of one spike in the average belongs to the unit.
+        share of one spike in the average belongs to the unit.  Inputs that are activations count in steps.
         """
         share = 1 / math.prod(self.architecture.layers[index].pool)
         return scale * share * (self.input_grid.scale if index == 0 else 1.0)
@@ -129,12 +177,16 @@ class Network(nn.Module):
         return total * (self.unit(last, scale) * (steps if last == 0 else 1))
 
     def clamp(self) -> None:
-        """Leaks stay in [0, 1], thresholds above 0 (after each optimizer step)."""
+        """Leaks stay in [0, 1], thresholds and clips above 0 (after each optimizer step)."""
         with torch.no_grad():
             for leak in self.leaks:
                 leak.clamp_(0.0, 1.0)
-            for threshold in self.thresholds:
-                threshold.clamp_(min=1e-3)
+            for positive in (*self.thresholds, *self.clips):
+                positive.clamp_(min=1e-3)
+
+
+def _scalars(count: int) -> nn.ParameterList:
+    return nn.ParameterList([nn.Parameter(torch.ones(())) for _ in range(count)])
 
 
 def _kaiming(layer: LayerShape, generator: torch.Generator) -> nn.Parameter:

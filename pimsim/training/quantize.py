@@ -6,17 +6,23 @@ is 1 inside the range.  ``scale`` is the symmetric form that the paper uses at i
 
 Everything is computed in units of the grid's scale (codes minus zero point), so that the float network
 adds the very integers that the accelerator adds.
+
+Activations of the CNN are clipped at a learned value (PACT, arXiv 1805.06085, §3); the gradient of the clip is
+that of LSQ (arXiv 1902.08153, Eq. 3), which counts what the rounding does inside the range too.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-AFFINE, SCALE = "affine", "scale"
+from pimsim.model.network import AFFINE, MAX_MULTIPLIER, MAX_SHIFT, SCALE
+
+MULTIPLIER_BITS = MAX_MULTIPLIER.bit_length()
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,48 @@ def fake_quantize(tensor: Tensor, grid: Grid) -> Tensor:
     """Codes minus zero point; the gradient is that of tensor / scale inside the grid's range, else 0."""
     result: Tensor = _Centred.apply(tensor, grid)
     return result
+
+
+class _Requantized(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, sums: Tensor, ratio: Tensor, highest: int) -> Tensor:
+        multiplier, shift = fixed_ratio(float(ratio))
+        # exact in float64: products of 24-bit sums and 16-bit multipliers, and powers of two
+        codes = sums.double().mul_(multiplier / 2**shift).add_(0.5).floor_()
+        inside = (codes >= 0) & (codes <= highest)
+        ctx.save_for_backward(sums, ratio, inside)
+        return codes.clamp_(0, highest).to(sums.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        sums, ratio, inside = ctx.saved_tensors
+        passed = gradients[0] * inside
+        return passed * ratio.to(sums.dtype), (passed.float() * sums.float()).sum(), None
+
+
+def requantize(sums: Tensor, ratio: Tensor, highest: int) -> Tensor:
+    """Accumulator values → activation codes 0 … ``highest``, as the accelerator rounds them.
+
+    ``ratio`` (a scalar) is codes per 1 in the accumulator, rounded to a `fixed_ratio`.  Inside the range the
+    gradients are those of sums · ratio, else 0.
+    """
+    codes: Tensor = _Requantized.apply(sums, ratio, highest)
+    return codes
+
+
+def fixed_ratio(ratio: float) -> tuple[int, int]:
+    """Multiplier and shift of a positive ratio ≈ multiplier / 2^shift, to 16 significant bits where there is room.
+
+    >>> fixed_ratio(0.75), fixed_ratio(3.0), fixed_ratio(1e9)
+    ((49152, 16), (49152, 14), (65535, 0))
+    """
+    _, exponent = math.frexp(ratio)
+    shift = min(max(MULTIPLIER_BITS - exponent, 0), MAX_SHIFT)
+    multiplier = round(ratio * 2**shift)
+    if multiplier > MAX_MULTIPLIER and shift > 0:  # rounded up to the next power of two
+        shift -= 1
+        multiplier = round(ratio * 2**shift)
+    return min(max(multiplier, 1), MAX_MULTIPLIER), shift
 
 
 def round_through(tensor: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pimsim.errors import MissingFileError, TrainingError
 
@@ -41,6 +41,19 @@ class SpikingStage(Stage):
     exact_epochs: Annotated[int, Field(ge=0)] = 0
 
 
+class QuantizedStage(Stage):
+    """Quantization-aware training of the CNN: unsigned activations of ``activation_bits``, clipped where is learned.
+
+    The clips start at a ``percentile`` of each layer's activations over one batch of ``calibration`` samples;
+    the last ``exact_epochs`` run in float32, the ones before in bfloat16.
+    """
+
+    activation_bits: Annotated[int, Field(ge=1, le=8)] = 6
+    calibration: Positive = 50
+    percentile: Annotated[float, Field(gt=0.0, le=100.0)] = 99.7
+    exact_epochs: Annotated[int, Field(ge=0)] = 0
+
+
 class Conversion(_Strict):
     """ANN → SNN conversion: one batch, percentile of the input currents, factor on the thresholds."""
 
@@ -50,8 +63,15 @@ class Conversion(_Strict):
     factor: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8
 
 
+#: settings that a CNN has no use for
+SPIKING_ONLY = ("time_steps", "leak_fraction_bits", "conversion")
+
+
 class Recipe(_Strict):
-    """A training run from a scene to an exported network; units: epochs, samples, bits, deviations."""
+    """A training run from a scene to an exported network; units: epochs, samples, bits, deviations.
+
+    With ``qstdb`` it ends in a spiking network, with ``qat`` in a CNN.
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
     network: Literal["cnn3d", "cnn32h"]
@@ -67,12 +87,28 @@ class Recipe(_Strict):
     leak_fraction_bits: Annotated[int, Field(ge=1, le=16)] = 8
     ann: Stage
     conversion: Conversion = Conversion()
-    qstdb: SpikingStage
+    qstdb: SpikingStage | None = None
+    qat: QuantizedStage | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Recipe:
+        if (self.qstdb is None) == (self.qat is None):
+            raise ValueError("a recipe has either qstdb, for a spiking network, or qat, for a CNN")
+        surplus = [key for key in SPIKING_ONLY if key in self.model_fields_set]
+        if self.qat is not None and surplus:
+            raise ValueError(f"{surplus[0]}: only a spiking network has it, this recipe's qat makes a CNN")
+        return self
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What the run depends on, as JSON has it."""
+        unused = set(SPIKING_ONLY) if self.qat is not None else set()
+        return self.model_dump(exclude_none=True, exclude=unused)
 
     @property
     def digest(self) -> str:
         """Hash of the settings: a checkpoint continues only the recipe that it was made by."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        text = json.dumps(self.settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -126,4 +162,6 @@ def _override(content: dict[str, object], path: str, value: object) -> None:
 def _first(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
+    if not where:
+        return str(problem["msg"]).removeprefix("Value error, ")
     return f"{where}={problem['input']!r}: {problem['msg']}"

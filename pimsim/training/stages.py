@@ -76,11 +76,11 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float) -> float:
 
 
 def _optimizer(network: Network, stage: Stage) -> torch.optim.Optimizer:
-    neurons = [*network.thresholds, *network.leaks]
+    neurons = [*network.thresholds, *network.leaks, *network.clips]
     return torch.optim.AdamW(
         [
             {"params": list(network.weights), "weight_decay": stage.weight_decay},
-            {"params": neurons, "weight_decay": 0.0},  # decay would pull a threshold towards firing always
+            {"params": neurons, "weight_decay": 0.0},  # decay would pull a threshold towards firing always, a clip to 0
         ]
     )
 

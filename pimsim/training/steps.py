@@ -1,4 +1,4 @@
-"""The three training stages of a recipe, each with the test accuracy that it reached."""
+"""The training stages of a recipe, each with the test accuracy that it reached."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor
 
 from pimsim.model.accuracy import Accuracy
 from pimsim.training.checkpoint import load_checkpoint, save_checkpoint
-from pimsim.training.conversion import convert
+from pimsim.training.conversion import calibrate, convert
 from pimsim.training.data import Dataset
 from pimsim.training.evaluate import evaluate
 from pimsim.training.network import Network, Precision
-from pimsim.training.recipe import Recipe
+from pimsim.training.recipe import QuantizedStage, Recipe, SpikingStage
 from pimsim.training.stages import Run, train_stage
 
 Forward = Callable[[Tensor], Tensor]
@@ -62,11 +62,9 @@ def train_relu(network: Network, data: Dataset, recipe: Recipe, run: Run) -> dic
 
 def set_thresholds(network: Network, data: Dataset, recipe: Recipe, run: Run) -> dict[str, Accuracy]:
     settings = recipe.conversion
-    generator = torch.Generator().manual_seed(recipe.seed)
-    batch = data.train[torch.randperm(len(data.train), generator=generator)[: settings.batch]]
     thresholds = convert(
         network,
-        network.centre(data.codes[batch]),
+        _one_batch(network, data, recipe, settings.batch),
         steps=settings.steps,
         percentile=settings.percentile,
         factor=settings.factor,
@@ -79,12 +77,40 @@ def set_thresholds(network: Network, data: Dataset, recipe: Recipe, run: Run) ->
     return _measure("converted", network, data, run, forwards)
 
 
+def _one_batch(network: Network, data: Dataset, recipe: Recipe, samples: int) -> Tensor:
+    """Centred codes of training samples that the seed chooses."""
+    generator = torch.Generator().manual_seed(recipe.seed)
+    batch = data.train[torch.randperm(len(data.train), generator=generator)[:samples]]
+    return network.centre(data.codes[batch])
+
+
+def train_quantized(
+    network: Network, data: Dataset, recipe: Recipe, stage: QuantizedStage, run: Run
+) -> dict[str, Accuracy]:
+    """Clips from the ReLU network's activations, then quantization-aware training of weights and clips."""
+    batch = _one_batch(network, data, recipe, stage.calibration)
+    clips = calibrate(network, batch, percentile=stage.percentile)
+    run.report("calibration", 1, 1, "clips " + " ".join(f"{value:.3f}" for value in clips))
+    fast, exact = (
+        partial(network.forward_quantized, precision=recipe_precision(recipe, half=half)) for half in (True, False)
+    )
+    accuracies = _measure("calibrated", network, data, run, {"calibrated": exact})
+
+    def forward(x: Tensor, epoch: int) -> Tensor:
+        return exact(x) if epoch >= stage.epochs - stage.exact_epochs else fast(x)
+
+    network.dropout = stage.dropout
+    train_stage("qat", network, forward, data.codes[data.train], data.labels[data.train], stage, run)
+    return accuracies | _measure("qat", network, data, run, {"qat": exact})
+
+
 def recipe_precision(recipe: Recipe, *, half: bool = False, floor_leak: bool = False) -> Precision:
     return Precision(recipe.weight_bits, recipe.scheme, recipe.leak_fraction_bits, half=half, floor_leak=floor_leak)
 
 
-def train_spiking(network: Network, data: Dataset, recipe: Recipe, run: Run) -> dict[str, Accuracy]:
-    stage = recipe.qstdb
+def train_spiking(
+    network: Network, data: Dataset, recipe: Recipe, stage: SpikingStage, run: Run
+) -> dict[str, Accuracy]:
     fast, exact = (
         partial(network.forward_spiking, precision=recipe_precision(recipe, half=half), steps=recipe.time_steps)
         for half in (True, False)
