@@ -212,6 +212,16 @@ def test_a_silent_input_gives_a_silent_trace() -> None:
     assert not any(spikes.any() for spikes in run.spikes)
 
 
+def test_a_network_changed_in_place_is_laid_out_anew() -> None:
+    """What is kept between executions is found by content, not by object."""
+    network = chain((3, 4, 3))
+    inputs = codes(network, 2)
+    before = execute(network, inputs)
+    network.layers[1].weight[:] = -network.layers[1].weight
+    check_equal(network, inputs)
+    assert not same(before, execute(network, inputs))
+
+
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_results_do_not_depend_on_the_number_of_threads(threads: int) -> None:
     """40 samples are three batches, the last one smaller."""
@@ -259,10 +269,11 @@ def test_every_membrane_of_the_shipped_network_equals_the_reference() -> None:
 
 
 def test_progress_counts_up_to_all_samples() -> None:
+    """At most 32 samples per batch, so 70 are two batches for each of two threads, of 18 but for the last."""
     network = chain((2, 2, 2))
     told: list[tuple[int, int]] = []
-    execute(network, codes(network, 40), threads=2, progress=lambda done, total: told.append((done, total)))
-    assert told == [(16, 40), (32, 40), (40, 40)]
+    execute(network, codes(network, 70), threads=2, progress=lambda done, total: told.append((done, total)))
+    assert told == [(18, 70), (36, 70), (54, 70), (70, 70)]
 
 
 def test_inputs_labels_and_word_widths_are_recorded_as_given() -> None:

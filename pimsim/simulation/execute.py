@@ -8,7 +8,6 @@ same for any number of threads.
 from __future__ import annotations
 
 import os
-import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,16 +17,14 @@ import numpy.typing as npt
 
 from pimsim.errors import ModelError, TraceError
 from pimsim.model.fixed_point import Int64Array, word_range
-from pimsim.model.format import network_hash
 from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.model.reference import check_inputs
-from pimsim.simulation.batch import HIGH, LEAST, LOW, MOST, SATURATED, Results, Workspace, run_batch
-from pimsim.simulation.lowering import LoweredLayer, lower
+from pimsim.simulation.batch import HIGH, LEAST, LOW, MOST, SATURATED, Results, run_batch
+from pimsim.simulation.lowering import LoweredLayer
+from pimsim.simulation.program import MOST_SAMPLES, Program, program_of
 from pimsim.traces.trace import Trace
 
 Progress = Callable[[int, int], None]
-#: samples whose spike maps stay in a core's second cache, and that make the interpreter's share small
-BATCH_SAMPLES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,31 +97,32 @@ def _execute(
         raise TraceError("inputs: 0 samples, a trace needs at least 1")
     if threads is not None and threads < 1:
         raise ValueError(f"threads={threads} must be at least 1")
-    layers = lower(network, widths)
-    results = Results.empty(layers, len(inputs), -(-len(inputs) // BATCH_SAMPLES), record=record)
-    _run(layers, np.ascontiguousarray(inputs, network.input.code_dtype), results, threads or _cores(), progress)
+    program, content = program_of(network, widths)
+    layers = program.layers
+    workers = min(threads or _cores(), len(inputs))
+    size = _batch(len(inputs), workers)
+    results = Results.empty(layers, len(inputs), -(-len(inputs) // size), record=record)
+    _run(program, np.ascontiguousarray(inputs, network.input.code_dtype), results, size, workers, progress)
     _check_words(layers, results)
-    return _trace(network, layers, inputs, labels, results), results, layers
+    return _trace(network, content, layers, inputs, labels, results), results, layers
 
 
 def _run(
-    layers: Sequence[LoweredLayer],
+    program: Program,
     codes: npt.NDArray[np.unsignedinteger],
     results: Results,
-    threads: int,
+    size: int,
+    workers: int,
     progress: Progress | None,
 ) -> None:
-    """All batches, on as many threads as there are batches for; the calling thread reports progress."""
+    """All batches of ``size`` samples, on as many threads as workers; the calling thread reports progress."""
     samples, flat = len(codes), codes.reshape(len(codes), -1)
-    starts = range(0, samples, BATCH_SAMPLES)
-    workers = max(1, min(threads, len(starts)))
-    idle: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
+    starts = range(0, samples, size)
 
     def work(start: int) -> int:
-        workspace = idle.get() if not idle.empty() else Workspace(layers, min(BATCH_SAMPLES, samples))
-        run_batch(layers, flat[start : start + BATCH_SAMPLES], start, start // BATCH_SAMPLES, workspace, results)
-        idle.put(workspace)
-        return min(BATCH_SAMPLES, samples - start)
+        with program.workspace() as workspace:
+            run_batch(program.layers, flat[start : start + size], start, start // size, workspace, results)
+        return min(size, samples - start)
 
     done = 0
     with ThreadPoolExecutor(workers) as pool:
@@ -132,6 +130,12 @@ def _run(
             done += count
             if progress is not None:
                 progress(done, samples)
+
+
+def _batch(samples: int, workers: int) -> int:
+    """Samples per batch: the same for every worker, as nearly as can be, and no more than `MOST_SAMPLES`."""
+    rounds = -(-samples // (workers * MOST_SAMPLES))
+    return -(-samples // (workers * rounds))
 
 
 def _cores() -> int:
@@ -151,6 +155,7 @@ def _check_words(layers: Sequence[LoweredLayer], results: Results) -> None:
 
 def _trace(
     network: IntegerNetwork,
+    content: str,
     layers: Sequence[LoweredLayer],
     inputs: npt.NDArray[np.unsignedinteger],
     labels: npt.NDArray[np.integer] | None,
@@ -158,7 +163,7 @@ def _trace(
 ) -> Trace:
     unknown = np.full(len(inputs), -1, np.int64)
     return Trace(
-        model_hash=network_hash(network),
+        model_hash=content,
         inputs=inputs.astype(network.input.code_dtype),
         spikes=results.spikes,
         activations=results.activations,
