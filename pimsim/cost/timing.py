@@ -8,7 +8,7 @@ from pimsim.activity.activity import Activity, Deadline
 from pimsim.cost.prices import PriceBook
 from pimsim.cost.ranges import Range
 from pimsim.errors import CostError
-from pimsim.units import ns_from_cycles
+from pimsim.units import BITS_PER_KIB, ns_from_cycles
 
 FITS, TIGHT, UNKNOWN = "fits", "tight", "unknown"
 TOLERANCE = 1e-9
@@ -82,7 +82,7 @@ def _source(deadline: Deadline, book: PriceBook) -> str:
 def _too_slow(deadline: Deadline, needed: float, available: float, clock_mhz: float, source: str) -> str:
     size = f" of {deadline.bits} bits"
     if deadline.capacity_bits:
-        size = f" of a macro of {deadline.capacity_bits / 8192:.3g} KiB"
+        size = f" of a macro of {deadline.capacity_bits / BITS_PER_KIB:g} KiB"
     cycles = "1 cycle" if deadline.cycles == 1 else f"{deadline.cycles} cycles"
     remedy = _REMEDIES.get(deadline.component, _MEMORY_REMEDY)
     return (
