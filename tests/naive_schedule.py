@@ -155,11 +155,12 @@ class EventCore:
 class Crossbar:
     """Loader, row registers, columns, converters and writer for one round of tiles.
 
-    ``groups`` (reads, words) per group of positions, ``pulses`` cycles of each pulse of a group.
+    ``groups`` (reads, words, kind) per group of positions, ``pulses`` cycles of each pulse of a group,
+    ``conversions`` cycles of the conversion behind each, per kind of group.
     """
 
-    def __init__(self, groups, pulses, *, conversion, hold, correction):
-        self.groups, self.pulses, self.conversion, self.hold = groups, pulses, conversion, hold
+    def __init__(self, groups, pulses, conversions, *, hold, correction):
+        self.groups, self.pulses, self.conversions, self.hold = groups, pulses, conversions, hold
         self.count = Counter()
         # registers
         self.loading, self.reads_left = 0, groups[0][0]
@@ -209,7 +210,8 @@ class Crossbar:
         if self.converter_left == 0 and self.column is not None and self.pulse_left == 0:
             group, pulse = self.column
             if pulse or group == 0 or self.may_begin:
-                self.converting, self.converter_left, self.column = self.column, self.conversion, None
+                self.converting, self.column = self.column, None
+                self.converter_left = self.conversions[self.groups[group][2]][pulse]
                 free = self.hold
         self.held = self.pulse_left == 0 and not free and (self.column is not None or self.converting is not None)
         if self.converter_left:

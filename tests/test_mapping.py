@@ -17,13 +17,10 @@ from strategies import architectures, networks
 from pimsim.errors import MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
-from pimsim.mapping.crossbar import CrossbarPlan, Operand, plan_crossbar
 from pimsim.mapping.memory import plan_memory
 from pimsim.mapping.multipliers import plan_multipliers
 from pimsim.mapping.reach import padded_taps, targets_per_position
-from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape, cnn3d, cnn32h
-from pimsim.resources import MODEL, find
 
 CNN3D = cnn3d(200, 16)
 
@@ -44,40 +41,6 @@ def test_every_tap_reads_the_map_or_the_padding(architecture):
             inside += all(0 <= i < n for i, n in zip(at, shape.in_shape[1:], strict=True))
         taps = shape.positions * int(np.prod(shape.kernel))
         assert padded_taps(shape) == (taps - inside) * shape.in_shape[0]
-
-
-@given(
-    fan_in=st.integers(1, 300),
-    outputs=st.integers(1, 60),
-    bits=st.integers(1, 8),
-    rows=st.integers(1, 64),
-    columns=st.integers(9, 64),
-    arrays=st.integers(1, 5),
-    data=st.data(),
-)
-def test_crossbar_tiles_partition_the_weights_and_fit_the_arrays(fan_in, outputs, bits, rows, columns, arrays, data):
-    style = data.draw(st.sampled_from(["pim45nm", "pim45nm_bitserial"]))
-    group = data.draw(st.integers(1, rows))
-    key = "rows_active" if style.endswith("serial") else "products_per_conversion"
-    changes = {f"engines__pim__{key}": group, "engines__pim__rows": rows, "engines__pim__columns": columns}
-    shared = "columns_per_adc" if style.endswith("serial") else "outputs_per_adc"
-    pim = machine(style, **changes, **{f"engines__pim__{shared}": 1, "engines__pim__arrays": arrays}).engines.pim
-    operand = Operand(fan_in, outputs, bits, reference=1, slices=2, conversions=1)
-    plan = plan_crossbar(operand, pim, layer="x", positions=10)
-    held = Counter()
-    for tile in plan.tiles:
-        assert tile.rows <= rows
-        assert tile.used_columns == tile.outputs * bits + 1 <= columns
-        assert tile.row % group == 0  # groups of rows are the same however the layer is tiled
-        assert tile.groups == -(-tile.rows // group)
-        for pair in product(range(tile.row, tile.row + tile.rows), range(tile.output, tile.output + tile.outputs)):
-            held[pair] += 1
-    assert set(held.values()) == {1}
-    assert len(held) == fan_in * outputs
-    assert all(len(one.tiles) <= arrays for one in plan.rounds)
-    assert len(plan.rounds) == -(-len(plan.tiles) // arrays)
-    assert plan.copies * len(plan.tiles) <= max(arrays, len(plan.tiles))
-    assert 0 < plan.utilization <= 1
 
 
 @given(architectures(), st.integers(1, 40), st.integers(1, 12))
@@ -147,32 +110,6 @@ def test_a_word_is_split_over_macros_without_splitting_a_value():
     assert plan.storage.instances == 3
 
 
-def test_utilization_of_the_crossbar_is_the_share_of_its_cells():
-    # conv1: 27 rows × (20 outputs × 6 bits + 1 reference column), four copies in four arrays of 256 × 256.
-    from test_schedule_scale import cnn3d_network
-
-    plan = map_model(cnn3d_network(), load_hardware("pim45nm_bitserial")).layers[0].plan
-    assert (len(plan.tiles), plan.copies, len(plan.rounds)) == (1, 4, 1)
-    assert plan.utilization == 4 * 27 * 121 / (4 * 256 * 256)
-
-
-def test_too_few_arrays_take_rounds():
-    network = made_network()
-    own_arrays = {"schedule": "pipelined", "layers__others": "pim", "engines__pim__arrays": 1}
-    plan = map_model(network, machine("pim45nm_bitserial", **own_arrays, engines__pim__rows=31)).layers[2].plan
-    # 5 × 3 × 1 × 1 inputs… of a map of 5 channels and 3 depths: 15 rows, one tile, one round
-    assert len(plan.rounds) == 1
-    eight = {"engines__pim__rows": 8, "engines__pim__rows_active": 8}
-    plan = map_model(network, machine("pim45nm_bitserial", **own_arrays, **eight)).layers[2].plan
-    assert len(plan.rounds) == 2
-
-
-def test_an_output_wider_than_an_array_is_refused():
-    hardware = machine("pim45nm_bitserial", engines__pim__columns=6, engines__pim__columns_per_adc=1)
-    with pytest.raises(MappingError, match=r'^layer "conv1": one output takes 7 columns, engines.pim.columns=6$'):
-        map_model(made_network(), hardware)
-
-
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
@@ -206,19 +143,3 @@ def test_sums_of_a_costed_cnn_are_bounded_by_fan_in_and_widths():
     narrow = load_hardware("ann45nm", {"engines.mac.accumulator_bits": 20, "engines.mac.membrane_bits": 18})
     with pytest.raises(MappingError, match=r'layer "conv3": sums of 1080 products .* need 23 bits, .*bits=20'):
         map_model(CNN3D, narrow)
-
-
-SHARED_FEW = {"schedule": "shared", "engines.pim.arrays": 10}
-
-
-def test_layers_that_share_a_crossbar_hold_their_weights_side_by_side_or_take_turns() -> None:
-    network = load_network(find(MODEL, "cnn3d_6b"))
-    few, enough = (load_hardware("allpim45nm", {"schedule": "shared", "engines.pim.arrays": n}) for n in (10, 40))
-    with pytest.raises(MappingError, match=r'"conv1".*"classifier" need 31 arrays together, engines\.pim\.arrays=10'):
-        map_model(network, few)  # they would have to be loaded in every step
-    in_turn = map_model(network, load_hardware("allpim45nm", {**SHARED_FEW, "order": "layer_major"}))
-    assert all(isinstance(one.plan, CrossbarPlan) and one.plan.reloaded for one in in_turn.layers)
-    assert all(one.memories.weight is not None for one in in_turn.layers)
-    plans = [layer.plan for layer in map_model(network, enough).layers]
-    assert all(isinstance(plan, CrossbarPlan) and plan.copies == 1 for plan in plans)
-    assert sum(len(plan.tiles) for plan in plans if isinstance(plan, CrossbarPlan)) == 31

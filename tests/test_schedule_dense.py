@@ -13,10 +13,10 @@ from pimsim.simulation.kernels_schedule_pipeline import pipeline
 small = st.integers(1, 9)
 
 
-def crossbar(groups, pulses, conversion, hold, correction):
+def crossbar(groups, pulses, conversions, hold, correction):
     out = np.full(kernels.CROSSBAR_FIELDS, -1, np.int64)
-    engine = np.array((conversion, hold, correction), np.int64)
-    kernels.crossbar_round(np.array(groups, np.int64), np.array(pulses, np.int64), engine, out)
+    arrays = [np.array(one, np.int64) for one in (groups, pulses, conversions, (hold, correction))]
+    kernels.crossbar_round(*arrays, out)
     return out.tolist()
 
 
@@ -28,19 +28,17 @@ def multipliers(fetch, interval, positions, multiply, overlap, depth):
 
 
 @given(
-    groups=st.lists(st.tuples(small, small), min_size=1, max_size=6),
-    pulses=st.lists(st.integers(1, 5), min_size=1, max_size=5),
-    conversion=small,
+    groups=st.lists(st.tuples(small, small, st.integers(0, 1)), min_size=1, max_size=6),
+    stages=st.lists(st.tuples(st.integers(1, 5), small, small), min_size=1, max_size=5),
     hold=st.booleans(),
     correction=st.integers(1, 4),
 )
-def test_every_cycle_of_the_crossbar_is_that_of_the_machine_stepped_by_the_clock(
-    groups, pulses, conversion, hold, correction
-):
-    naive = Crossbar(groups, pulses, conversion=conversion, hold=hold, correction=correction)
+def test_every_cycle_of_the_crossbar_is_that_of_the_machine_stepped_by_the_clock(groups, stages, hold, correction):
+    pulses, *conversions = zip(*stages, strict=True)
+    naive = Crossbar(groups, pulses, conversions, hold=hold, correction=correction)
     cycles = naive.run()
     names = ("loading", "load stall", "pulsing", "pulse stall", "converting", "writing")
-    assert crossbar(groups, pulses, conversion, hold, correction) == [cycles, *(naive.count[name] for name in names)]
+    assert crossbar(groups, pulses, conversions, hold, correction) == [cycles, *(naive.count[name] for name in names)]
 
 
 @given(
@@ -80,17 +78,17 @@ def test_bit_serial_cycles_by_hand():
     # bits: pulses of 1, 8 columns per converter of 3 cycles each = 24 cycles per conversion, overlapping with
     # sample-and-hold. First pulse in 4, conversions from 5, 29, …, 125 to 148; last addition in 149, the sums
     # move in 150, one word in 151, written two cycles later, in 153: 154 cycles.
-    assert crossbar([(2, 1)], [1] * 6, 24, True, 2)[kernels.END] == 154
+    assert crossbar([(2, 1, 0)], [1] * 6, [[24] * 6], True, 2)[kernels.END] == 154
     # Without sample-and-hold a pulse waits for the conversion: 6 × 25 = 150 from cycle 4; move in 155, word in
     # 156, written in 158: 159 cycles.
-    assert crossbar([(2, 1)], [1] * 6, 24, False, 2)[kernels.END] == 159
+    assert crossbar([(2, 1, 0)], [1] * 6, [[24] * 6], False, 2)[kernels.END] == 159
 
 
 def test_analog_cycles_by_hand():
     # 27 rows in groups of 10: trains of 10, 10 and 7 pulses, each followed by a conversion of 4 cycles that does
     # not overlap: 39 cycles per position from cycle 4, so the second position's from cycle 43 to 81;
     # move in 83, word in 84, written in 86: 87 cycles.
-    assert crossbar([(2, 1), (2, 1)], [10, 10, 7], 4, False, 2)[kernels.END] == 87
+    assert crossbar([(2, 1, 0), (2, 1, 0)], [10, 10, 7], [[4] * 3], False, 2)[kernels.END] == 87
 
 
 def test_multiplier_cycles_by_hand():

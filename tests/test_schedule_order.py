@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
 from made_trace import event_settings, machine, rates, trace_of
-from naive_schedule import Crossbar, Multipliers, pipeline_ends
+from naive_schedule import Multipliers, pipeline_ends
 from strategies import networks
 
-from pimsim.errors import MappingError
 from pimsim.mapping import map_model
 from pimsim.simulation import schedule
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
@@ -82,7 +80,7 @@ def test_arrays_in_rounds_are_written_once_per_inference_instead_of_once_per_ste
     (_, by_step), (mapping, by_layer) = both_orders(network, "pim45nm_bitserial", trace, **changes)
     plan = mapping.layers[1].plan
     rows = sum(tile.rows for tile in plan.tiles)
-    assert len(plan.rounds) > 1
+    assert plan.reloaded
     assert counted(by_layer.layers[1], "pim_array", "write") == rows * trace.samples
     assert counted(by_step.layers[1], "pim_array", "write") == rows * trace.samples * network.time_steps
     assert counted(by_layer.layers[1], "weight_memory", "read") == rows * trace.samples
@@ -91,35 +89,6 @@ def test_arrays_in_rounds_are_written_once_per_inference_instead_of_once_per_ste
     assert by_layer.total_cycles < by_step.total_cycles
     sums = mapping.layers[1].memories.current
     assert sums.words == network.time_steps * mapping.layers[1].sweep.words
-
-
-def test_layers_that_take_turns_in_the_arrays_are_loaded_once_per_inference():
-    """By the clock: per round the rows and one cycle, then every position of all steps; hand-over; then T sweeps."""
-    network = made_network()
-    trace = trace_of(network, np.random.default_rng(0), 2, 0.2)
-    changes = {"layers__others": "pim", "engines__pim__arrays": 1, "engines__pim__sample_and_hold": True}
-    with pytest.raises(MappingError, match='order="layer_major"'):
-        map_model(network, machine("pim45nm_bitserial", **changes))
-    hardware = machine("pim45nm_bitserial", order="layer_major", **changes)
-    mapping = map_model(network, hardware)
-    activity = schedule(trace, network, mapping, hardware)
-    expected = 0
-    for index, (layer, found) in enumerate(zip(mapping.layers, activity.layers, strict=True)):
-        assert counted(found, "pim_array", "write") == trace.samples * sum(tile.rows for tile in layer.plan.tiles)
-        cycles, steps = 1, network.time_steps if index else 1
-        for one in layer.plan.rounds:
-            reads = -(-one.loaded_rows // hardware.engines.pim.input_port_codes)
-            groups = [(reads, one.written_words)] * (layer.shape.positions * steps)
-            cells = {"conversion": one.conversion_cycles, "hold": True, "correction": layer_depth(hardware)}
-            cycles += sum(tile.rows for tile in one.tiles) + 1 + Crossbar(groups, list(one.pulses), **cells).run()
-        cycles += network.time_steps * (layer.sweep.words + layer.sweep.depth + 2)
-        assert found.cycles == trace.samples * cycles
-        expected += cycles
-    assert activity.latency_cycles == activity.interval_cycles == expected
-
-
-def layer_depth(hardware):
-    return hardware.engines.pim.correction_depth
 
 
 def test_multipliers_fetch_a_tile_once_for_all_steps():

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 PIM, MAC, EVENT = "pim", "mac", "event"
 ENGINES = (PIM, MAC, EVENT)
 BIT_SERIAL, ANALOG = "bit_serial", "analog"
+DIAGONAL, SHIFTED = "diagonal", "shifted"
 OFFSET, DIFFERENTIAL, TWOS_COMPLEMENT = "offset", "differential", "twos_complement"
 CIRCUIT, IMAC_ACCURACY = "circuit", "imac_accuracy"
 LINEAR, IMAC_NOMINAL, IMAC_MEAN = "linear", "imac_nominal", "imac_mean"
@@ -73,6 +74,7 @@ class BitSerialPim:
     sample_and_hold: bool
     input_port_codes: int
     correction_depth: int
+    copies_in_array: str
     accumulator_bits: int
     membrane_bits: int
     membrane_step: str
@@ -106,6 +108,7 @@ class AnalogPim:
     sample_and_hold: bool
     input_port_codes: int
     correction_depth: int
+    copies_in_array: str
     accumulator_bits: int
     membrane_bits: int
     membrane_step: str

@@ -126,6 +126,7 @@ class _Crossbar(_NeuronWords):
     sample_and_hold: bool
     input_port_codes: PortCodes
     correction_depth: Depth
+    copies_in_array: Literal["none", "diagonal", "shifted"] = "none"
     neuron_lanes: Lanes
     sweep_depth: Depth
     numerics: Numerics = Numerics()

@@ -175,7 +175,7 @@ def _needs(layer: Placed) -> Iterator[_Need]:
 def _sums_in_parts(plan: CrossbarPlan | MultiplierPlan) -> bool:
     """Whether sums are read back and added to, one being read while the one before is written."""
     if isinstance(plan, CrossbarPlan):
-        return any(one.read_words for one in plan.rounds)
+        return any(one.read_words for layout in plan.layouts for one in layout.rounds)
     return not plan.begins.all()
 
 

@@ -11,7 +11,7 @@ from pimsim.mapping.accumulators import layer_numerics, word_bits
 from pimsim.mapping.buffers import Placed, layer_memories, map_word_bits
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.deadlines import deadlines
-from pimsim.mapping.mapping import LayerMapping, Mapping
+from pimsim.mapping.mapping import LayerMapping, Mapping, Plan
 from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.mapping.operands import LayerFacts, layer_facts, leak_form, operands
 from pimsim.mapping.placement import engine_names
@@ -31,9 +31,9 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
     names = engine_names(architecture, hardware)
     facts = layer_facts(source, hardware)
     numerics = _numerics(source, facts, hardware)
-    placed = _share_arrays(
-        tuple(_placed(fact, name, hardware) for fact, name in zip(facts, names, strict=True)), hardware
-    )
+    exact = [widths.crossbar is None for widths in numerics]
+    placed = tuple(_placed(*layer, hardware) for layer in zip(facts, names, exact, strict=True))
+    placed = _share_arrays(placed, exact, hardware)
     steps = source.time_steps if isinstance(source, IntegerNetwork) and hardware.network != ISO_CNN else 1
     if hardware.order == LAYER_MAJOR:
         placed = tuple(_all_steps(layer) for layer in placed)
@@ -62,11 +62,11 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
     return Mapping(tuple(layers), steps, storage, deadlines(placed, memories))
 
 
-def _placed(facts: LayerFacts, name: str, hardware: Hardware) -> Placed:
+def _placed(facts: LayerFacts, name: str, exact: bool, hardware: Hardware) -> Placed:
     engine = hardware.engines.named(name)
     assert engine is not None  # the hardware file was checked for it
     chosen = operands(facts, engine)
-    return Placed(facts, name, engine, chosen, plan_layer(facts.shape, chosen, engine))
+    return Placed(facts, name, engine, chosen, plan_layer(facts.shape, chosen, engine, exact=exact))
 
 
 def _all_steps(layer: Placed) -> Placed:
@@ -77,31 +77,22 @@ def _all_steps(layer: Placed) -> Placed:
     return replace(layer, operands=replace(layer.operands, evaluations=1, passes=layer.operands.evaluations))
 
 
-def _share_arrays(placed: tuple[Placed, ...], hardware: Hardware) -> tuple[Placed, ...]:
-    """Several layers on one crossbar engine hold their weights side by side, without copies, or take turns.
-
-    A single layer may reload its arrays in rounds.  Several would have to reload for each other in every step,
-    which no machine here does; layer after layer, each of them loads its own once per inference.
-    """
-    together = [layer for layer in placed if isinstance(layer.plan, CrossbarPlan)]
+def _share_arrays(placed: tuple[Placed, ...], exact: list[bool], hardware: Hardware) -> tuple[Placed, ...]:
+    """Several layers on one crossbar engine hold their weights side by side, or take turns and reload theirs."""
+    together = [len(layer.plan.tiles) for layer in placed if isinstance(layer.plan, CrossbarPlan)]
     if hardware.schedule != SHARED or len(together) < 2:
         return placed
-    needed = sum(len(layer.plan.tiles) for layer in together if isinstance(layer.plan, CrossbarPlan))
     arrays = hardware.engines.pim.arrays if hardware.engines.pim else 0
-    turns = needed > arrays
-    if turns and hardware.order != LAYER_MAJOR:
-        names = ", ".join(f'"{layer.facts.shape.name}"' for layer in together)
-        raise MappingError(
-            f"layers {names} need {needed} arrays together, engines.pim.arrays={arrays}; "
-            'more arrays, order="layer_major" to load them in turn, or schedule="pipelined" with arrays of its own for '
-            "every layer"
-        )
     return tuple(
-        replace(layer, plan=replace(layer.plan, copies=1, taking_turns=turns))
+        replace(layer, plan=_shared_plan(layer, sum(together) <= arrays, known))
         if isinstance(layer.plan, CrossbarPlan)
         else layer
-        for layer in placed
+        for layer, known in zip(placed, exact, strict=True)
     )
+
+
+def _shared_plan(layer: Placed, resident: bool, exact: bool) -> Plan:
+    return plan_layer(layer.facts.shape, layer.operands, layer.engine, exact=exact, resident=resident, spare=False)
 
 
 def _numerics(

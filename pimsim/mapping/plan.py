@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from math import prod
 
-from pimsim.hardware import AnalogPim, BitSerialPim, Event, Mac
+from pimsim.hardware import BitSerialPim, Event, Mac
 from pimsim.hardware.hardware import DIFFERENTIAL, TWOS_COMPLEMENT, Pim
-from pimsim.mapping.crossbar import CrossbarPlan, Operand, plan_crossbar
+from pimsim.mapping.crossbar import Operand, plan_crossbar
 from pimsim.mapping.mapping import Operands, Plan, ScatterPlan, Sweep
 from pimsim.mapping.multipliers import plan_multipliers
 from pimsim.model.architecture import LayerShape
 from pimsim.model.cells import column_factors
 
 
-def plan_layer(shape: LayerShape, operands: Operands, engine: Pim | Mac | Event) -> Plan:
-    """Cut a layer to the size of its engine; raises MappingError where it cannot be cut."""
+def plan_layer(
+    shape: LayerShape,
+    operands: Operands,
+    engine: Pim | Mac | Event,
+    *,
+    exact: bool,
+    resident: bool = True,
+    spare: bool = True,
+) -> Plan:
+    """Cut a layer to the size of its engine; raises MappingError where it cannot be cut.
+
+    The options are those of `plan_crossbar` and say nothing to the other engines.
+    """
     if isinstance(engine, Event):
         return _scatter(shape, engine)
     if isinstance(engine, Mac):
         return plan_multipliers(shape, engine, weight_bits=operands.weight_bits, input_bits=operands.input_bits)
-    return _crossbar(shape, operands, engine)
+    operand = _crossbar_operand(operands, engine)
+    return plan_crossbar(operand, engine, shape, exact=exact, resident=resident, spare=spare)
 
 
 def plan_sweep(shape: LayerShape, engine: Pim | Mac | Event, *, output_word_bits: int, value_bits: int) -> Sweep:
@@ -40,25 +52,19 @@ def _scatter(shape: LayerShape, event: Event) -> ScatterPlan:
     )
 
 
-def _crossbar(shape: LayerShape, operands: Operands, pim: BitSerialPim | AnalogPim) -> CrossbarPlan:
+def _crossbar_operand(operands: Operands, pim: Pim) -> Operand:
     if isinstance(pim, BitSerialPim):
         stored = {DIFFERENTIAL: operands.magnitude_bits, TWOS_COMPLEMENT: operands.signed_bits}
         bits = stored.get(pim.weight_encoding, operands.weight_bits)
-        operand = Operand(
-            fan_in=shape.fan_in,
-            outputs=shape.out_channels,
+        return Operand(
             columns_per_output=len(column_factors(pim.weight_encoding, bits, pim.cell_bits)),
             reference=1 if operands.weight_zero else 0,
             slices=-(-operands.input_bits // pim.dac_bits),
             conversions=1,
         )
-    else:  # magnitude and sign; positive and negative sums are converted one after the other
-        operand = Operand(
-            fan_in=shape.fan_in,
-            outputs=shape.out_channels,
-            columns_per_output=operands.magnitude_bits + 1,
-            reference=0,
-            slices=-(-operands.input_bits // pim.dac_bits),
-            conversions=2,
-        )
-    return plan_crossbar(operand, pim, layer=shape.name, positions=shape.positions)
+    return Operand(  # magnitude and sign; positive and negative sums are converted one after the other
+        columns_per_output=operands.magnitude_bits + 1,
+        reference=0,
+        slices=-(-operands.input_bits // pim.dac_bits),
+        conversions=2,
+    )

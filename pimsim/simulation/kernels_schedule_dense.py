@@ -4,6 +4,7 @@ Both contracts count from cycle 0 of one evaluation of a layer's sums.
 
 Crossbar, per group of output positions (one position per copy of the weights):
 
+* groups are of two kinds, whole ones and a last smaller one, in which fewer columns may have to be converted;
 * the loader issues one read per cycle; the shadow row registers are full one cycle after the last read and
   swap with the active ones in the cycle after that, not before the last pulse's last cycle;
 * a pulse starts when the columns are free: with sample-and-hold once the sample before was taken, else when
@@ -34,20 +35,21 @@ FINISH, FETCHING, FETCH_STALL, MULTIPLYING, MULTIPLY_STALL = range(MULTIPLIER_FI
 
 
 @kernel
-def crossbar_round(groups: Any, pulses: Any, engine: Any, out: Any) -> None:
+def crossbar_round(groups: Any, pulses: Any, conversions: Any, engine: Any, out: Any) -> None:
     """One round of tiles over all groups of positions.
 
-    groups  int64 (G, 2): reads that load a group, words that its sums are written in
-    pulses  int64 (P,): cycles of each pulse of a group
-    engine  int64: conversion cycles after each pulse, sample-and-hold (0 or 1), correction depth
-    out     int64 (CROSSBAR_FIELDS,) out
+    groups       int64 (G, 3): reads that load a group, words that its sums are written in, its kind
+    pulses       int64 (P,): cycles of each pulse of a group
+    conversions  int64 (kinds, P): cycles of the conversion after each pulse
+    engine       int64: sample-and-hold (0 or 1), correction depth
+    out          int64 (CROSSBAR_FIELDS,) out
     """
-    conversion, hold, correction = engine[0], engine[1] == 1, engine[2]
+    hold, correction = engine[0] == 1, engine[1]
     out[:] = 0
     load = swap = moved = 0
     columns_free = converter_free = pulse_end = 0
     for g in range(groups.shape[0]):
-        reads, words = groups[g, 0], groups[g, 1]
+        reads, words, kind = groups[g, 0], groups[g, 1], groups[g, 2]
         if g > 0:
             loaded = load + groups[g - 1, 0]
             load = max(loaded, swap)
@@ -61,6 +63,7 @@ def crossbar_round(groups: Any, pulses: Any, engine: Any, out: Any) -> None:
             sample = max(pulse_end, converter_free)
             if k == 0 and g > 0:
                 sample = max(sample, moved - 1)
+            conversion = conversions[kind, k]
             converter_free = sample + conversion
             columns_free = sample if hold else converter_free
             out[PULSING] += pulses[k]

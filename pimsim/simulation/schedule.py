@@ -7,14 +7,16 @@ repeat the contract in short.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from pimsim.activity.activity import Activity
 from pimsim.errors import TraceError
-from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import ISO_CNN
+from pimsim.hardware import Event, Hardware, Mac
+from pimsim.hardware.hardware import ISO_CNN, Pim
 from pimsim.mapping import LayerMapping, Mapping
+from pimsim.model.architecture import LayerShape
 from pimsim.model.network import IntegerNetwork
 from pimsim.simulation import schedule_crossbar, schedule_multipliers
 from pimsim.simulation.schedule_event import EventLayer
@@ -106,14 +108,15 @@ def _dense(trace: Trace, mapping: Mapping, hardware: Hardware, index: int) -> La
     else:
         assert engine is not None  # the hardware file was checked for it
         assert not isinstance(engine, Event)
-        driven = _driven(trace, layer, index, engine.dac_bits) if isinstance(engine, BitSerialPim) else 0
+        driven = partial(_driven, trace, layer, index, engine)
         sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, driven=driven)
     stored = (input_writes(layer, trace.samples),) if index == 0 else ()
     sums = replace(sums, actions=stored + sums.actions)
     return dense_timing(layer, sums, samples=trace.samples, steps=mapping.steps, first=index == 0)
 
 
-def _driven(trace: Trace, layer: LayerMapping, index: int, slice_bits: int) -> int:
+def _driven(trace: Trace, layer: LayerMapping, index: int, engine: Pim, window: LayerShape) -> int:
+    """Word-line pulses of all windows of the layer's input map; only slices that are not 0 drive a line."""
     if index == 0:
-        return driven_by_codes(layer, trace.inputs, slice_bits)
-    return driven_by_spikes(layer, trace.spikes[index - 1], slice_bits)
+        return driven_by_codes(window, trace.inputs, engine.dac_bits, zero=layer.operands.input_zero)
+    return driven_by_spikes(window, trace.spikes[index - 1], engine.dac_bits)

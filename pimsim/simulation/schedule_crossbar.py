@@ -1,6 +1,15 @@
-"""A layer on the crossbar: the sequencer's cycles and the actions of one evaluation, times the evaluations."""
+"""A layer on the crossbar: the sequencer's cycles and the actions of one evaluation, times the evaluations.
+
+Of the layouts that the mapping offers, the one with the fewest cycles is taken, of equals the first, which has
+the fewest copies.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 
 import numpy as np
 
@@ -9,7 +18,8 @@ from pimsim.activity.activity import ActionCount
 from pimsim.hardware import BitSerialPim
 from pimsim.hardware.hardware import Pim
 from pimsim.mapping import LayerMapping
-from pimsim.mapping.crossbar import CrossbarPlan, Round, row_bits
+from pimsim.mapping.crossbar import CrossbarPlan, Layout, Round, converter_share, row_bits
+from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_dense as kernels
 from pimsim.simulation.schedule_layer import HAND_OVER, Evaluation, Int64Array
 from pimsim.simulation.schedule_source import source_actions
@@ -17,114 +27,171 @@ from pimsim.simulation.schedule_source import source_actions
 RELOAD_FILL = 1
 """A row that is read from the weight memory is written to the cells in the next cycle."""
 
+Driven = Callable[[LayerShape], int]
+"""Word-line pulses of all windows of a shape, over all evaluations."""
 
-def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, driven: int) -> Evaluation:
-    """``evaluations`` of the layer's sums; ``driven`` word-line pulses of one copy of
-    all their receptive fields (bit-serial)."""
+
+@dataclass(frozen=True)
+class _Run:
+    """A layer in the chosen layout."""
+
+    layer: LayerMapping
+    plan: CrossbarPlan
+    layout: Layout
+    pim: Pim
+    evaluations: int
+
+    @property
+    def passes(self) -> int:
+        """Maps that are worked through, one after the other."""
+        return self.layer.operands.passes * self.evaluations
+
+    @property
+    def windows(self) -> int:
+        return self.layout.window.positions * self.passes
+
+    @property
+    def positions(self) -> int:
+        return self.layer.shape.positions * self.passes
+
+
+def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, driven: Driven) -> Evaluation:
+    """``evaluations`` of the layer's sums; ``driven`` is asked where word lines are pulsed only for what is not 0."""
     plan = layer.plan
     assert isinstance(plan, CrossbarPlan)
-    found = np.zeros(kernels.CROSSBAR_FIELDS, np.int64)
-    cycles = HAND_OVER
-    for one in plan.rounds:
-        cells = np.array((one.conversion_cycles, int(pim.sample_and_hold), pim.correction_depth), np.int64)
-        out = np.empty(kernels.CROSSBAR_FIELDS, np.int64)
-        kernels.crossbar_round(_groups(layer, plan, one, pim), np.array(one.pulses, np.int64), cells, out)
-        found += out
-        cycles += int(out[kernels.END]) + _reload_cycles(plan, one)
+    found = [_time(layer, plan, layout, pim) for layout in plan.layouts]
+    best = min(range(len(found)), key=lambda index: found[index][kernels.END])
+    layout, time = plan.layouts[best], found[best]
     units = (
-        ("loader", int(found[kernels.LOADING]), int(found[kernels.LOAD_STALL])),
-        ("row_driver", int(found[kernels.PULSING]), int(found[kernels.PULSE_STALL])),
-        ("adc", int(found[kernels.CONVERTING]), 0),
-        ("writer", int(found[kernels.WRITING]), 0),
+        ("loader", time[kernels.LOADING], time[kernels.LOAD_STALL]),
+        ("row_driver", time[kernels.PULSING], time[kernels.PULSE_STALL]),
+        ("adc", time[kernels.CONVERTING], 0),
+        ("writer", time[kernels.WRITING], 0),
     )
-    counted = (
-        *_input_actions(layer, plan, pim, evaluations, driven),
-        *_column_actions(layer, plan, pim, evaluations),
-        *_sum_actions(layer, plan, pim, evaluations),
-        *_reload_actions(layer, plan, pim, evaluations),
+    run = _Run(layer, plan, layout, pim, evaluations)
+    counted = (*_input_actions(run, driven), *_column_actions(run), *_sum_actions(run), *_reload_actions(run))
+    return Evaluation(time[kernels.END] + HAND_OVER, units, counted, utilization=plan.utilization(layout))
+
+
+def _time(layer: LayerMapping, plan: CrossbarPlan, layout: Layout, pim: Pim) -> tuple[int, ...]:
+    """Cycles of one evaluation and of its units, all rounds together, in the order of the kernel's results."""
+    total = np.zeros(kernels.CROSSBAR_FIELDS, np.int64)
+    for one in layout.rounds:
+        total += _round_time(layer.operands.passes, *_round_setting(layer, plan, layout, one, pim))
+        if plan.reloaded:
+            total[kernels.END] += sum(tile.rows for tile in one.tiles) + RELOAD_FILL
+    return tuple(total.tolist())
+
+
+def _round_setting(
+    layer: LayerMapping, plan: CrossbarPlan, layout: Layout, one: Round, pim: Pim
+) -> tuple[tuple[tuple[int, int, int], ...], int, tuple[int, ...], tuple[tuple[int, ...], ...], tuple[int, int]]:
+    """What the kernel has to know of a round, in plain numbers: rounds and machines that agree are timed once."""
+    full, rest = divmod(layout.window.positions, layout.at_once)
+    sizes = [layout.at_once, *([rest] if rest else [])]
+    loads, words = one.loaded_rows * prod(layer.shape.pool), layout.kernels * one.written_words
+    groups = tuple((-(-n * loads // pim.input_port_codes), n * words, kind) for kind, n in enumerate(sizes))
+    if isinstance(pim, BitSerialPim):
+        pulses = [pim.pulse_cycles for _ in one.stages]
+    else:
+        pulses = [pim.pulse_cycles * stage.rows for stage in one.stages]
+    slices, each = plan.operand.slices, plan.operand.conversions * pim.adc_cycles
+    conversions = tuple(tuple(each * serial for serial in _serial(layout, one, pim, n)) * slices for n in sizes)
+    return groups, full, tuple(pulses) * slices, conversions, (int(pim.sample_and_hold), pim.correction_depth)
+
+
+def _serial(layout: Layout, one: Round, pim: Pim, windows: int) -> list[int]:
+    """Columns or outputs at the busiest converter after each stage, while ``windows`` are worked on."""
+    blocks = layout.blocks(windows)
+    if blocks == 1:
+        return [stage.serial for stage in one.stages]
+    return [min(converter_share(pim), blocks * stage.converted) for stage in one.stages]
+
+
+@lru_cache(maxsize=4096)
+def _round_time(
+    passes: int,
+    kinds: tuple[tuple[int, int, int], ...],
+    full: int,
+    pulses: tuple[int, ...],
+    conversions: tuple[tuple[int, ...], ...],
+    engine: tuple[int, int],
+) -> Int64Array:
+    groups = np.array(([kinds[0]] * full + list(kinds[1:])) * passes, np.int64)
+    out = np.empty(kernels.CROSSBAR_FIELDS, np.int64)
+    kernels.crossbar_round(
+        groups, np.array(pulses, np.int64), np.array(conversions, np.int64), np.array(engine, np.int64), out
     )
-    return Evaluation(cycles, units, counted, utilization=plan.utilization)
+    return out
 
 
-def _group_sizes(layer: LayerMapping, plan: CrossbarPlan) -> Int64Array:
-    """Positions that the copies work on at once, map after map."""
-    full, rest = divmod(layer.shape.positions, plan.copies)
-    return np.tile(np.array([plan.copies] * full + [rest] * (rest > 0), np.int64), layer.operands.passes)
-
-
-def _groups(layer: LayerMapping, plan: CrossbarPlan, one: Round, pim: Pim) -> Int64Array:
-    sizes = _group_sizes(layer, plan)
-    pool = int(np.prod(layer.shape.pool))
-    reads = -(-sizes * one.loaded_rows * pool // pim.input_port_codes)
-    return np.stack([reads, sizes * one.written_words], axis=1)
-
-
-def _reload_cycles(plan: CrossbarPlan, one: Round) -> int:
-    """Arrays that hold the whole layer keep it; else each round's rows are rewritten, one per cycle."""
-    return sum(tile.rows for tile in one.tiles) + RELOAD_FILL if plan.reloaded else 0
-
-
-def _reload_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int) -> tuple[ActionCount, ...]:
-    if layer.memories.weight is None:
+def _reload_actions(run: _Run) -> tuple[ActionCount, ...]:
+    """Arrays that hold the layer for good keep it; else each round's rows are rewritten, one per cycle."""
+    if not run.plan.reloaded:
         return ()
-    rows = sum(tile.rows for tile in plan.tiles) * evaluations
-    bits = row_bits(pim)
-    written = actions.ARRAY_WRITE.count(rows, bits=bits, capacity_bits=pim.rows * bits)
-    return layer.memories.weight.read(rows), written
+    assert run.layer.memories.weight is not None  # its rows are kept there
+    rows = sum(tile.rows for tile in run.layout.tiles) * run.evaluations
+    bits = row_bits(run.pim)
+    written = actions.ARRAY_WRITE.count(rows, bits=bits, capacity_bits=run.pim.rows * bits)
+    return run.layer.memories.weight.read(rows), written
 
 
-def _input_actions(
-    layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int, driven: int
-) -> tuple[ActionCount, ...]:
+def _input_actions(run: _Run, driven: Driven) -> tuple[ActionCount, ...]:
     """From the map to the word lines."""
-    sizes = _group_sizes(layer, plan)
-    transfers = np.concatenate([sizes * one.loaded_rows for one in plan.rounds])
-    rows = sum(tile.rows for tile in plan.tiles) * layer.positions * evaluations
+    layer, layout, pim = run.layer, run.layout, run.pim
+    full, rest = divmod(layout.window.positions, layout.at_once)
+    sizes = np.array([layout.at_once] * full + [rest] * (rest > 0), np.int64)
+    transfers = np.concatenate([sizes * one.loaded_rows for one in layout.rounds])
+    fetched = source_actions(layer, transfers, run.passes)
+    rows = sum(tile.rows for tile in layout.tiles) * run.windows
     loads = actions.ROW_LOAD.count(rows, bits=layer.operands.input_bits)
     if isinstance(pim, BitSerialPim):
-        pulses = driven * len({tile.output for tile in plan.tiles})
+        pulses = driven(layout.window) * len({tile.output for tile in layout.tiles})
         lines = [actions.ROW_PULSE.count(pulses, bits=row_bits(pim))]
         if pim.dac_bits > 1:
             lines.append(actions.DAC_CONVERT.count(pulses, bits=pim.dac_bits))
     else:
-        lines = [actions.DAC_CONVERT.count(rows * plan.operand.slices, bits=pim.dac_bits)]
-    return (*source_actions(layer, transfers, evaluations), loads, *lines)
+        lines = [actions.DAC_CONVERT.count(rows * run.plan.operand.slices, bits=pim.dac_bits)]
+    return (*fetched, loads, *lines)
 
 
-def _column_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int) -> tuple[ActionCount, ...]:
+def _column_actions(run: _Run) -> tuple[ActionCount, ...]:
     """From the cells to the shift-adders."""
-    passes = layer.positions * evaluations * plan.operand.slices
-    groups = sum(tile.groups * tile.converted for tile in plan.tiles) * passes
-    converted = groups * plan.operand.conversions
+    pim, operand, tiles = run.pim, run.plan.operand, run.layout.tiles
+    passes = run.windows * operand.slices
+    sampled = sum(stage.converted for tile in tiles for stage in tile.stages) * passes
+    converted = sampled * operand.conversions
     if isinstance(pim, BitSerialPim):
-        evaluated = actions.COLUMN_PRECHARGE.count(groups * pim.cell_bits, bits=1, second_bits=pim.rows)
+        evaluated = actions.COLUMN_PRECHARGE.count(sampled * pim.cell_bits, bits=1, second_bits=pim.rows)
         together = pim.rows_active
     else:
-        products = sum(tile.rows * tile.outputs for tile in plan.tiles) * passes
-        width = plan.operand.columns_per_output
+        products = sum(tile.products for tile in tiles) * passes
+        width = operand.columns_per_output
         evaluated = actions.ANALOG_MULTIPLY.count(products, bits=width, second_bits=pim.dac_bits)
         together = pim.products_per_conversion
     return (
         evaluated,
         actions.ADC_CONVERT.count(converted, bits=pim.adc_bits, second_bits=together),
-        actions.SHIFT_ADD.count(converted, bits=layer.numerics.accumulator_bits),
+        actions.SHIFT_ADD.count(converted, bits=run.layer.numerics.accumulator_bits),
     )
 
 
-def _sum_actions(layer: LayerMapping, plan: CrossbarPlan, pim: Pim, evaluations: int) -> tuple[ActionCount, ...]:
+def _sum_actions(run: _Run) -> tuple[ActionCount, ...]:
     """Zero points, offset, and the sums' way to the current memory."""
+    layer, rounds = run.layer, run.layout.rounds
     current, operands = layer.memories.current, layer.operands
     assert current is not None  # every dense layer has one
-    positions, bits = layer.positions * evaluations, layer.numerics.accumulator_bits
+    positions, bits = run.positions, layer.numerics.accumulator_bits
     counted = [
-        current.write(sum(one.written_words for one in plan.rounds) * positions),
-        current.read(sum(one.read_words for one in plan.rounds) * positions),
+        current.write(sum(one.written_words for one in rounds) * positions),
+        current.read(sum(one.read_words for one in rounds) * positions),
     ]
-    if isinstance(pim, BitSerialPim) and operands.weight_zero:  # weight zero × sum of the inputs, per position
+    if isinstance(run.pim, BitSerialPim) and operands.weight_zero:  # weight zero × sum of the inputs, per position
         width = (layer.shape.fan_in * (2**operands.input_bits - 1)).bit_length()
-        rounds = len(plan.rounds) * positions
-        corrected = sum(one.outputs for one in plan.rounds) * positions
-        counted.append(actions.CORRECTION_MULTIPLY.count(rounds, bits=width, second_bits=operands.weight_bits))
+        corrected = sum(one.outputs for one in rounds) * positions
+        counted.append(
+            actions.CORRECTION_MULTIPLY.count(len(rounds) * positions, bits=width, second_bits=operands.weight_bits)
+        )
         counted.append(actions.CORRECTION_ADD.count(corrected, bits=bits))
     if operands.input_zero:  # one constant per output channel
         counted.append(actions.CORRECTION_ADD.count(layer.shape.out_channels * positions, bits=bits))

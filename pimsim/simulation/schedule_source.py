@@ -36,23 +36,24 @@ def input_writes(layer: LayerMapping, samples: int) -> ActionCount:
     return source.write(-(-prod(layer.shape.source_shape) // per_word) * samples)
 
 
-def driven_by_codes(layer: LayerMapping, codes: UnsignedArray, slice_bits: int) -> int:
-    """Word-line pulses of all receptive fields, padding included, summed over samples: slices that are not 0.
+def driven_by_codes(window: LayerShape, codes: UnsignedArray, slice_bits: int, *, zero: int = 0) -> int:
+    """Word-line pulses of all windows, padding included, summed over samples: slices that are not 0.
 
-    ``codes`` (N, C, D, H, W) in front of the layer, of any unsigned kind: input codes or multi-bit activations.
+    ``codes`` (N, C, D, H, W) in front of the layer, of any unsigned kind: input codes, or multi-bit activations;
+    ``zero`` stands in the padding.
     """
-    values = codes.transpose(0, 2, 3, 4, 1).reshape(codes.shape[0], *_hardware_view(layer.shape))
-    padded = padded_taps(layer.shape) * int(_slices_of(np.array([layer.operands.input_zero]), slice_bits)[0])
-    return _driven(layer.shape, values, slice_bits) + padded * int(codes.shape[0])
+    values = codes.transpose(0, 2, 3, 4, 1).reshape(codes.shape[0], *_hardware_view(window))
+    padded = padded_taps(window) * int(_slices_of(np.array([zero]), slice_bits)[0])
+    return _driven(window, values, slice_bits) + padded * int(codes.shape[0])
 
 
-def driven_by_spikes(layer: LayerMapping, maps: npt.NDArray[np.uint8], slice_bits: int) -> int:
+def driven_by_spikes(window: LayerShape, maps: npt.NDArray[np.uint8], slice_bits: int) -> int:
     """The same for packed spikes (N, T, bytes), summed over samples and steps."""
-    neurons = prod(layer.shape.source_shape)
+    neurons = prod(window.source_shape)
     total = 0
     for sample in maps:  # unpacked one sample at a time
         bits = np.unpackbits(sample, axis=1, count=neurons, bitorder="little")
-        total += _driven(layer.shape, bits.reshape(len(bits), *_hardware_view(layer.shape)), slice_bits)
+        total += _driven(window, bits.reshape(len(bits), *_hardware_view(window)), slice_bits)
     return total
 
 
