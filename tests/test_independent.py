@@ -101,9 +101,19 @@ def sums(layer: Header, weight: np.ndarray, x: np.ndarray, zero: int) -> np.ndar
     return total
 
 
-def execution(head: Header, arrays: Arrays, codes: np.ndarray, membrane_bits: int) -> list[Any]:
-    """§4.4, per layer: spikes (N, T, C, D, H, W), last membrane, smallest and largest value offered, saturations."""
+def powers(leak: int, f: int, terms: int) -> int:
+    """§4.5, of a leak in 0 … 2^f."""
+    if terms == 0 or f == 0:
+        return leak
+    sums = {sum(choice) for choice in product([0, *(s << k for k in range(f + 1) for s in (1, -1))], repeat=terms)}
+    return min(sums & set(range(2**f + 1)), key=lambda near: (abs(near - leak), near))
+
+
+def execution(head: Header, arrays: Arrays, codes: np.ndarray, membrane_bits: int, words: Header) -> list[Any]:
+    """§4.4 and §4.5, per layer: spikes (N, T, C, D, H, W), last membrane, least and most offered, saturations."""
     f, steps, result, edge = head["leak_fraction_bits"], head["time_steps"], [], 2 ** (membrane_bits - 1)
+    s = words.get("membrane_shift", 0)
+    r = 2**s // 2 if words.get("membrane_half_up") else 0
     half = 2**f // 2 if head["leak_rounding"] == "half_up" else 0
     signal, zero = [codes.astype(np.int64)] * steps, head["input"]["zero_point"]
     for layer in (DEFAULTS | part for part in head["layers"]):
@@ -113,12 +123,15 @@ def execution(head: Header, arrays: Arrays, codes: np.ndarray, membrane_bits: in
                 a = sums(layer, arrays[f"weight.{layer['name']}"], signal[t], zero)
             v = m + a
             o = (v > layer["threshold"]) & ~spent
-            m = offer = v
+            m = offer = word = v
             if layer["neuron"] != "accumulate":
                 once = layer["neuron"] == "single_spike"
-                offer = ((v * layer["leak"] + half) >> f) - (0 if once else layer["threshold"] * o)
-                m, spent = np.clip(offer, -edge, edge - 1), spent | (o & once)
-            spikes, offers, saturated = [*spikes, 1 * o], [*offers, offer], saturated + int((m != offer).sum())
+                leak = powers(layer["leak"], f, words.get("leak_terms", 0))
+                offer = ((v * leak + half) >> f) - (0 if once else layer["threshold"] * o)
+                word, m = (offer + r) >> s, np.clip((offer + r) >> s, -edge, edge - 1)
+                saturated += int((m != word).sum())
+                m, spent = m << s, spent | (o & once)
+            spikes, offers = [*spikes, 1 * o], [*offers, offer]
         result.append((np.stack(spikes, 1), m.reshape(len(m), -1), int(np.min(offers)), int(np.max(offers)), saturated))
         signal, zero = spikes, 0
     return result
@@ -136,7 +149,7 @@ def digest(head: Header, arrays: Arrays) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def recording(head: Header, arrays: Arrays, codes: np.ndarray, layers: list[Any], bits: int) -> Model:
+def recording(head: Header, arrays: Arrays, codes: np.ndarray, layers: list[Any], bits: int, words: Header) -> Model:
     """Header and arrays of the trace, docs/trace-format.md."""
     flat = [np.moveaxis(spikes, 2, -1).reshape(*spikes.shape[:2], -1) for spikes, *_ in layers[:-1]]
     parts = {f"spikes.{i}": np.packbits(spikes, axis=2, bitorder="little") for i, spikes in enumerate(flat)}
@@ -144,23 +157,35 @@ def recording(head: Header, arrays: Arrays, codes: np.ndarray, layers: list[Any]
     trace |= {"steps": head["time_steps"], "classes": layers[-1][1].shape[1], "input_shape": head["input"]["shape"]}
     trace["spike_bytes"] = [spikes.shape[2] for spikes in parts.values()]
     widths = {"accumulator_bits": 46, "membrane_bits": bits, "crossbar": ""}
-    trace["layers"] = [widths | dict(zip(STATISTICS, layer[2:], strict=True)) for layer in layers]
+    trace["layers"] = [widths | words | dict(zip(STATISTICS, layer[2:], strict=True)) for layer in layers]
     return trace, parts | {"inputs": codes, "outputs": layers[-1][1], "labels": np.full(len(codes), -1, ">i2")}
 
 
 @settings(max_examples=30)
-@given(models(), st.sampled_from([46, 32, 7, 1]))
-def test_the_documents_alone_suffice(tmp_path_factory: pytest.TempPathFactory, model: Model, bits: int) -> None:
+@given(models(), st.sampled_from([46, 32, 7, 1]), st.integers(0, 9), st.booleans(), st.integers(0, 2))
+def test_the_documents_alone_suffice(
+    tmp_path_factory: pytest.TempPathFactory, model: Model, bits: int, shift: int, half_up: bool, terms: int
+) -> None:
     (head, arrays), path = model, tmp_path_factory.getbasetemp() / "foreign.npz"
     np.savez(path, header=np.array(json.dumps(head, ensure_ascii=False)), **arrays)
     network, rng = load_network(path), np.random.default_rng(1)
     raw = rng.normal(0, 9, (2, *head["input"]["shape"]))
     codes = network.input.quantize(raw)
     assert np.array_equal(codes, quantized(head["input"], arrays, raw))
-    mine = execution(head, arrays, codes, bits)
-    trace, parts = recording(head, arrays, codes, mine, bits)
+    shift = min(shift, 46 - bits)
+    words = {"membrane_shift": shift, "membrane_half_up": int(half_up and shift > 0), "leak_terms": terms}
+    words = {key: value for key, value in words.items() if value}
+    mine = execution(head, arrays, codes, bits, words)
+    trace, parts = recording(head, arrays, codes, mine, bits, words)
     np.savez_compressed(path, header=np.array(json.dumps(trace)), **parts)
-    numerics = [LayerNumerics(46, bits)] * len(mine)
+    own = LayerNumerics(
+        46,
+        bits,
+        membrane_shift=shift,
+        membrane_rounding="half_up" if half_up else "floor",
+        leak_terms=terms,
+    )
+    numerics = [own] * len(mine)
     assert network_hash(network) == trace["model_hash"]
     assert trace_hash(load_trace(path)) == trace_hash(execute(network, codes, numerics=numerics, threads=1))
     reference = run(network, codes, numerics)

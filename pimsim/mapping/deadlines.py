@@ -15,6 +15,7 @@ from pimsim.hardware.hardware import Pim
 from pimsim.mapping.buffers import Placed
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.mapping import LayerMemories
+from pimsim.mapping.operands import leak_form
 from pimsim.mapping.storage import distinct
 
 ACCESS = "access"
@@ -43,8 +44,11 @@ def deadlines(placed: tuple[Placed, ...], memories: tuple[LayerMemories, ...]) -
 
 def _engine(layer: Placed) -> Iterator[Deadline]:
     engine, bits = layer.engine, layer.engine.accumulator_bits
-    if layer.facts.leak_bits:
-        yield Deadline("neuron", "leak", 1, bits, layer.facts.leak_bits)
+    leak_bits, leak_terms = leak_form(layer.facts, engine)
+    if leak_terms:  # a tree of adders, a level per cycle
+        yield Deadline("neuron", "shift_leak", 1, bits + leak_bits)
+    elif leak_bits:
+        yield Deadline("neuron", "leak", 1, bits, leak_bits)
     if isinstance(engine, Event):
         yield Deadline("lane", "accumulate", 1, bits, layer.operands.weight_bits)
     elif isinstance(engine, Mac):
