@@ -185,7 +185,7 @@ def _speed(result: RunResult) -> str:
     if saturated:
         lines.append(f"saturated   membrane writes per inference: {', '.join(saturated)}")
     lines.append(f"area        {numerals.ranged(cost.area_um2.times(1e-6))} mm2")
-    lines += [f"efficiency  {_efficiency(cost)}", f"clock       {_clock(cost)}"]
+    lines += [f"efficiency  {_efficiency(cost)}", f"timing      {_timing(cost)}"]
     if result.accuracy is not None:
         percent = result.accuracy.percent()
         lines.append(
@@ -206,7 +206,7 @@ def _efficiency(cost: Cost) -> str:
     return ", ".join(f"{numerals.digits(value.nominal * scale)} {unit}" for value, scale, unit in figures if value)
 
 
-def _clock(cost: Cost) -> str:
+def _timing(cost: Cost) -> str:
     """How near the slowest operation comes to its cycles, and what is not known to fit."""
     known = [(timing.needed_ns.nominal / timing.available_ns, timing) for timing in cost.timings if timing.needed_ns]
     parts = []
