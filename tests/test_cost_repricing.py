@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pimsim.activity.actions import CATALOGUE, STORAGE_COMPONENTS
-from pimsim.activity.activity import Activity, LayerActivity, Storage
+from pimsim.activity.activity import Activity, LayerActivity, Storage, UnitCycles
 from pimsim.cost import ACCOUNTINGS, CostTable, Repricer, evaluate, load_table
 from pimsim.errors import CostError
 from pimsim.hardware import CostSettings
@@ -30,14 +30,21 @@ def activities(draw: st.DrawFn) -> Activity:
         widths = {name: draw(st.integers(1, 16)) for name, stated in fields.items() if stated}
         return d.count(draw(st.integers(0, 10**13)), **widths)
 
+    cycles = draw(st.integers(1, 10**12))
+    units = [("lanes", UnitCycles(draw(st.integers(0, cycles // 3)), 0, 0)) for _ in range(draw(st.integers(0, 3)))]
     layers = [
-        LayerActivity(f"l{i}", "event", 1, 1, 1, 1, 1, 1, 0.5, tuple(map(action, draw(st.lists(keys, max_size=5)))), ())
-        for i in range(draw(st.integers(0, 3)))
+        LayerActivity(
+            f"l{i}", "event", 1, 1, 1, 1, 1, 1, 0.5, tuple(map(action, draw(st.lists(keys, max_size=5)))), (unit,)
+        )
+        for i, unit in enumerate(units)
     ]
+    gates = (
+        st.lists(st.sampled_from([f"{layer.layer}.lanes" for layer in layers]), unique=True) if layers else st.just([])
+    )
     component = st.sampled_from(sorted(STORAGE_COMPONENTS))
     sizes = st.integers(1, 10**7)
-    storage = draw(st.lists(st.builds(Storage, component, sizes, sizes, st.integers(1, 10**4)), max_size=6))
-    cycles = draw(st.integers(1, 10**12))
+    built = st.builds(Storage, component, sizes, sizes, st.integers(1, 10**4), gated_by=gates.map(tuple))
+    storage = draw(st.lists(built, max_size=6))
     return Activity(draw(st.integers(1, 10**4)), tuple(layers), tuple(storage), cycles / 3, cycles, cycles / 7, "")
 
 

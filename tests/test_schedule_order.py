@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
@@ -10,6 +11,7 @@ from made_trace import event_settings, machine, rates, trace_of
 from naive_schedule import Multipliers, pipeline_ends
 from strategies import networks
 
+from pimsim.errors import MappingError
 from pimsim.mapping import map_model
 from pimsim.simulation import schedule
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
@@ -161,3 +163,16 @@ def test_a_slow_operand_port_is_the_bottleneck_of_multipliers_that_wait_for_it()
     assert units["multipliers"].stall > 0
     assert units["loader"].busy > max(units["multipliers"].busy, units["weight_fetch"].busy, units["sweep"].busy)
     assert activity.bottleneck == "conv1.loader"
+
+
+def test_capacities_are_checked_against_what_the_order_keeps():
+    """Spike maps of T steps do not fit where those of one do; membranes of the largest layer fit where all do not."""
+    network, hardware = made_network(), machine("pim45nm")
+    memories = map_model(network, hardware).layers[-1].memories
+    maps, membranes = (part.capacity_bits / 8192 for part in (memories.source, memories.membrane))
+    map_model(network, machine("pim45nm", memories__spike_kib=maps))
+    with pytest.raises(MappingError, match="spike_memory needs"):
+        map_model(network, machine("pim45nm", memories__spike_kib=maps, order="layer_major"))
+    map_model(network, machine("pim45nm", memories__membrane_kib=0.99 * membranes, order="layer_major"))
+    with pytest.raises(MappingError, match="membrane_memory needs"):
+        map_model(network, machine("pim45nm", memories__membrane_kib=0.99 * membranes))

@@ -14,7 +14,7 @@ from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
 from pimsim.hardware.hardware import MULTIPLIER, PIPELINED, UNITS
 from pimsim.mapping.buffers import Placed
 from pimsim.mapping.crossbar import row_bits
-from pimsim.mapping.mapping import LayerMemories, ScatterPlan
+from pimsim.mapping.mapping import RELU, LayerMemories, ScatterPlan
 from pimsim.mapping.memory import MemoryPlan
 
 
@@ -65,7 +65,8 @@ def _engine(layers: list[Placed]) -> Iterator[Storage]:
     else:
         yield from _crossbar(layers, engine)
     lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
-    if engine.leak == MULTIPLIER:
+    rescaled = any(layer.facts.neuron == RELU for layer in layers)  # by a multiplier, whatever forms the leaks
+    if engine.leak == MULTIPLIER or rescaled:
         yield Storage("neuron", 0, engine.accumulator_bits, lanes)
     else:  # adders that add, compare and reset, and those of the leak's terms, wide enough for their exact sum
         leaking = engine.accumulator_bits + max(layer.facts.leak_bits for layer in layers)

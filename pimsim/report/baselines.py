@@ -59,7 +59,11 @@ def _baseline(
 
 def _scheduled(network: IntegerNetwork, trace: Trace, like: Hardware, threads: int) -> tuple[Hardware, Activity]:
     """The narrow CNN; sums that the file's accumulator cannot hold get the widest one."""
-    changes: dict[str, object] = {"clock_mhz": like.clock_mhz, "engines.mac.activation_bits": WIDTHS[0]}
+    changes: dict[str, object] = {
+        "clock_mhz": like.clock_mhz,
+        "clock_gating": like.clock_gating,
+        "engines.mac.activation_bits": WIDTHS[0],
+    }
     one = select(trace, 1)
     try:
         machine = load_hardware(HARDWARE, changes)
