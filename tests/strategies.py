@@ -66,7 +66,7 @@ def networks(draw: st.DrawFn, max_hidden: int = 3) -> IntegerNetwork:
 
 
 @st.composite
-def cnns(draw: st.DrawFn, max_hidden: int = 3) -> IntegerNetwork:
+def cnns(draw: st.DrawFn, max_hidden: int = 3, max_bits: int = 16) -> IntegerNetwork:
     """An integer CNN of 1 … ``max_hidden`` ReLU layers and a classifier; activations of different widths."""
     architecture = draw(architectures(max_hidden))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -78,16 +78,16 @@ def cnns(draw: st.DrawFn, max_hidden: int = 3) -> IntegerNetwork:
         layer = draw(_layers(shape, rng, 0, spread, last))
         if not last:
             typical = sqrt(shape.fan_in * prod(shape.pool)) * 2**layer.weight_bits / sqrt(12) * spread
-            layer = replace(layer, neuron=draw(_requantizing(typical)))
+            layer = replace(layer, neuron=draw(_requantizing(typical, max_bits)))
             spread = 2**layer.neuron.activation_bits / sqrt(12)
         layers.append(layer)
     return IntegerNetwork(architecture, quantization, tuple(layers), time_steps=1, leak_fraction_bits=0)
 
 
 @st.composite
-def _requantizing(draw: st.DrawFn, typical: float) -> Neuron:
+def _requantizing(draw: st.DrawFn, typical: float, max_bits: int) -> Neuron:
     """A ratio that spreads sums of a ``typical`` size over the codes, or one of the ends of what is allowed."""
-    bits = draw(st.sampled_from([1, 2, 4, 6, 8, 9, 12, 16]))
+    bits = draw(st.sampled_from([bits for bits in (1, 2, 4, 6, 8, 9, 12, 16) if bits <= max_bits]))
     ends = st.sampled_from([(1, 0), (1, 46), (65535, 0), (65535, 46), (3, 1)])
     if draw(st.integers(0, 4)) == 0:
         multiplier, shift = draw(ends)

@@ -13,14 +13,14 @@ from math import ceil, prod
 
 from pimsim.errors import MappingError
 from pimsim.hardware import Event, Hardware, Mac
-from pimsim.hardware.hardware import EXACT, ISO_CNN, MULTIPLIER, Pim
+from pimsim.hardware.hardware import EXACT, MULTIPLIER, Pim
 from pimsim.mapping.macro import crossbar_values
-from pimsim.mapping.placement import engine_names
+from pimsim.mapping.placement import costs_cnn, engine_names
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.chip import build
 from pimsim.model.fixed_point import signed_digits
 from pimsim.model.macro import Macro
-from pimsim.model.network import ACCUMULATE, FLOOR, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.network import ACCUMULATE, FLOOR, RELU, IntegerLayer, IntegerNetwork, LayerNumerics
 
 Range = tuple[int, int]
 
@@ -31,20 +31,20 @@ def layer_numerics(
     """Word widths of every layer on the engine that runs it, proved to hold every sum.
 
     A `LayerNumerics.crossbar` is set only where a crossbar may give other sums than exact ones; where it draws at
-    random it is that of ``chip`` with ``seed``, by default the hardware file's.  For hardware with
-    ``network: iso_cnn`` nothing is executed and nothing is proved: the widths are the engine's.
+    random it is that of ``chip`` with ``seed``, by default the hardware file's.  Where a CNN
+    is only costed nothing is executed and nothing is proved: the widths are the engine's.
     Raises MappingError naming the layer, the bits it needs and the bits it is given.
     """
-    names = engine_names(network.architecture, hardware)
-    codes = (-network.input.zero_point, 2**network.input.bits - 1 - network.input.zero_point)
+    names = engine_names(network, hardware)
+    costed = costs_cnn(network, hardware)
     chosen = []
     for index, (layer, name) in enumerate(zip(network.layers, names, strict=True)):
         engine = hardware.engines.named(name)
         assert engine is not None  # the hardware file was checked for it
-        inputs = _pooled(codes if index == 0 else (0, 1), prod(layer.shape.pool))
+        inputs = _pooled(network.input_range(index), prod(layer.shape.pool))
         macro = crossbar_values(layer, index, engine, inputs[1] - inputs[0], seed=seed, chip=chip)
         numerics = _numerics(network, layer, engine, macro)
-        if hardware.network != ISO_CNN:
+        if not costed:
             _prove(layer, f"engines.{name}", numerics, inputs, network.time_steps)
         chosen.append(numerics)
     return tuple(chosen)
@@ -78,7 +78,7 @@ def _numerics(
     network: IntegerNetwork, layer: IntegerLayer, engine: Pim | Mac | Event, macro: Macro | None
 ) -> LayerNumerics:
     bits = engine.accumulator_bits
-    if layer.neuron.kind == ACCUMULATE:
+    if layer.neuron.kind in (ACCUMULATE, RELU):  # no membrane, but a sum
         return LayerNumerics(bits, bits, macro)
     shift = 0 if engine.membrane_step == EXACT else membrane_shift(layer, engine)
     return LayerNumerics(
@@ -116,7 +116,9 @@ def _pooled(inputs: Range, pool: int) -> Range:
 def _prove(layer: IntegerLayer, section: str, numerics: LayerNumerics, inputs: Range, steps: int) -> None:
     macro = numerics.crossbar
     low, high = sum_range(layer, inputs) if macro is None else crossbar_range(layer, inputs, macro)
-    if layer.neuron.kind == ACCUMULATE:
+    if layer.neuron.kind == RELU:
+        beside = "in one pass"
+    elif layer.neuron.kind == ACCUMULATE:
         low, high, beside = low * steps, high * steps, f"over {steps} steps"
     else:
         half, shift = 2 ** (numerics.membrane_bits - 1), numerics.membrane_shift

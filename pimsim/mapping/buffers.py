@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pimsim.hardware import Event, Hardware, Mac, Memories
-from pimsim.hardware.hardware import ISO_CNN, LAYER_MAJOR, PIPELINED, Pim
+from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED, Pim
 from pimsim.mapping.crossbar import CrossbarPlan, row_bits
 from pimsim.mapping.mapping import LayerMemories, Operands, Plan, ScatterPlan
 from pimsim.mapping.memory import MemoryPlan, plan_memory
@@ -56,9 +56,9 @@ def spike_word_bits(hardware: Hardware) -> int:
     return event.scan_width if event is not None else hardware.memories.macro_width_bits
 
 
-def map_word_bits(hardware: Hardware, value_bits: int) -> int:
+def map_word_bits(hardware: Hardware, value_bits: int, *, activations: bool) -> int:
     """Word of the maps between layers: packed spikes, or as many whole activations as a macro's width holds."""
-    if hardware.network != ISO_CNN:
+    if not activations:
         return spike_word_bits(hardware)
     return max(1, hardware.memories.macro_width_bits // value_bits) * value_bits
 
@@ -99,14 +99,18 @@ def _maps(placed: tuple[Placed, ...], hardware: Hardware, steps: int) -> list[Me
 
 def _map(readers: list[Placed], hardware: Hardware, steps: int, where: str) -> MemoryPlan:
     """Twice the maps of ``steps``, as large as the largest that one of ``readers`` reads: read one, write the other."""
-    component = "activation_memory" if hardware.network == ISO_CNN else "spike_memory"
-    value_bits = readers[0].facts.highest_input.bit_length()
-    word_bits = map_word_bits(hardware, value_bits)
-    largest = max(prod(layer.facts.shape.source_shape) for layer in readers)
-    words = 2 * steps * -(-largest // (word_bits // value_bits))
+    activations = readers[0].facts.activations
+    component = "activation_memory" if activations else "spike_memory"
+    word_bits = map_word_bits(hardware, max(_value_bits(layer) for layer in readers), activations=activations)
+    words = max(-(-prod(layer.facts.shape.source_shape) // (word_bits // _value_bits(layer))) for layer in readers)
+    words *= 2 * steps
     # one engine at a time reads its input, then writes its output; a pipeline does both in the same cycles
     ports = 2 if hardware.schedule == PIPELINED else 1
     return _planned(_Need(component, words, word_bits, ports=ports), hardware, where)
+
+
+def _value_bits(reader: Placed) -> int:
+    return reader.facts.highest_input.bit_length()
 
 
 def _groups(placed: tuple[Placed, ...], hardware: Hardware) -> list[dict[str, MemoryPlan]]:

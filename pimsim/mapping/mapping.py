@@ -9,7 +9,7 @@ from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.memory import MemoryPlan
 from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.model.architecture import LayerShape
-from pimsim.model.network import LayerNumerics
+from pimsim.model.network import ACCUMULATE, RELU, LayerNumerics
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Operands:
 class LayerMapping:
     """One layer on its engine.
 
-    ``neuron`` is the kind of neuron (``relu`` where a CNN is costed), ``leak_bits`` the width of the leak
+    ``neuron`` is the kind of neuron (``relu`` also where a CNN is only costed), ``leak_bits`` the width of the leak
     factor or 0 where there is none, ``leak_terms`` the shifts that form it or 0 where it is multiplied.
     """
 
@@ -122,8 +122,10 @@ class Mapping:
     deadlines: tuple[Deadline, ...]
 
     @property
+    def of_cnn(self) -> bool:
+        """Whether layers hand on activations, of a CNN that is executed or only costed."""
+        return all(layer.neuron in (RELU, ACCUMULATE) for layer in self.layers)
+
+    @property
     def numerics(self) -> tuple[LayerNumerics, ...]:
         return tuple(layer.numerics for layer in self.layers)
-
-
-RELU = "relu"

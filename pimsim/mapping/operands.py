@@ -8,11 +8,12 @@ from math import prod
 from pimsim.errors import MappingError
 from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
 from pimsim.hardware.hardware import ISO_CNN, MULTIPLIER, OFFSET, Pim
-from pimsim.mapping.mapping import RELU, Operands
+from pimsim.mapping.mapping import Operands
+from pimsim.mapping.placement import costs_cnn
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.model.fixed_point import nearest_sum, signed_digits
-from pimsim.model.network import ACCUMULATE, AFFINE, IF, IntegerLayer, IntegerNetwork
+from pimsim.model.network import ACCUMULATE, AFFINE, IF, RELU, IntegerLayer, IntegerNetwork
 
 Engine = Pim | Mac | Event
 
@@ -22,7 +23,8 @@ class LayerFacts:
     """A layer without its weights: what placing it and counting its actions needs to know.
 
     ``signed`` codes have the zero point 0; inputs are 0 … ``highest_input`` before the pool; ``leak`` is λ of
-    ``leak_bits`` fraction bits, 0 of them where no leak is computed.
+    ``leak_bits`` fraction bits, 0 of them where no leak is computed.  ``activations`` tells the layers of a CNN
+    from spiking ones, ``output_bits`` is the width of a value that the layer hands on.
     """
 
     shape: LayerShape
@@ -38,12 +40,14 @@ class LayerFacts:
     leak_bits: int
     evaluations: int
     membranes: bool
+    activations: bool
+    output_bits: int
 
 
 def layer_facts(source: IntegerNetwork | Architecture, hardware: Hardware) -> tuple[LayerFacts, ...]:
     """Facts of every layer; a bare architecture will do where a CNN is costed, with weights as wide as activations.
 
-    Raises MappingError for a bare architecture on hardware that runs the spiking network.
+    Raises MappingError for a bare architecture on hardware that runs a model.
     """
     if isinstance(source, IntegerNetwork):
         return tuple(_network_facts(source, index, hardware) for index in range(len(source.layers)))
@@ -53,9 +57,10 @@ def layer_facts(source: IntegerNetwork | Architecture, hardware: Hardware) -> tu
 
 
 def _network_facts(network: IntegerNetwork, index: int, hardware: Hardware) -> LayerFacts:
-    layer, iso = network.layers[index], hardware.network == ISO_CNN
+    layer, iso = network.layers[index], costs_cnn(network, hardware)
     first = index == 0
     last = index == len(network.layers) - 1
+    lowest, highest = network.input_range(index)
     return LayerFacts(
         shape=layer.shape,
         weight_bits=layer.weight_bits,
@@ -63,13 +68,15 @@ def _network_facts(network: IntegerNetwork, index: int, hardware: Hardware) -> L
         signed=layer.scheme != AFFINE,
         magnitude_bits=weight_sums(layer).magnitude_bits,
         signed_bits=weight_sums(layer).signed_bits,
-        highest_input=2**network.input.bits - 1 if first else _activation(hardware) if iso else 1,
+        highest_input=_activation(hardware) if iso and not first else highest - lowest,
         input_zero=network.input.zero_point if first else 0,
         neuron=layer.neuron.kind if not iso else ACCUMULATE if last else RELU,
         leak=layer.neuron.leak,
         leak_bits=0 if iso else _leak_bits(network, layer),
         evaluations=1 if first or iso else network.time_steps,
-        membranes=not iso,
+        membranes=not iso and not network.is_cnn,
+        activations=iso or network.is_cnn,
+        output_bits=(_activation(hardware) if iso else layer.neuron.largest).bit_length(),
     )
 
 
@@ -91,6 +98,8 @@ def _shape_facts(architecture: Architecture, index: int, hardware: Hardware) -> 
         leak_bits=0,
         evaluations=1,
         membranes=False,
+        activations=True,
+        output_bits=bits,
     )
 
 
@@ -103,7 +112,7 @@ def _activation(hardware: Hardware) -> int:
 def _leak_bits(network: IntegerNetwork, layer: IntegerLayer) -> int:
     """Width of the leak's fraction; 0 where the leak is 0 or 1 and no multiplier works."""
     one: int = 2**network.leak_fraction_bits
-    idle = layer.neuron.kind in (IF, ACCUMULATE) or layer.neuron.leak in (0, one)
+    idle = layer.neuron.kind in (IF, RELU, ACCUMULATE) or layer.neuron.leak in (0, one)
     return 0 if idle else max(1, network.leak_fraction_bits)
 
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 from pimsim.errors import MappingError
 from pimsim.hardware import Hardware
-from pimsim.hardware.hardware import ISO_CNN, LAYER_MAJOR, SHARED
+from pimsim.hardware.hardware import LAYER_MAJOR, SHARED
 from pimsim.mapping.accumulators import layer_numerics, word_bits
-from pimsim.mapping.buffers import Placed, layer_memories, map_word_bits
+from pimsim.mapping.buffers import Placed, layer_memories
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.deadlines import deadlines
 from pimsim.mapping.mapping import LayerMapping, Mapping, Plan
 from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.mapping.operands import LayerFacts, layer_facts, leak_form, operands
-from pimsim.mapping.placement import engine_names
+from pimsim.mapping.placement import costs_cnn, engine_names
 from pimsim.mapping.plan import plan_layer, plan_sweep
 from pimsim.mapping.storage import built_storage
 from pimsim.model.architecture import Architecture
@@ -24,24 +24,24 @@ from pimsim.model.network import IntegerNetwork, LayerNumerics
 def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapping:
     """Place a network on an accelerator.
 
-    A bare `Architecture` will do for hardware with ``network: iso_cnn``.  Raises MappingError where a layer
-    does not fit: an accumulator too narrow for its sums, a buffer or array too small, an unknown layer name.
+    A bare `Architecture` will do for hardware with ``network: iso_cnn``, which costs it as a CNN's.  Raises
+    MappingError where a layer does not fit: an accumulator too narrow for its sums, a buffer or array too small,
+    an unknown layer name, activations in front of an event core.
     """
-    architecture = source.architecture if isinstance(source, IntegerNetwork) else source
-    names = engine_names(architecture, hardware)
+    names = engine_names(source, hardware)
     facts = layer_facts(source, hardware)
     numerics = _numerics(source, facts, hardware)
     exact = [widths.crossbar is None for widths in numerics]
     placed = tuple(_placed(*layer, hardware) for layer in zip(facts, names, exact, strict=True))
     placed = _share_arrays(placed, exact, hardware)
-    steps = source.time_steps if isinstance(source, IntegerNetwork) and hardware.network != ISO_CNN else 1
+    steps = source.time_steps if isinstance(source, IntegerNetwork) and not costs_cnn(source, hardware) else 1
     if hardware.order == LAYER_MAJOR:
         placed = tuple(_all_steps(layer) for layer in placed)
     memories = layer_memories(placed, hardware, steps)
     layers = []
     for layer, widths, own in zip(placed, numerics, memories, strict=True):
-        value_bits = 1 if hardware.network != ISO_CNN else layer.facts.highest_input.bit_length()
-        word = map_word_bits(hardware, value_bits)
+        value_bits = layer.facts.output_bits
+        word = own.target.word_bits if own.target is not None else value_bits
         leak_bits, leak_terms = leak_form(layer.facts, layer.engine)
         sweep = plan_sweep(layer.facts.shape, layer.engine, output_word_bits=word, value_bits=value_bits)
         layers.append(
@@ -98,7 +98,7 @@ def _shared_plan(layer: Placed, resident: bool, exact: bool) -> Plan:
 def _numerics(
     source: IntegerNetwork | Architecture, facts: tuple[LayerFacts, ...], hardware: Hardware
 ) -> tuple[LayerNumerics, ...]:
-    if isinstance(source, IntegerNetwork) and hardware.network != ISO_CNN:
+    if isinstance(source, IntegerNetwork) and not costs_cnn(source, hardware):
         return layer_numerics(source, hardware)
     mac = hardware.engines.mac
     assert mac is not None

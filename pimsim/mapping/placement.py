@@ -6,15 +6,27 @@ from difflib import get_close_matches
 
 from pimsim.errors import MappingError
 from pimsim.hardware import Hardware
+from pimsim.hardware.hardware import EVENT, ISO_CNN
 from pimsim.model.architecture import Architecture
+from pimsim.model.network import IntegerNetwork
 
 
-def engine_names(architecture: Architecture, hardware: Hardware) -> tuple[str, ...]:
+def costs_cnn(source: IntegerNetwork | Architecture, hardware: Hardware) -> bool:
+    """Whether the layers are costed as those of a CNN, and no value is executed.
+
+    With ``network: iso_cnn`` a spiking network, or bare shapes, stand for the CNN of the same layers; a model
+    that is a CNN stands for itself.
+    """
+    return hardware.network == ISO_CNN and not (isinstance(source, IntegerNetwork) and source.is_cnn)
+
+
+def engine_names(source: IntegerNetwork | Architecture, hardware: Hardware) -> tuple[str, ...]:
     """Engine of every layer, in order.
 
-    Raises MappingError where `layers.by_name` names a layer that the network lacks, or puts the first
-    layer, whose inputs are multi-bit codes, on the event core.
+    Raises MappingError where `layers.by_name` names a layer that the network lacks, or puts a layer on the
+    event core whose inputs have several bits: the first one, or one behind a layer of activations.
     """
+    architecture = source.architecture if isinstance(source, IntegerNetwork) else source
     names = [layer.name for layer in architecture.layers]
     for name in hardware.layers.by_name:
         if name not in names:
@@ -23,6 +35,13 @@ def engine_names(architecture: Architecture, hardware: Hardware) -> tuple[str, .
             raise MappingError(f'layers.by_name.{name}: network "{architecture.name}" has no such layer{hint}')
     engines = [hardware.layers.by_name.get(name, hardware.layers.others) for name in names]
     engines[0] = hardware.layers.by_name.get(names[0], hardware.layers.first)
-    if engines[0] == "event":
+    if engines[0] == EVENT:
         raise MappingError(f'layer "{names[0]}": the event core takes spikes, the first layer has multi-bit inputs')
+    if isinstance(source, IntegerNetwork) and source.is_cnn and EVENT in engines:
+        index = engines.index(EVENT)
+        bits = source.layers[index - 1].neuron.activation_bits
+        raise MappingError(
+            f'layer "{names[index]}": the event core takes spikes of 1 bit, layer "{names[index - 1]}" hands on '
+            f"activations of {bits} bits (neuron relu); put every layer of a CNN on mac or pim"
+        )
     return tuple(engines)

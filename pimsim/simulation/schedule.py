@@ -6,6 +6,7 @@ repeat the contract in short.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -14,16 +15,22 @@ import numpy as np
 from pimsim.activity.activity import Activity
 from pimsim.errors import TraceError
 from pimsim.hardware import Event, Hardware, Mac
-from pimsim.hardware.hardware import ISO_CNN, Pim
+from pimsim.hardware.hardware import Pim
 from pimsim.mapping import LayerMapping, Mapping
 from pimsim.model.architecture import LayerShape
-from pimsim.model.network import IntegerNetwork
+from pimsim.model.network import IntegerLayer, IntegerNetwork
 from pimsim.simulation import schedule_crossbar, schedule_multipliers
 from pimsim.simulation.schedule_event import EventLayer
 from pimsim.simulation.schedule_layer import LayerTiming, Spikes, dense_timing, layer_activity
 from pimsim.simulation.schedule_machine import machine_time
 from pimsim.simulation.schedule_parallel import run_all
-from pimsim.simulation.schedule_source import count_spikes, driven_by_codes, driven_by_spikes, input_writes
+from pimsim.simulation.schedule_source import (
+    count_spikes,
+    driven_by_activations,
+    driven_by_codes,
+    driven_by_spikes,
+    input_writes,
+)
 from pimsim.traces.trace import Trace
 
 
@@ -32,13 +39,13 @@ def schedule(
 ) -> Activity:
     """Count cycles and actions of every sample of ``trace``; the result does not depend on ``threads``.
 
-    With ``network: iso_cnn`` the spikes are not used and every sample costs the same.
+    Where a CNN is only costed neither spikes nor activations are used, and every sample costs the same.
     Raises TraceError where the trace has no sample or does not belong to the network.
     """
     check_trace(trace, network)
     events = _event_layers(trace, mapping, hardware)
     run_all([task for event in events.values() for task in event.tasks(threads)], threads)
-    spikes = _spikes(trace, mapping, hardware, events)
+    spikes = _spikes(trace, mapping, events)
     timings = [
         events[index].timing() if index in events else _dense(trace, mapping, hardware, index)
         for index in range(len(mapping.layers))
@@ -69,6 +76,9 @@ def check_trace(trace: Trace, network: IntegerNetwork) -> None:
             f"trace inputs have shape {trace.inputs.shape}, the network expects (N, {network.architecture.input_shape})"
         )
     hidden = network.layers[:-1]
+    if network.is_cnn:
+        _check_activations(trace, hidden)
+        return
     if len(trace.spikes) != len(hidden):
         raise TraceError(f"trace has spikes of {len(trace.spikes)} layers, the network has {len(hidden)} that spike")
     for layer, maps in zip(hidden, trace.spikes, strict=True):
@@ -76,6 +86,20 @@ def check_trace(trace: Trace, network: IntegerNetwork) -> None:
         if maps.shape != expected or maps.dtype != np.uint8:
             raise TraceError(
                 f'spikes of layer "{layer.name}": {maps.dtype} of shape {maps.shape}, expected uint8 of {expected}'
+            )
+
+
+def _check_activations(trace: Trace, hidden: Sequence[IntegerLayer]) -> None:
+    if len(trace.activations) != len(hidden):
+        raise TraceError(
+            f"trace has activations of {len(trace.activations)} layers, the network has {len(hidden)} that hand some on"
+        )
+    for layer, values in zip(hidden, trace.activations, strict=True):
+        expected = (trace.samples, layer.shape.neurons)
+        if values.shape != expected or int(values.max()) > layer.neuron.largest:
+            raise TraceError(
+                f'activations of layer "{layer.name}": shape {values.shape}, up to {values.max()}; '
+                f"expected {expected}, at most {layer.neuron.largest}"
             )
 
 
@@ -88,9 +112,9 @@ def _event_layers(trace: Trace, mapping: Mapping, hardware: Hardware) -> dict[in
     }
 
 
-def _spikes(trace: Trace, mapping: Mapping, hardware: Hardware, events: dict[int, EventLayer]) -> list[Spikes]:
+def _spikes(trace: Trace, mapping: Mapping, events: dict[int, EventLayer]) -> list[Spikes]:
     """Spikes before and behind every layer; the scatter pass has counted those that an event core read."""
-    if hardware.network == ISO_CNN:
+    if mapping.of_cnn:
         return [Spikes(0, 0)] * len(mapping.layers)
     totals = [
         events[index].events if index in events else count_spikes(trace.spikes[index - 1])
@@ -119,4 +143,6 @@ def _driven(trace: Trace, layer: LayerMapping, index: int, engine: Pim, window: 
     """Word-line pulses of all windows of the layer's input map; only slices that are not 0 drive a line."""
     if index == 0:
         return driven_by_codes(window, trace.inputs, engine.dac_bits, zero=layer.operands.input_zero)
+    if trace.activations:
+        return driven_by_activations(window, trace.activations[index - 1], engine.dac_bits)
     return driven_by_spikes(window, trace.spikes[index - 1], engine.dac_bits)

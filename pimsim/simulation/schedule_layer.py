@@ -11,8 +11,7 @@ from pimsim.activity import actions
 from pimsim.activity.activity import ActionCount, LayerActivity, UnitCycles
 from pimsim.hardware.hardware import MAC, PIM
 from pimsim.mapping import LayerMapping
-from pimsim.mapping.mapping import RELU
-from pimsim.model.network import ACCUMULATE, IF, LIF
+from pimsim.model.network import ACCUMULATE, IF, LIF, RELU
 
 Int64Array = npt.NDArray[np.int64]
 

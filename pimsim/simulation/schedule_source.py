@@ -47,6 +47,11 @@ def driven_by_codes(window: LayerShape, codes: UnsignedArray, slice_bits: int, *
     return _driven(window, values, slice_bits) + padded * int(codes.shape[0])
 
 
+def driven_by_activations(window: LayerShape, maps: UnsignedArray, slice_bits: int) -> int:
+    """The same for a CNN's activations (N, neurons), summed over samples."""
+    return sum(_driven(window, sample.reshape(1, *_hardware_view(window)), slice_bits) for sample in maps)
+
+
 def driven_by_spikes(window: LayerShape, maps: npt.NDArray[np.uint8], slice_bits: int) -> int:
     """The same for packed spikes (N, T, bytes), summed over samples and steps."""
     neurons = prod(window.source_shape)

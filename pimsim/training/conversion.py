@@ -7,6 +7,8 @@ already run with theirs; at the end every threshold is scaled (× 0.8 there).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -46,8 +48,9 @@ def calibrate(network: Network, codes: Tensor, *, percentile: float) -> list[flo
             weight, scale = network.weight(index, Precision())
             x = torch.relu(convolve(x, weight * network.unit(index, scale), layer))
             active = x[x > 0].numpy()
-            network.clips[index].fill_(float(np.percentile(active, percentile)) if active.size else 1.0)
-    return [clip.item() for clip in network.clips]
+            clip = float(np.percentile(active, percentile)) if active.size else 1.0
+            network.clips[index].fill_(math.log(clip))
+    return [math.exp(clip.item()) for clip in network.clips]
 
 
 def _run_layer(x: Tensor, weight: Tensor, layer: LayerShape, steps: int, percentile: float) -> tuple[float, Tensor]:

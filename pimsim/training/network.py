@@ -42,8 +42,8 @@ class Network(nn.Module):
 
     ``input_grid`` quantizes normalized patches; every forward pass takes its codes minus zero point.
     Thresholds are in real units, those of ``scale of the weights × scale of the input``.  With
-    ``activation_bits`` it is a CNN: in place of thresholds and leaks it has ``clips``, the real activations
-    that become the highest code.
+    ``activation_bits`` it is a CNN: in place of thresholds and leaks it has ``clips``, the logarithms of
+    the real activations that become the highest code: a learning rate is then a share of each.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Network(nn.Module):
 
     def step(self, index: int) -> Tensor:
         """Real value of 1 in the activation codes behind a hidden layer."""
-        step: Tensor = self.clips[index] / self.highest
+        step: Tensor = torch.exp(self.clips[index]) / self.highest
         return step
 
     def ratio(self, index: int, scale: float) -> Tensor:
@@ -177,12 +177,12 @@ class Network(nn.Module):
         return total * (self.unit(last, scale) * (steps if last == 0 else 1))
 
     def clamp(self) -> None:
-        """Leaks stay in [0, 1], thresholds and clips above 0 (after each optimizer step)."""
+        """Leaks stay in [0, 1], thresholds above 0 (after each optimizer step)."""
         with torch.no_grad():
             for leak in self.leaks:
                 leak.clamp_(0.0, 1.0)
-            for positive in (*self.thresholds, *self.clips):
-                positive.clamp_(min=1e-3)
+            for threshold in self.thresholds:
+                threshold.clamp_(min=1e-3)
 
 
 def _scalars(count: int) -> nn.ParameterList:

@@ -7,8 +7,9 @@ is 1 inside the range.  ``scale`` is the symmetric form that the paper uses at i
 Everything is computed in units of the grid's scale (codes minus zero point), so that the float network
 adds the very integers that the accelerator adds.
 
-Activations of the CNN are clipped at a learned value (PACT, arXiv 1805.06085, §3); the gradient of the clip is
-that of LSQ (arXiv 1902.08153, Eq. 3), which counts what the rounding does inside the range too.
+Activations of the CNN are clipped at a learned value (PACT, arXiv 1805.06085, §3), whose gradient counts what the
+rounding does inside the range too (LSQ, arXiv 1902.08153, Eq. 3) and which is trained as a logarithm (TQT, arXiv
+1903.08066, §3.3).
 """
 
 from __future__ import annotations
