@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
 from made_trace import event_settings, machine
-from naive_schedule import reached_outputs
+from naive_event import reached_outputs
 from strategies import architectures, networks
 
 from pimsim.errors import MappingError

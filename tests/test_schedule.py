@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
 from made_trace import event_settings, machine, rates, trace_of, unpacked
-from naive_schedule import pipeline_ends, reached_outputs
+from naive_event import reached_outputs
+from naive_schedule import pipeline_ends
 from strategies import networks
 
 from pimsim.activity.actions import CATALOGUE

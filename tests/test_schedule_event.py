@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
-from naive_schedule import EventCore
+from naive_event import EventCore
 from strategies import architectures
 
 from pimsim.model.architecture import LayerShape

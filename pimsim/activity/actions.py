@@ -57,7 +57,9 @@ def _memory(component: str, content: str, word: str) -> tuple[ActionDefinition, 
 # ``bits`` is then the share of the word that one macro holds.
 INPUT_READ, INPUT_WRITE = _memory("input_memory", "input codes", "codes per word x input bits")
 WEIGHT_READ, WEIGHT_WRITE = _memory("weight_memory", "weights", "lanes (or port) x weight bits")
-MEMBRANE_READ, MEMBRANE_WRITE = _memory("membrane_memory", "membranes", "lanes x accumulator bits")
+MEMBRANE_READ, MEMBRANE_WRITE = _memory(
+    "membrane_memory", "membranes", "lanes x accumulator bits (membrane bits where sums are kept apart)"
+)
 CURRENT_READ, CURRENT_WRITE = _memory(
     "current_memory", "first-layer currents or partial sums", "words x accumulator bits"
 )
@@ -67,7 +69,7 @@ ACTIVATION_READ, ACTIVATION_WRITE = _memory(
     "activation_memory", "multi-bit activations (iso-architecture CNN)", "activations per word x activation bits"
 )
 
-# Event core (scatter).
+# Event core.
 SCANNER_LOAD = ActionDefinition("scanner", "load", CONTROL, "a spike word enters the scan register", "scan width")
 SCANNER_ENCODE = ActionDefinition(
     "scanner", "encode", CONTROL, "the lowest set bit is found and cleared: one event", "scan width"
@@ -83,6 +85,13 @@ GENERATOR_BEAT = ActionDefinition(
 )
 LANE_ACCUMULATE = ActionDefinition(
     "lane", "accumulate", COMPUTE, "one weight added to one accumulator", "accumulator bits", "weight bits"
+)
+# Sums in registers instead of the membrane memory (gather).
+ACCUMULATOR_READ = ActionDefinition(
+    "accumulator", "read", MEMORY, "one sum of an output position taken from its register", "accumulator bits"
+)
+ACCUMULATOR_WRITE = ActionDefinition(
+    "accumulator", "write", MEMORY, "one sum of an output position written to its register", "accumulator bits"
 )
 
 # Zero-point correction (absent when the zero point is 0).
@@ -196,6 +205,7 @@ STORAGE_COMPONENTS: dict[str, str] = {
     "spike_memory": "SRAM",
     "activation_memory": "SRAM",
     "fifo": "registers: entries x entry width",
+    "accumulator": "registers: two sets of sums of one output position (gather), width = accumulator bits",
     "pipeline": "registers of an engine's pipeline, capacity = flip-flops",
     "row_register": "registers of the row inputs",
     "pim_array": "SRAM cells in arrays, width = columns",

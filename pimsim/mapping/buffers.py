@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from pimsim.hardware import Event, Hardware, Mac, Memories
-from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED, Pim
+from pimsim.hardware.hardware import GATHER, LAYER_MAJOR, PIPELINED, Pim
 from pimsim.mapping.crossbar import CrossbarPlan, row_bits
-from pimsim.mapping.mapping import LayerMemories, Operands, Plan, ScatterPlan
+from pimsim.mapping.mapping import EventPlan, GatherPlan, LayerMemories, Operands, Plan
 from pimsim.mapping.memory import MemoryPlan, plan_memory
 from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.mapping.operands import LayerFacts
@@ -40,7 +40,8 @@ class Placed:
 class _Need:
     """Content of one buffer that one layer asks for: ``words`` of ``word_bits``, made of ``value_bits``.
 
-    ``ports`` is 2 where a word may be read in the cycle in which another one is written.
+    ``ports`` is 2 where a word may be read in the cycle in which another one is written.  Words lie in ``banks`` by
+    their address modulo the banks.  A need ``apart`` gets a buffer of its own, though others ask for the component.
     """
 
     component: str
@@ -48,6 +49,13 @@ class _Need:
     word_bits: int
     value_bits: int = 1
     ports: int = 1
+    banks: int = 1
+    apart: bool = False
+
+    @property
+    def buffer(self) -> tuple[str, bool]:
+        """Needs of the same buffer share it where layers share an engine."""
+        return self.component, self.apart
 
 
 def spike_word_bits(hardware: Hardware) -> int:
@@ -104,8 +112,9 @@ def _map(readers: list[Placed], hardware: Hardware, steps: int, where: str) -> M
     word_bits = map_word_bits(hardware, max(_value_bits(layer) for layer in readers), activations=activations)
     words = max(-(-prod(layer.facts.shape.source_shape) // (word_bits // _value_bits(layer))) for layer in readers)
     words *= 2 * steps
-    # one engine at a time reads its input, then writes its output; a pipeline does both in the same cycles
-    ports = 2 if hardware.schedule == PIPELINED else 1
+    # one engine at a time reads its input, then writes its output; a pipeline, or gather, does both in the same cycles
+    gathers = any(isinstance(layer.plan, GatherPlan) for layer in readers)
+    ports = 2 if hardware.schedule == PIPELINED or gathers else 1
     return _planned(_Need(component, words, word_bits, ports=ports), hardware, where)
 
 
@@ -122,7 +131,7 @@ def _groups(placed: tuple[Placed, ...], hardware: Hardware) -> list[dict[str, Me
             for layer, needs in zip(placed, doubled, strict=True)
         ]
     shared = {name: _shared([layer for layer in placed if layer.name == name], hardware) for name in _engines(placed)}
-    return [{need.component: shared[layer.name][need.component] for need in _needs(layer)} for layer in placed]
+    return [{need.component: shared[layer.name][need.buffer] for need in _needs(layer)} for layer in placed]
 
 
 def _doubled(first: bool, needs: list[_Need]) -> list[_Need]:
@@ -133,18 +142,19 @@ def _doubled(first: bool, needs: list[_Need]) -> list[_Need]:
     ]
 
 
-def _shared(layers: list[Placed], hardware: Hardware) -> dict[str, MemoryPlan]:
+def _shared(layers: list[Placed], hardware: Hardware) -> dict[tuple[str, bool], MemoryPlan]:
     """Buffers of an engine that runs several layers in turn."""
     needs = [need for layer in layers for need in _needs(layer)]
     plans = {}
-    for component in {need.component: None for need in needs}:
-        asked = [need for need in needs if need.component == component]
+    for buffer in {need.buffer: None for need in needs}:
+        asked = [need for need in needs if need.buffer == buffer]
+        component = asked[0].component
         # layer after layer, membranes start anew with each of them
         kept = component == "weight_memory" or (component == "membrane_memory" and hardware.order != LAYER_MAJOR)
         words = sum(need.words for need in asked) if kept else max(need.words for need in asked)
         width, ports = max(need.word_bits for need in asked), max(need.ports for need in asked)
-        whole = _Need(component, words, width, asked[0].value_bits, ports)
-        plans[component] = _planned(whole, hardware, f"engines.{layers[0].name}")
+        whole = replace(asked[0], words=words, word_bits=width, ports=ports)
+        plans[buffer] = _planned(whole, hardware, f"engines.{layers[0].name}")
     return plans
 
 
@@ -154,13 +164,9 @@ def _needs(layer: Placed) -> Iterator[_Need]:
     lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
     words = shape.positions * -(-shape.out_channels // lanes)
     flag = 1 if layer.facts.neuron == SINGLE_SPIKE else 0  # whether the neuron has fired
-    if isinstance(plan, ScatterPlan):
-        ports = engine.membrane_ports if isinstance(engine, Event) else 2
-        yield _Need("membrane_memory", words, lanes * (engine.accumulator_bits + flag), ports=ports)
-        rows = shape.fan_in * plan.beats
-        yield _Need("weight_memory", rows, lanes * layer.operands.weight_bits)
-        if layer.operands.weight_zero:
-            yield _Need("count_memory", shape.positions, plan.count_bits, ports=2)
+    if isinstance(plan, EventPlan):
+        assert isinstance(engine, Event)
+        yield from _event_needs(layer, plan, engine, words, flag)
         return
     ports = 2 if _sums_in_parts(plan) else 1
     yield _Need(
@@ -174,6 +180,22 @@ def _needs(layer: Placed) -> Iterator[_Need]:
     elif isinstance(plan, MultiplierPlan) and isinstance(engine, Mac):
         port = engine.weight_port_bits * engine.weight_banks
         yield _Need("weight_memory", int(plan.fetch.sum()) // engine.weight_read_cycles, port)
+
+
+def _event_needs(layer: Placed, plan: EventPlan, event: Event, words: int, flag: int) -> Iterator[_Need]:
+    """Sums are added in place, in the membranes, or apart from them, in registers.
+
+    In registers the membranes can be as narrow as they are kept; the classifier's running sums cannot, so they do
+    not widen the memory of the others.
+    """
+    in_place = event.dataflow != GATHER
+    bits = (event.accumulator_bits if in_place else _stored_bits(layer)) + flag
+    ports, banks = event.membrane_ports, event.membrane_banks
+    apart = not in_place and layer.facts.neuron == ACCUMULATE
+    yield _Need("membrane_memory", words, event.lanes * bits, ports=ports, banks=banks, apart=apart)
+    yield _Need("weight_memory", layer.facts.shape.fan_in * plan.beats, event.lanes * layer.operands.weight_bits)
+    if layer.operands.weight_zero and in_place:
+        yield _Need("count_memory", layer.facts.shape.positions, plan.count_bits, ports=ports, banks=banks)
 
 
 def _sums_in_parts(plan: CrossbarPlan | MultiplierPlan) -> bool:
@@ -195,8 +217,9 @@ def _planned(need: _Need, hardware: Hardware, where: str) -> MemoryPlan:
         word_bits=need.word_bits,
         value_bits=need.value_bits,
         ports=need.ports,
+        banks=need.banks,
         memories=hardware.memories,
-        capacity_kib=_capacity(hardware.memories, need.component),
+        capacity_kib=None if need.apart else _capacity(hardware.memories, need.component),
         where=where,
     )
 

@@ -13,11 +13,11 @@ from pimsim.model.network import ACCUMULATE, RELU, LayerNumerics
 
 
 @dataclass(frozen=True)
-class ScatterPlan:
+class EventPlan:
     """A layer on the event core.
 
-    ``scan_words`` spike words of one map, ``beats`` per target position, ``entry_bits`` of an event's address,
-    ``count_bits`` of a position's event count.
+    ``scan_words`` spike words read per step, ``beats`` per event and output position, ``entry_bits`` of an entry of
+    the FIFO, ``count_bits`` of a position's event count.
     """
 
     scan_words: int
@@ -26,14 +26,25 @@ class ScatterPlan:
     count_bits: int
 
 
-Plan = CrossbarPlan | MultiplierPlan | ScatterPlan
+@dataclass(frozen=True)
+class ScatterPlan(EventPlan):
+    """Event by event into the membrane memory: each spike word is read once."""
+
+
+@dataclass(frozen=True)
+class GatherPlan(EventPlan):
+    """Position by position in registers: the words of every receptive field are read, so words are read again."""
+
+
+Plan = CrossbarPlan | MultiplierPlan | ScatterPlan | GatherPlan
 
 
 @dataclass(frozen=True)
 class Sweep:
     """The pass over a layer's neurons: ``words`` of up to ``lanes`` neurons of one position, ``depth`` stages.
 
-    It writes ``output_words`` packed words of values of ``value_bits`` (1 for spikes).
+    It writes ``output_words`` packed words of values of ``value_bits`` (1 for spikes), and waits ``stalls`` cycles
+    for the membrane memory's only port.
     """
 
     lanes: int
@@ -41,6 +52,7 @@ class Sweep:
     words: int
     output_words: int
     value_bits: int
+    stalls: int = 0
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ KIB_BITS = 8 * 1024
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """One buffer: ``wide`` macros hold one word, ``deep`` banks of them hold all ``words``.
+    """One buffer: ``wide`` macros hold one word, ``deep`` rows of them, in ``banks``, hold all ``words``.
 
-    Only the bank that holds a word is accessed, so an access costs ``wide`` macro accesses.  Values of
+    Only the row that holds a word is accessed, so an access costs ``wide`` macro accesses.  Values of
     ``value_bits`` are not split between macros; a part of a word costs only the macros that hold it.
-    ``ports`` 2 where a word is read in the cycle in which another is written.
+    ``ports`` 2 where a word is read in the cycle in which another is written.  ``deep`` counts the rows of all banks.
     """
 
     component: str
@@ -80,27 +80,31 @@ def plan_memory(
     word_bits: int,
     value_bits: int = 1,
     ports: int = 1,
+    banks: int = 1,
     memories: Memories,
     capacity_kib: float | None,
     where: str,
 ) -> MemoryPlan:
     """The macros for ``words`` of ``word_bits``: as many as the content needs, or as ``capacity_kib`` gives.
 
-    A word consists of values of ``value_bits``.  Raises MappingError, with ``where`` in front, when the
+    A word consists of values of ``value_bits`` and lies in the bank of its address modulo ``banks``, all of which are
+    equally large; banks that would hold no word are not built.  Raises MappingError, with ``where`` in front, when the
     content exceeds the given capacity.
     """
     wide, width = _side_by_side(word_bits, value_bits, memories.macro_width_bits)
-    built = words
+    banks = min(banks, words)
+    needed = built = -(-words // banks)  # words of a bank
     if capacity_kib is not None:
-        built = int(capacity_kib * KIB_BITS) // (width * wide)
-        if built < words:
-            needed = words * width * wide / KIB_BITS
+        built = int(capacity_kib * KIB_BITS) // (width * wide * banks)
+        if built < needed:
+            kib = needed * banks * width * wide / KIB_BITS
+            apart = f" in {banks} banks" if banks > 1 else ""
             raise MappingError(
-                f"{where}: {component} needs {needed:.3f} KiB ({words} words of {word_bits} bits), "
+                f"{where}: {component} needs {kib:.3f} KiB ({words} words of {word_bits} bits{apart}), "
                 f"memories.{component.removesuffix('_memory')}_kib={capacity_kib:g}"
             )
     deep = -(-built * width // max(width, int(memories.macro_kib * KIB_BITS)))
-    return MemoryPlan(component, words, word_bits, value_bits, wide, deep, -(-built // deep), width, ports)
+    return MemoryPlan(component, words, word_bits, value_bits, wide, deep * banks, -(-built // deep), width, ports)
 
 
 def _side_by_side(word_bits: int, value_bits: int, macro_width: int) -> tuple[int, int]:

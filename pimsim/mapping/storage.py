@@ -11,10 +11,10 @@ from dataclasses import astuple, replace
 
 from pimsim.activity.activity import Storage
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import MULTIPLIER, PIPELINED, UNITS
+from pimsim.hardware.hardware import GATHER, MULTIPLIER, PIPELINED, UNITS
 from pimsim.mapping.buffers import Placed
 from pimsim.mapping.crossbar import row_bits
-from pimsim.mapping.mapping import RELU, LayerMemories, ScatterPlan
+from pimsim.mapping.mapping import RELU, EventPlan, LayerMemories
 from pimsim.mapping.memory import MemoryPlan
 
 
@@ -81,17 +81,21 @@ def _registers(bits: int, unit: str, instances: int = 1) -> Storage:
 
 
 def _event(layers: list[Placed], event: Event) -> Iterator[Storage]:
-    plans = [layer.plan for layer in layers if isinstance(layer.plan, ScatterPlan)]
+    plans = [layer.plan for layer in layers if isinstance(layer.plan, EventPlan)]
     entry = max(plan.entry_bits for plan in plans)
     weight = max(layer.operands.weight_bits for layer in layers)
+    gathers, lanes = event.dataflow == GATHER, event.lanes
+    counts = max(plan.count_bits for plan in plans) if any(layer.operands.weight_zero for layer in layers) else 0
     yield Storage("fifo", event.fifo_depth * entry, entry, gated_by=("scanner",))
-    yield Storage("lane", 0, event.accumulator_bits, event.lanes)
+    yield Storage("lane", 0, event.accumulator_bits, lanes)
     yield _registers(event.scan_width, "scanner")
     yield _registers(4 * entry, "address_generator")
-    stage = event.lanes * (event.accumulator_bits + weight) + entry
-    if any(layer.operands.weight_zero for layer in layers):
-        stage += max(plan.count_bits for plan in plans)
+    stage = lanes * (weight if gathers else event.accumulator_bits + weight) + entry + (0 if gathers else counts)
     yield _registers(stage * event.pipeline_depth, "lanes")
+    if gathers:  # two sets of sums: one is added to while the other one is swept
+        sums = max(plan.beats for plan in plans) * lanes * event.accumulator_bits
+        for unit in ("lanes", "sweep"):
+            yield Storage("accumulator", sums + counts, event.accumulator_bits, gated_by=(unit,))
 
 
 def _mac(layers: list[Placed], mac: Mac) -> Iterator[Storage]:

@@ -113,11 +113,11 @@ def _event_layers(trace: Trace, mapping: Mapping, hardware: Hardware) -> dict[in
 
 
 def _spikes(trace: Trace, mapping: Mapping, events: dict[int, EventLayer]) -> list[Spikes]:
-    """Spikes before and behind every layer; the scatter pass has counted those that an event core read."""
+    """Spikes before and behind every layer; the event core has counted those that it read."""
     if mapping.of_cnn:
         return [Spikes(0, 0)] * len(mapping.layers)
     totals = [
-        events[index].events if index in events else count_spikes(trace.spikes[index - 1])
+        events[index].spikes if index in events else count_spikes(trace.spikes[index - 1])
         for index in range(1, len(mapping.layers))
     ]
     return [Spikes(before, behind) for before, behind in zip([0, *totals], [*totals, 0], strict=True)]

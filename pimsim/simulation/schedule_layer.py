@@ -11,6 +11,7 @@ from pimsim.activity import actions
 from pimsim.activity.activity import ActionCount, LayerActivity, UnitCycles
 from pimsim.hardware.hardware import MAC, PIM
 from pimsim.mapping import LayerMapping
+from pimsim.mapping.mapping import GatherPlan
 from pimsim.model.network import ACCUMULATE, IF, LIF, RELU
 
 Int64Array = npt.NDArray[np.int64]
@@ -65,8 +66,13 @@ class Spikes:
 
 
 def sweep_cycles(layer: LayerMapping) -> int:
-    """A sweep from currents: one word per cycle, the pipeline's depth, the packer's last word, the hand-over."""
-    return layer.sweep.words + layer.sweep.depth + 1 + HAND_OVER
+    """A sweep: one word per cycle, waits for the memory, and what follows the last word."""
+    return layer.sweep.words + layer.sweep.stalls + sweep_end(layer)
+
+
+def sweep_end(layer: LayerMapping) -> int:
+    """Cycles behind the issue of a sweep's last word: the pipeline's depth, the packer's last word, the hand-over."""
+    return layer.sweep.depth + 1 + HAND_OVER
 
 
 def dense_timing(layer: LayerMapping, sums: Evaluation, *, samples: int, steps: int, first: bool) -> LayerTiming:
@@ -99,7 +105,7 @@ def sweep_actions(layer: LayerMapping, *, samples: int, steps: int, spikes: int)
         counted.append(layer.memories.current.read(words))
     if layer.memories.membrane is not None:
         counted += [layer.memories.membrane.read(words), layer.memories.membrane.write(words)]
-        if layer.engine in (PIM, MAC):
+        if layer.engine in (PIM, MAC) or isinstance(layer.plan, GatherPlan):
             counted.append(actions.NEURON_INTEGRATE.count(neurons, bits=bits))
     if layer.leak_terms:
         counted.append(actions.NEURON_SHIFT_LEAK.count(neurons * layer.leak_terms, bits=bits + layer.leak_bits))

@@ -1,0 +1,225 @@
+"""The event core's dataflows: which kernel counts a layer's steps, what it is given, and what it finds.
+
+Scatter has a closed form where no beat ever waits; where beats wait for a port or for a word that is not
+forwarded, they are placed one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.hardware import Event
+from pimsim.mapping import LayerMapping
+from pimsim.mapping.fields import field_words
+from pimsim.mapping.mapping import EventPlan, GatherPlan
+from pimsim.mapping.reach import targets_in_order
+from pimsim.model.architecture import LayerShape
+from pimsim.simulation import kernels_schedule_beats as beats
+from pimsim.simulation import kernels_schedule_event as kernels
+from pimsim.simulation.schedule_layer import Int64Array, sweep_cycles, sweep_end
+from pimsim.simulation.spike_planes import SpikePlanes, spike_planes
+
+Rows = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """A layer's steps, (R,) ``cycles`` of each, all else summed over them.
+
+    ``spikes`` in the maps, ``events`` that the scanner found in them (with gather once per field), ``passes`` words
+    without any, ``pushes`` entries of the FIFO, ``targets`` pairs of event and output position, ``voids`` slots
+    without a beat; cycles that the scanner (``scan_stall``), generator (``waits``) and sweep (``sweep_waits``) waited;
+    ``port_accesses`` of the bank that has the most of them, 0 with two ports.
+    """
+
+    cycles: Int64Array
+    spikes: int
+    events: int
+    passes: int
+    pushes: int
+    targets: int
+    voids: int
+    scan_stall: int
+    waits: int
+    sweep_waits: int
+    port_accesses: int
+
+
+class Dataflow(Protocol):
+    """Goes through packed maps, uint8 (R, bytes): `run` does some of the rows, then `totals` sums them up."""
+
+    def run(self, part: slice) -> None: ...
+
+    def totals(self) -> Totals: ...
+
+
+def dataflow(layer: LayerMapping, event: Event, rows: Rows) -> Dataflow:
+    """The machine that the hardware file describes, about to go through ``rows``."""
+    if isinstance(layer.plan, GatherPlan):
+        return _Gather(layer, event, rows)
+    waits = event.membrane_ports == 1 or (not event.forwarding and event.pipeline_depth > 1)
+    return (_BeatScatter if waits else _Scatter)(layer, event, rows)
+
+
+class _Scatter:
+    """Beats never wait: population counts under masks."""
+
+    def __init__(self, layer: LayerMapping, event: Event, rows: Rows) -> None:
+        assert isinstance(layer.plan, EventPlan)
+        self._layer, self._event, self._rows = layer, event, rows
+        self._planes: SpikePlanes = spike_planes(layer.shape, event.scan_width, layer.plan.beats, event.fifo_depth)
+        self._counts = np.empty((len(rows), len(self._planes.service)), np.int64)
+        self._found = np.empty((len(rows), kernels.FIELDS), np.int64)
+
+    def run(self, part: slice) -> None:
+        planes, layout = self._planes, self._planes.layout
+        core = (self._event.fifo_depth, self._event.pipeline_depth, planes.least, planes.raised)
+        kernels.scatter(
+            self._rows[part],
+            layout.as_array,
+            layout.tail_mask,
+            planes.masks,
+            planes.service,
+            np.array(core, np.int64),
+            self._counts[part],
+            self._found[part],
+        )
+
+    def totals(self) -> Totals:
+        found, per_plane = self._found.sum(axis=0), self._counts.sum(axis=0)
+        events = int(found[kernels.EVENTS])
+        return Totals(
+            cycles=self._found[:, kernels.CYCLES] + sweep_cycles(self._layer),
+            spikes=events,
+            events=events,
+            passes=int(found[kernels.EMPTY_WORDS]),
+            pushes=events,
+            targets=int(per_plane @ self._planes.targets),
+            voids=int(per_plane @ self._planes.voids),
+            scan_stall=int(found[kernels.STALL]),
+            waits=0,
+            sweep_waits=0,
+            port_accesses=0,
+        )
+
+
+class _BeatScatter:
+    """Beats wait for each other: every one is placed."""
+
+    def __init__(self, layer: LayerMapping, event: Event, rows: Rows) -> None:
+        assert isinstance(layer.plan, EventPlan)
+        self._layer, self._rows = layer, rows
+        self._core = np.array(
+            (
+                event.fifo_depth,
+                event.pipeline_depth,
+                layer.plan.beats,
+                event.forwarding,
+                event.membrane_ports,
+                event.scan_width // 8,
+                event.membrane_banks,
+            ),
+            np.int64,
+        )
+        self._event = event
+        self._visits: list[Int64Array] = []
+        self._found = np.empty((len(rows), beats.FIELDS), np.int64)
+
+    def run(self, part: slice) -> None:
+        targets, visits = targets_in_order(self._layer.shape), np.zeros(self._layer.shape.positions, np.int64)
+        beats.scatter(
+            self._rows[part],
+            _positions(self._layer.shape),
+            targets.first,
+            targets.outputs,
+            self._core,
+            visits,
+            self._found[part],
+        )
+        self._visits.append(visits)
+
+    def totals(self) -> Totals:
+        layer, found = self._layer, self._found.sum(axis=0)
+        per_word = np.repeat(sum(self._visits), self._core[2]) + len(self._rows)
+        return Totals(
+            cycles=self._found[:, beats.CYCLES] + sweep_cycles(layer),
+            spikes=int(found[beats.PUSHES]),
+            events=int(found[beats.PUSHES]),
+            passes=int(found[beats.PASSES]),
+            pushes=int(found[beats.PUSHES]),
+            targets=int(found[beats.TARGETS]),
+            voids=int(found[beats.VOIDS]),
+            scan_stall=int(found[beats.SCAN_STALL]),
+            waits=int(found[beats.WAITS]),
+            sweep_waits=layer.sweep.stalls * len(self._rows),
+            port_accesses=_port_accesses(per_word, self._event),
+        )
+
+
+class _Gather:
+    """Output position by output position, each behind the words of its receptive field."""
+
+    def __init__(self, layer: LayerMapping, event: Event, rows: Rows) -> None:
+        assert isinstance(layer.plan, EventPlan)
+        self._layer, self._event, self._rows = layer, event, rows
+        self._core = np.array(
+            (
+                event.fifo_depth,
+                event.pipeline_depth,
+                layer.plan.beats,
+                event.sweep_depth,
+                event.membrane_ports,
+                event.membrane_banks,
+            ),
+            np.int64,
+        )
+        self._found = np.empty((len(rows), beats.FIELDS), np.int64)
+
+    def run(self, part: slice) -> None:
+        first = field_words(self._layer.shape, self._event.scan_width).first
+        reads = _reads(self._layer.shape, self._event.scan_width)
+        beats.gather(self._rows[part], reads, first, self._core, self._found[part])
+
+    def totals(self) -> Totals:
+        layer, event, found = self._layer, self._event, self._found.sum(axis=0)
+        return Totals(
+            cycles=self._found[:, beats.CYCLES] + sweep_end(layer),
+            spikes=int(np.bitwise_count(self._rows).sum(dtype=np.int64)),
+            events=int(found[beats.TARGETS]),
+            passes=int(found[beats.PASSES]),
+            pushes=int(found[beats.PUSHES]),
+            targets=int(found[beats.TARGETS]),
+            voids=int(found[beats.VOIDS]),
+            scan_stall=int(found[beats.SCAN_STALL]),
+            waits=int(found[beats.WAITS]),
+            sweep_waits=int(found[beats.SWEEP_WAITS]),
+            port_accesses=_port_accesses(np.full(layer.sweep.words, len(self._rows)), event),
+        )
+
+
+def _port_accesses(changes: Int64Array, event: Event) -> int:
+    """Accesses of the busiest bank where every word is read and written ``changes`` times."""
+    if event.membrane_ports == 2:
+        return 0
+    banks = np.arange(len(changes)) % event.membrane_banks
+    return 2 * int(np.bincount(banks, weights=changes).max())
+
+
+@lru_cache(maxsize=64)
+def _positions(shape: LayerShape) -> Int64Array:
+    """Position of every neuron of the map in front of a layer."""
+    channels, *size = shape.viewed_shape
+    return np.repeat(np.arange(int(np.prod(size)), dtype=np.int64), channels)
+
+
+@lru_cache(maxsize=64)
+def _reads(shape: LayerShape, scan_width: int) -> Int64Array:
+    """First bit of every part of a word that is read, and the bit behind its last one."""
+    fields = field_words(shape, scan_width)
+    start = fields.word * scan_width
+    return np.ascontiguousarray(np.stack([start + fields.low, start + fields.high], axis=1))
