@@ -14,8 +14,9 @@ from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
 from pimsim.hardware.hardware import GATHER, MULTIPLIER, PIPELINED, UNITS
 from pimsim.mapping.buffers import Placed
 from pimsim.mapping.crossbar import row_bits
-from pimsim.mapping.mapping import RELU, EventPlan, LayerMemories
+from pimsim.mapping.mapping import EventPlan, LayerMemories
 from pimsim.mapping.memory import MemoryPlan
+from pimsim.model.network import RELU
 
 
 def built_storage(
