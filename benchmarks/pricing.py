@@ -24,7 +24,7 @@ from pimsim.simulation import schedule
 from pimsim.traces import load_trace, select
 
 KELVINS = tuple(290.0 + 10 * step for step in range(8))
-CLOCKS_MHZ = tuple(50.0 * step for step in range(1, 17))
+CLOCKS_MHZ = tuple(100.0 + 25 * step for step in range(21))
 Choice = tuple[int, CostSettings, float]
 
 
@@ -58,8 +58,11 @@ def main() -> None:
 
 
 def recorded() -> Activity:
-    """The shipped network on pim45nm; what the counts are does not matter to the speed."""
-    network, machine = load_network(find(MODEL, "cnn3d_6b")), load_hardware("pim45nm")
+    """The shipped network on pim45nm; what the counts are does not matter to the speed.
+
+    Converters get time for any model at any of the clocks.
+    """
+    network, machine = load_network(find(MODEL, "cnn3d_6b")), load_hardware("pim45nm", {"engines.pim.adc_cycles": 16})
     trace = select(load_trace(find(TRACE, "cnn3d_indian_pines")), 2)
     return schedule(trace, network, map_model(network, machine), machine)
 
@@ -67,9 +70,10 @@ def recorded() -> Activity:
 def choices(tables: list[CostTable]) -> Iterator[Choice]:
     """Every combination, table by table."""
     for index, table in enumerate(tables):
-        walk = itertools.product(table.adc_models, table.flavours, KELVINS, CLOCKS_MHZ)
-        for adc, device, kelvin, clock in walk:
-            yield index, CostSettings(table.name, adc, device, kelvin), clock
+        rules = table.rules["mac_scaling"].named
+        walk = itertools.product(table.adc_models, rules, table.flavours, KELVINS, CLOCKS_MHZ)
+        for adc, rule, device, kelvin, clock in walk:
+            yield index, CostSettings(table.name, adc, device, kelvin, mac_scaling=rule), clock
 
 
 def agree(activity: Activity, tables: list[CostTable]) -> None:

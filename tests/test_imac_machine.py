@@ -139,7 +139,7 @@ def test_reading_weights_takes_the_formulas_time_but_for_words_that_are_not_full
 
 
 def test_the_digital_delay_is_the_formulas_and_the_sweeps(multipliers: tuple[Activity, Cost]) -> None:
-    """28,730 ns without ceilings, 29,304 ns with them; sums, neurons and hand-overs, which IMAC leaves out, come on top."""
+    """28,730 ns without ceilings, 29,304 ns with them; sums, neurons and hand-overs, left out there, come on top."""
     _, cost = multipliers
     least = imac.hoisted_delay_ns(imac.LENET5)
     assert least > imac.digital_delay_ns(imac.LENET5)
