@@ -292,6 +292,13 @@ def test_what_only_the_fastest_source_allows_is_tight_and_what_none_times_unknow
     assert cost.timings[1].needed_ns is None
 
 
+def test_leaks_of_shifts_are_timed_as_additions() -> None:
+    result = report.run("cnn3d_6b", "digital45nm", samples=1, overrides={"engines.event.leak": "shifts"})
+    timed = {timing.deadline.action: timing for timing in result.cost.timings}
+    assert timed["shift_leak"].needed_ns == T45.value("time.add")
+    assert timed["shift_leak"].verdict == FITS
+
+
 @pytest.mark.parametrize("name", ["allpim45nm", "ann45nm", "digital45nm", "pim45nm", "pim45nm_bitserial"])
 @pytest.mark.parametrize("table", ["28nm", "45nm", "45nm_hypersnn"])
 def test_shipped_machines_have_time_for_every_operation(name: str, table: str) -> None:

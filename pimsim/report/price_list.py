@@ -142,6 +142,7 @@ def _flavour_rows(name: str, resolved: ResolvedFlavour) -> Iterator[tuple[str | 
 
 def _parts(table: CostTable) -> Iterator[Text | RichTable]:
     yield Text(f"{table.name}: {table.title}\nnode {table.node_nm} nm; nominal (low–high)")
+    yield Text(_choices(table))
     shown = aligned_table("entry", right=("value (low–high)",))
     for name in ("unit", "nm", "kind"):
         shown.add_column(name, no_wrap=True)
@@ -159,6 +160,17 @@ def _parts(table: CostTable) -> Iterator[Text | RichTable]:
             str(source) if new else "",
         )
     yield shown
+
+
+def _choices(table: CostTable) -> str:
+    """What a hardware file may choose, the table's own in brackets."""
+    own = {kind: (str(rules.own), list(rules.named)) for kind, rules in table.rules.items()}
+    own |= {"node_scaling": (table.node_scaling, list(table.nodes) or [table.node_scaling])}
+    lines = [
+        f"cost.{kind}: {', '.join(f'[{name}]' if name == chosen else name for name in sorted(names))}"
+        for kind, (chosen, names) in own.items()
+    ]
+    return "\n".join([*lines, f"cost.adc_model: {', '.join(sorted(table.adc_models))}"])
 
 
 def _value(ends: Range) -> str:
