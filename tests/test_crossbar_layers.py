@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_trace import machine, trace_of, unpacked
+from made_crossbar import machines
+from made_trace import trace_of, unpacked
 from naive_crossbar import Layer
 from strategies import networks
 
@@ -18,48 +19,6 @@ from pimsim.simulation import schedule
 
 SMALL = settings(max_examples=40)
 """The cell-by-cell machine is slow."""
-
-
-@st.composite
-def machines(draw, style=None):
-    """A crossbar for every layer, of any size and organisation; layers share its arrays or have their own."""
-    style = style or draw(st.sampled_from(["pim45nm", "pim45nm_bitserial"]))
-    rows = draw(st.integers(2, 40) | st.integers(40, 150))
-    columns = draw(st.integers(24, 90) | st.integers(100, 600))
-    changes = {
-        "rows": rows,
-        "columns": columns,
-        "arrays": draw(st.integers(1, 5)),
-        "pulse_cycles": draw(st.integers(1, 3)),
-        "adc_cycles": draw(st.integers(1, 3)),
-        "sample_and_hold": draw(st.booleans()),
-        "input_port_codes": draw(st.integers(1, 9)),
-        "correction_depth": draw(st.integers(1, 3)),
-        "neuron_lanes": draw(st.integers(1, 9)),
-        "copies_in_array": draw(st.sampled_from(["none", "diagonal", "shifted"])),
-        "adc_bits": 16,  # never clips, so that any layout will do
-    }
-    if style == "pim45nm_bitserial":
-        changes |= {
-            "rows_active": draw(st.integers(1, rows)),
-            "columns_per_adc": draw(st.integers(1, columns)),
-            "weight_encoding": draw(st.sampled_from(["offset", "differential", "twos_complement"])),
-            "cell_bits": draw(st.integers(1, 4)),
-            "dac_bits": draw(st.integers(1, 4)),
-        }
-    else:
-        changes |= {
-            "products_per_conversion": draw(st.integers(1, rows)),
-            "outputs_per_adc": draw(st.integers(1, columns)),
-            "dac_bits": draw(st.integers(1, 8)),
-        }
-    return machine(
-        style,
-        schedule=draw(st.sampled_from(["pipelined", "shared"])),
-        order=draw(st.sampled_from(["step_major", "layer_major"])),
-        layers__others="pim",
-        **{f"engines__pim__{key}": value for key, value in changes.items()},
-    )
 
 
 def naive_layer(network, index, pim, serial):
