@@ -7,6 +7,7 @@ from pimsim.cost.prices import CATEGORIES, PriceBook
 from pimsim.cost.ranges import Range
 from pimsim.cost.repricing import Repriced, Repricer
 from pimsim.cost.table import CostTable
+from pimsim.cost.timing import timings
 
 __all__ = [
     "ACCOUNTINGS",
@@ -26,4 +27,5 @@ __all__ = [
     "evaluate",
     "load_table",
     "price",
+    "timings",
 ]

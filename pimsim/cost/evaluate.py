@@ -46,7 +46,7 @@ def price(activity: Activity, book: PriceBook, *, clock_mhz: float) -> Cost:
         run_ns=ns_from_cycles(activity.total_cycles, clock_mhz),
         area_um2=total(book.storage(item).area_um2 for item in activity.storage),
         choices=_choices(book, clock_mhz),
-        timings=timings(activity, book, clock_mhz=clock_mhz),
+        timings=timings(activity.deadlines, book, clock_mhz=clock_mhz),
     )
 
 

@@ -90,7 +90,9 @@ class Repricer:
         """Energies, delay and area as `evaluate` gives them."""
         compiled = self._actions(settings)
         if clock_mhz > compiled.fastest_mhz:
-            timings(self.activity, PriceBook(self.table, settings), clock_mhz=clock_mhz)  # says which, and raises
+            timings(
+                self.activity.deadlines, PriceBook(self.table, settings), clock_mhz=clock_mhz
+            )  # says which, and raises
         leaks = self._leakage_aj(settings, clock_mhz)
         lines = compiled.lines.copy()
         lines[compiled.leaks] = leaks
@@ -127,7 +129,7 @@ class Repricer:
             # every component leaks once, in the order of the activity's storage
             leaks=np.array([row for row, line in enumerate(cost.lines) if _leaks(line)], np.intp),
             area_um2=cost.area_um2,
-            fastest_mhz=fastest_mhz(self.activity, book),
+            fastest_mhz=fastest_mhz(self.activity.deadlines, book),
         )
 
     def _leakage_aj(self, settings: CostSettings, clock_mhz: float) -> Int64Array:

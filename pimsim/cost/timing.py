@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pimsim.activity.activity import Activity, Deadline
+from pimsim.activity.activity import Deadline
 from pimsim.cost.prices import PriceBook
 from pimsim.cost.ranges import Range
 from pimsim.errors import CostError
@@ -40,19 +40,17 @@ class Timing:
     source: str
 
 
-def timings(activity: Activity, book: PriceBook, *, clock_mhz: float) -> tuple[Timing, ...]:
+def timings(deadlines: tuple[Deadline, ...], book: PriceBook, *, clock_mhz: float) -> tuple[Timing, ...]:
     """Every deadline of the machine against the table's times.
 
     Raises CostError for an operation that by no source is over in its cycles: the machine cannot be built so.
     """
-    return tuple(_timing(deadline, book, clock_mhz) for deadline in activity.deadlines)
+    return tuple(_timing(deadline, book, clock_mhz) for deadline in deadlines)
 
 
-def fastest_mhz(activity: Activity, book: PriceBook) -> float:
+def fastest_mhz(deadlines: tuple[Deadline, ...], book: PriceBook) -> float:
     """Highest clock at which no deadline raises; infinite without deadlines."""
-    limits = [
-        deadline.cycles * 1e3 / needed.low for deadline in activity.deadlines if (needed := _needed(deadline, book))
-    ]
+    limits = [deadline.cycles * 1e3 / needed.low for deadline in deadlines if (needed := _needed(deadline, book))]
     return min(limits, default=float("inf")) * (1 + TOLERANCE)
 
 

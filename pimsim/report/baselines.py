@@ -62,6 +62,8 @@ def _scheduled(network: IntegerNetwork, trace: Trace, like: Hardware, threads: i
     changes: dict[str, object] = {
         "clock_mhz": like.clock_mhz,
         "clock_gating": like.clock_gating,
+        "memories.macro_kib": like.memories.macro_kib,
+        "memories.macro_width_bits": like.memories.macro_width_bits,
         "engines.mac.activation_bits": WIDTHS[0],
     }
     one = select(trace, 1)

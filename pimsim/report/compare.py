@@ -13,7 +13,6 @@ from pimsim.errors import HardwareError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.hardware.hardware import EVENT, ISO_CNN, MAC, PIM
 from pimsim.mapping import Mapping as Placement
-from pimsim.mapping import map_model
 from pimsim.model import load_network, network_hash
 from pimsim.model.accuracy import Accuracy
 from pimsim.model.architecture import LayerShape
@@ -23,7 +22,7 @@ from pimsim.report.baselines import baselines, cnn
 from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
 from pimsim.report.inputs import Source, resolve
-from pimsim.report.pipeline import accuracy_of, analysis_of, spike_rates, trace_for
+from pimsim.report.pipeline import accuracy_of, analysis_of, placed, spike_rates, trace_for
 from pimsim.report.result import Baseline
 from pimsim.resources import MODEL, find
 from pimsim.simulation import schedule
@@ -90,7 +89,7 @@ def comparison(
     tables = {name: load_table(name) for name in {machine.cost.table: None for machine in machines}}
     path = find(MODEL, model)
     network = load_network(path)
-    placements = [_placed(network, machine) for machine in machines]
+    placements = [placed(network, machine, tables[machine.cost.table]) for machine in machines]
     source = resolve(network, network_hash(network), input, samples)
     recorded = _recorded(network, machines, source, workers, progress)
     systems = [
@@ -134,11 +133,6 @@ def _machines(hardware: Sequence[Path_], overrides: Mapping[str, object] | None)
             )
         seen.add(machine.name)
     return machines
-
-
-def _placed(network: IntegerNetwork, machine: Hardware) -> Placement:
-    """Where a CNN is costed its weights are not the file's, so the layers' shapes are all there is to place."""
-    return map_model(network.architecture if machine.network == ISO_CNN else network, machine)
 
 
 def _recorded(

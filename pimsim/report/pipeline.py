@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pimsim.cost import CostTable, evaluate, load_table
+from pimsim.cost import CostTable, PriceBook, evaluate, load_table, timings
+from pimsim.errors import CostError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.hardware.hardware import ISO_CNN
+from pimsim.mapping import Mapping as Mapping_
 from pimsim.mapping import layer_numerics, map_model
 from pimsim.model import load_network, network_hash
 from pimsim.model.accuracy import Accuracy, accuracy
@@ -80,7 +82,7 @@ def _evaluated(
     threads: int,
     progress: Progress | None,
 ) -> RunResult:
-    mapping = map_model(network, machine)
+    mapping = placed(network, machine, table)
     trace, executed, execution = trace_for(network, machine, source, threads, progress)
     activity = schedule(trace, network, mapping, machine, threads=threads)
     cost = evaluate(activity, machine.cost, table, clock_mhz=machine.clock_mhz)
@@ -101,6 +103,19 @@ def _evaluated(
         execution=execution,
         document=Document(inputs, table, activity, cost, dense, reached, analysis).content(),
     )
+
+
+def placed(network: IntegerNetwork, machine: Hardware, table: CostTable) -> Mapping_:
+    """Where everything lives; what cannot be priced or is too slow for its clock is refused before anything runs.
+
+    Where a CNN is only costed its weights are not the file's, so the layers' shapes are all there is to place.
+    """
+    mapping = map_model(network.architecture if machine.network == ISO_CNN else network, machine)
+    try:
+        timings(mapping.deadlines, PriceBook(table, machine.cost), clock_mhz=machine.clock_mhz)
+    except CostError as error:
+        raise CostError(f'hardware "{machine.name}": {error}') from None
+    return mapping
 
 
 def trace_for(
