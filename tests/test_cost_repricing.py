@@ -15,7 +15,7 @@ from pimsim.cost import ACCOUNTINGS, CostTable, Repricer, evaluate, load_table
 from pimsim.errors import CostError
 from pimsim.hardware import CostSettings
 
-TABLES = {name: load_table(name) for name in ("45nm", "45nm_hypersnn", "65nm_imac")}
+TABLES = {name: load_table(name) for name in ("45nm", "45nm_hypersnn", "65nm_imac", "28nm")}
 SETTINGS = CostSettings(table="45nm", adc_model="neurosim_sar", device="lstp", temperature_k=300.0)
 
 
@@ -28,7 +28,7 @@ def activities(draw: st.DrawFn) -> Activity:
         d = CATALOGUE[key]
         fields = {"bits": d.bits, "second_bits": d.second_bits, "capacity_bits": d.capacity_bits}
         widths = {name: draw(st.integers(1, 16)) for name, stated in fields.items() if stated}
-        return d.count(draw(st.integers(0, 10**13)), **widths)
+        return d.count(draw(st.integers(0, 10**13)), ports=draw(st.integers(1, 2)), **widths)
 
     cycles = draw(st.integers(1, 10**12))
     units = [("lanes", UnitCycles(draw(st.integers(0, cycles // 3)), 0, 0)) for _ in range(draw(st.integers(0, 3)))]
@@ -43,7 +43,8 @@ def activities(draw: st.DrawFn) -> Activity:
     )
     component = st.sampled_from(sorted(STORAGE_COMPONENTS))
     sizes = st.integers(1, 10**7)
-    built = st.builds(Storage, component, sizes, sizes, st.integers(1, 10**4), gated_by=gates.map(tuple))
+    ports = st.integers(1, 2)
+    built = st.builds(Storage, component, sizes, sizes, st.integers(1, 10**4), ports=ports, gated_by=gates.map(tuple))
     storage = draw(st.lists(built, max_size=6))
     return Activity(draw(st.integers(1, 10**4)), tuple(layers), tuple(storage), cycles / 3, cycles, cycles / 7, "")
 
@@ -53,7 +54,9 @@ def choices(draw: st.DrawFn, table: CostTable) -> tuple[CostSettings, float]:
     adc = draw(st.sampled_from(sorted(table.adc_models)))
     device = draw(st.sampled_from(sorted(table.flavours)))
     kelvin = draw(st.floats(233, 423))
-    return CostSettings(table.name, adc, device, kelvin), draw(st.floats(1, 4000))
+    rules = {kind: draw(st.sampled_from(["table", *known.named])) for kind, known in table.rules.items()}
+    node = draw(st.sampled_from(["table", *table.nodes]))
+    return CostSettings(table.name, adc, device, kelvin, node_scaling=node, **rules), draw(st.floats(1, 4000))
 
 
 @given(activities(), st.sampled_from(sorted(TABLES)), st.data())
