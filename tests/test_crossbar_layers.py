@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from made_crossbar import machines
 from made_trace import trace_of, unpacked
 from naive_crossbar import Layer
-from strategies import networks
+from strategies import cnns, networks
 
 from pimsim.mapping import map_model
 from pimsim.model.cells import column_factors
@@ -26,7 +27,8 @@ def naive_layer(network, index, pim, serial):
     layer = network.layers[index]
     centred = layer.centred.reshape(-1)
     magnitude = max(1, int(np.abs(centred).max()).bit_length())
-    highest = 2**network.input.bits - 1 if index == 0 else 1
+    lowest, largest = network.input_range(index)
+    highest = largest - lowest
     input_bits = (highest * int(np.prod(layer.shape.pool))).bit_length()
     if not serial:
         slices = -(-input_bits // pim.dac_bits)
@@ -52,8 +54,9 @@ def pooled_maps(trace, network, index):
         signal = np.moveaxis(trace.inputs, 1, -1).astype(np.int64)[:, None]
     else:
         depth, height, width = shape.source_shape[1:]
-        spikes = unpacked(trace, network, index - 1).astype(np.int64)
-        signal = spikes.reshape(*spikes.shape[:2], depth, height, width, shape.source_shape[0])
+        behind = trace.activations[index - 1][:, None] if network.is_cnn else unpacked(trace, network, index - 1)
+        values = behind.astype(np.int64)
+        signal = values.reshape(*values.shape[:2], depth, height, width, shape.source_shape[0])
     arranged = arrange(signal, shape)
     return arranged.reshape(-1, *arranged.shape[2:])
 
@@ -61,16 +64,28 @@ def pooled_maps(trace, network, index):
 @SMALL
 @given(networks(max_hidden=2), machines(), st.integers(0, 99))
 def test_cycles_units_and_counts_are_those_of_the_machine_written_out_cell_by_cell(network, hardware, seed):
+    agree(network, hardware, trace_of(network, np.random.default_rng(seed), 1, 0.3))
+
+
+@settings(max_examples=20)
+@given(cnns(max_hidden=2, max_bits=6), machines(), st.integers(0, 99))
+def test_activations_of_several_bits_are_loaded_and_driven_slice_by_slice(network, hardware, seed):
+    rng = np.random.default_rng(seed)
+    activations = [rng.integers(0, layer.neuron.largest + 1, (1, layer.shape.neurons)) for layer in network.layers[:-1]]
+    activations = tuple(values.astype(np.uint16 if values.max() > 255 else np.uint8) for values in activations)
+    agree(network, hardware, replace(trace_of(network, rng, 1, 0.0), spikes=(), activations=activations))
+
+
+def agree(network, hardware, trace):
+    """Cycles, units and actions of every layer against `naive_crossbar`."""
     pim = hardware.engines.pim
-    trace = trace_of(network, np.random.default_rng(seed), 1, 0.3)
     activity = schedule(trace, network, map_model(network, hardware), hardware)
     layers = [naive_layer(network, index, pim, pim.style == "bit_serial") for index in range(len(network.layers))]
     shared = hardware.schedule == "shared"
     fits = not shared or sum(len(list(naive.tiles())) for naive in layers) <= pim.arrays
     for index, (naive, found) in enumerate(zip(layers, activity.layers, strict=True)):
         maps = pooled_maps(trace, network, index)
-        reloaded = not fits or len(list(naive.tiles())) > pim.arrays
-        together = len(maps) if reloaded and hardware.order == "layer_major" else 1
+        together = len(maps) if index and hardware.order == "layer_major" else 1
         pool = int(np.prod(naive.shape.pool))
         fastest = naive.best(pool, resident=fits, spare=not shared, maps=together)
         words = naive.shape.positions * -(-naive.shape.out_channels // pim.neuron_lanes)

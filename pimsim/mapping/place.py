@@ -70,9 +70,11 @@ def _placed(facts: LayerFacts, name: str, exact: bool, hardware: Hardware) -> Pl
 
 
 def _all_steps(layer: Placed) -> Placed:
-    """Where weights have to be loaded, the sums of all steps are computed with each tile before the next one."""
-    loaded = isinstance(layer.plan, MultiplierPlan) or (isinstance(layer.plan, CrossbarPlan) and layer.plan.reloaded)
-    if not loaded:
+    """A dense engine computes the sums of all steps with each tile before the next one.
+
+    So weights are loaded once; and where they stay in the arrays, one step's sums follow the other's without a gap.
+    """
+    if not isinstance(layer.plan, MultiplierPlan | CrossbarPlan):
         return layer
     return replace(layer, operands=replace(layer.operands, evaluations=1, passes=layer.operands.evaluations))
 
