@@ -19,7 +19,7 @@ from pimsim.simulation.geometry import Int64Array, UInt64Array
 from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
 from pimsim.simulation.kernels_execute import current_layer, event_layer, table_layer, value_layer
 from pimsim.simulation.kernels_requantize import requantize
-from pimsim.simulation.lowering import CHUNK, LoweredLayer
+from pimsim.simulation.lowering import CHUNK, LoweredLayer, Neurons
 from pimsim.simulation.packing import VECTOR_BITS, aligned
 
 #: columns of `Results.extremes`
@@ -37,6 +37,15 @@ class Membranes(NamedTuple):
     chunk: tuple[int, ...]
     state: npt.NDArray[Any]
     lanes: npt.NDArray[Any]
+
+
+class Narrow(NamedTuple):
+    """Neurons, buffers and currents of samples whose membranes fit in 16 bits."""
+
+    neurons: Neurons
+    membranes: Membranes
+    low: int
+    high: int
 
 
 class Scratch(NamedTuple):
@@ -104,6 +113,7 @@ class Workspace:
     def __init__(self, layers: Sequence[LoweredLayer], samples: int) -> None:
         events = np.zeros(max(layer.steps * layer.most_events for layer in layers[1:]), np.uint64)
         self.scratch = [_scratch(layer, events) for layer in layers]
+        self.narrow = [_narrow(layer) for layer in layers]
         self.words = [np.zeros((samples, layer.steps, layer.padded // 64 + 1), np.uint64) for layer in layers]
         summed = [layer.requantized is not None for layer in layers[:-1]] + [True]
         self.final = [
@@ -148,7 +158,8 @@ def run_layer(
     if layer.crossbar is not None:
         current_layer(_converted(layer, layer.crossbar, codes, before, start), *told)
     elif layer.valued:
-        value_layer(codes, layer.input_zero, layer.origins, layer.field, layer.weights, *told)
+        values = codes, layer.input_zero, layer.origins, layer.field, layer.weights
+        value_layer(*values, *told[:2], workspace.narrow[index], *told[2:])
     elif layer.tables is not None:
         table_layer(before, layer.segments, layer.field, layer.tables, *told)
     else:
@@ -216,12 +227,19 @@ def _scratch(layer: LoweredLayer, memory: UInt64Array) -> Scratch:
         first=np.zeros((maps, len(layer.segments.bits) + 1), np.uint32),
         partial=aligned((maps if layer.columns is not None else 0, layer.partial), layer.sums),
         currents=aligned((1 if layer.valued else layer.steps, layer.padded), layer.sums),
-        membranes=Membranes(
-            chunk=_vectors(CHUNK, layer.lanes),
-            state=aligned((layer.padded,), layer.lanes),
-            lanes=aligned((CHUNK,), layer.lanes),
-        ),
+        membranes=_membranes(layer, layer.lanes),
     )
+
+
+def _membranes(layer: LoweredLayer, lanes: np.dtype[Any]) -> Membranes:
+    return Membranes(_vectors(CHUNK, lanes), aligned((layer.padded,), lanes), aligned((CHUNK,), lanes))
+
+
+def _narrow(layer: LoweredLayer) -> Narrow | None:
+    narrow = layer.narrow
+    if narrow is None:
+        return None
+    return Narrow(narrow.neurons, _membranes(layer, np.dtype(np.int16)), narrow.low, narrow.high)
 
 
 def _vectors(elements: int, kind: np.dtype[Any]) -> tuple[int, ...]:

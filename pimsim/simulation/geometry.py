@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import permutations
-from math import prod
+from math import gcd, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ class Field(NamedTuple):
 
     Output positions are in the order depth, height, width.  For inputs that are events:
 
-    segments      (positions,) first segment of each field
+    segments      (positions,) first segment of each field; segments never reach across the end of a run
     offsets       (positions,) row offset of each field's first cell: cell · channels · elements of a weight row
     run_segments  (runs,) distance of each run from the first segment
     run_offsets   (runs,) what to add to ``offsets``: an event minus the sum is the place of its weight row
@@ -56,7 +56,7 @@ class Field(NamedTuple):
 
 
 class Segments(NamedTuple):
-    """Where the bits of every cell stand in the spike map, at most 32 at a time.
+    """Where the bits of the grid stand in the spike map, at most 32 at a time.
 
     bits     (segments,) first bit; input neurons are numbered in the order depth, height, width, channel
     neurons  (segments,) number of that neuron in the grid of cells, cell · channels + channel
@@ -77,15 +77,16 @@ def best_order(shape: LayerShape) -> Shape3:
 def receptive_fields(shape: LayerShape, order: Shape3, width: int) -> Field:
     """Fields over the grid of cells whose axes nest in ``order``; weight rows have ``width`` elements."""
     starts, runs, length = _starts(shape, order), _runs(shape, order), _run_length(shape, order)
-    channels, per_cell = shape.in_shape[0], prod(shape.pool) * len(_cuts(shape))
+    channels, piece = shape.in_shape[0], _piece(shape, order)
+    per_piece = prod(shape.pool) * len(_cuts(channels * piece))
     before = np.arange(len(runs)) * length  # cells of a field in the runs before
     inside = np.arange(length * channels)
     return Field(
-        segments=_unsigned(starts * per_cell),
+        segments=_unsigned(starts // piece * per_piece),
         offsets=_unsigned(starts * channels * width),
-        run_segments=_unsigned(runs * per_cell),
+        run_segments=_unsigned(runs // piece * per_piece),
         run_offsets=_unsigned((runs - before) * channels * width),
-        span=length * per_cell,
+        span=length // piece * per_piece,
         neurons=_unsigned(starts * channels),
         taps=_unsigned((runs[:, None] * channels + inside).ravel()),
         outputs=shape.out_channels,
@@ -132,22 +133,24 @@ def column_weight(weight: npt.NDArray[np.int32], axis: int) -> npt.NDArray[np.in
 
 
 def map_segments(shape: LayerShape, order: Shape3) -> Segments:
-    """Segments by cell; within a cell, by position of its pool window, each cut every 32 channels."""
+    """Segments by piece of the grid; within a piece, by position of a cell's pool window, each cut every 32 bits."""
     first, real = _sources(shape, order)
-    cuts = _cuts(shape)
-    masks = (1 << np.minimum(shape.in_shape[0] - cuts, SEGMENT_BITS)) - 1
-    cells = np.arange(len(real))[:, None, None]
+    piece = _piece(shape, order)
+    first, real, size = first[::piece], real[::piece], piece * shape.in_shape[0]
+    cuts = _cuts(size)
+    masks = (1 << np.minimum(size - cuts, SEGMENT_BITS)) - 1
+    pieces = np.arange(len(real))[:, None, None]
     bits = np.where(real[:, None, None], first[:, :, None] + cuts, 0)
-    neurons = np.broadcast_to(cells * shape.in_shape[0] + cuts, bits.shape)
+    neurons = np.broadcast_to(pieces * size + cuts, bits.shape)
     chosen = np.where(real[:, None, None], np.broadcast_to(masks, bits.shape), 0)
     return Segments(*(part.astype(np.uint64).ravel() for part in (bits, neurons, chosen)))
 
 
-def segment_rows(shape: LayerShape) -> list[int]:
+def segment_rows(shape: LayerShape, order: Shape3) -> list[int]:
     """How many weight rows each segment of a receptive field stands for, without a pool."""
-    channels = shape.in_shape[0]
-    cell = [min(channels - int(cut), SEGMENT_BITS) for cut in _cuts(shape)]
-    return cell * prod(shape.kernel)
+    piece = _piece(shape, order)
+    size = piece * shape.in_shape[0]
+    return [min(size - int(cut), SEGMENT_BITS) for cut in _cuts(size)] * (prod(shape.kernel) // piece)
 
 
 def grid_size(shape: LayerShape) -> int:
@@ -179,8 +182,21 @@ def _triple(numbers: list[int]) -> Shape3:
     return first, second, third
 
 
-def _cuts(shape: LayerShape) -> Int64Array:
-    return np.arange(0, shape.in_shape[0], SEGMENT_BITS, dtype=np.int64)
+def _cuts(bits: int) -> Int64Array:
+    return np.arange(0, bits, SEGMENT_BITS, dtype=np.int64)
+
+
+def _piece(shape: LayerShape, order: Shape3) -> int:
+    """Cells that segments may run across: no run of a field begins or ends inside a piece of so many cells, and they
+    follow one another in the spike map as in the grid, or lie in the padding together."""
+    if prod(shape.pool) > 1:
+        return 1
+    first, real = _sources(shape, order)
+    ends = *_starts(shape, order).tolist(), *_runs(shape, order).tolist(), _run_length(shape, order), len(real)
+    size = gcd(*ends)
+    bits, inside = first.reshape(-1, size), real.reshape(-1, size)
+    follow = (bits - bits[:, :1] == np.arange(size) * shape.in_shape[0]).all(axis=1)
+    return size if (np.where(inside[:, 0], follow & inside.all(axis=1), ~inside.any(axis=1))).all() else 1
 
 
 def _padded(shape: LayerShape) -> Shape3:

@@ -33,7 +33,6 @@ from pimsim.simulation.lanes import (
     half_bit,
     halves,
     joined,
-    lanes_in,
     larger,
     leaked,
     load,
@@ -47,7 +46,6 @@ from pimsim.simulation.lanes import (
     take_high,
     take_low,
     unequal,
-    without,
     word,
 )
 
@@ -55,6 +53,7 @@ u64 = np.uint64
 #: rows added per pass; the pass that reaches past a list's end adds rows of zeros instead of ending early,
 #: which costs less than a mispredicted branch
 PASS = 8
+
 
 # All index arithmetic is unsigned: a signed index costs a test for negative values at every access.
 
@@ -235,7 +234,7 @@ def fire(currents, neuron, scratch, words, record, extremes):
     Of what is written back only the bits ``neuron.kept`` are stored, rounded by adding ``neuron.step_half``;
     a word that drops bits is a checked one, so that all others pay nothing for it.
 
-    currents  (T, or 1 for all steps, neurons), padded with zeros to a multiple of 64 neurons
+    currents  (T, or 1 for all steps, neurons), and slack up to a multiple of 64, which is overwritten
     scratch   ``state`` (neurons,) holds m after the last step; ``chunk`` says how many vectors 64 neurons take
     words     (T, words) spikes, bit i of the words is neuron i
     record    (T, 2, neurons) v and m of every step, or empty
@@ -248,29 +247,32 @@ def fire(currents, neuron, scratch, words, record, extremes):
     floor, ceiling = spread(neuron.low, state, vectors), spread(neuron.high, state, vectors)
     step_half, kept = spread(neuron.step_half, state, vectors), spread(neuron.kept, state, vectors)
     low, high = spread(np.iinfo(state.dtype).max, state, vectors), spread(np.iinfo(state.dtype).min, state, vectors)
-    least, most, saturated, spent = zero, zero, u64(0), above(zero, zero)
-    never, once = spent, above(spread(neuron.once, state, vectors), zero)
+    least, most, saturated = zero, zero, u64(0)
+    # integers, not masks, go from step to step: processors without mask registers take masks apart bit by bit
+    after = spread(np.iinfo(state.dtype).max if neuron.once else neuron.threshold, state, vectors)
     padded, stride = u64(currents.shape[1]), u64(currents.shape[1] if currents.shape[0] > 1 else 0)
-    # one test instead of four: LLVM makes a loop of its own for every outcome of a test that does not change
-    special = neuron.once or neuron.half_up or neuron.checked or record.shape[0] > 0
-    for begin in range(u64(0), u64(neuron.neurons), u64(64)):
-        valid = lanes_in(~u64(0) >> (u64(64) - min(u64(neuron.neurons) - begin, u64(64))), zero)
-        m, spent = zero, never
+    # one test instead of three: LLVM makes a loop of its own for every outcome of a test that does not change
+    special = neuron.half_up or neuron.checked or record.shape[0] > 0
+    size = u64(neuron.neurons)
+    for t in range(u64(currents.shape[0])):  # the slack follows the last neuron, so that extremes need no mask
+        for i in range(size, (size + u64(63)) & ~u64(63)):
+            currents[t, i] = currents[t, size - u64(1)]
+    for begin in range(u64(0), size, u64(64)):
+        valid = ~u64(0) >> (u64(64) - min(size - begin, u64(64)))
+        m, bar = zero, theta
         for t in range(u64(words.shape[0])):
             v = add(m, load(currents, t * stride + begin, zero))
-            o, u = above(v, theta), leaked(v, leak, fraction)
+            o = above(v, bar)
+            words[t, begin >> u64(6)] = word(o) & valid
+            u, bar = subtract(leaked(v, leak, fraction), choose(o, reset, zero)), choose(o, after, bar)
             if special:
-                o = without(o, spent)
-                spent = either(spent, both(o, once))
                 u = add(u, both(half_bit(v, leak, fraction), half_up))
-            m = u = subtract(u, choose(o, reset, zero))
-            low, high = choose(valid, smaller(low, u), low), choose(valid, larger(high, u), high)
-            words[t, begin >> u64(6)] = word(o)
+            m, low, high = u, smaller(low, u), larger(high, u)
             if special:
                 u = both(add(u, step_half), kept)
                 m = smaller(larger(u, floor), ceiling)
                 least, most = smaller(least, v), larger(most, v)
-                saturated += set_bits(word(unequal(m, u)))
+                saturated += set_bits(word(unequal(m, u)) & valid)
                 if record.shape[0]:
                     store(v, record, (u64(2) * t) * padded + begin)
                     store(m, record, (u64(2) * t + u64(1)) * padded + begin)
@@ -280,6 +282,17 @@ def fire(currents, neuron, scratch, words, record, extremes):
         for lane in scratch.lanes:
             extremes[i] = lane if (lane < extremes[i]) == (sign > 0) else extremes[i]
     extremes[4] += saturated
+
+
+@part
+def inside(currents, low, high, vectors):
+    """Whether all currents (neurons, and slack of zeros) lie in low … high."""
+    zero = spread(0, currents, vectors)
+    floor, ceiling, outside = spread(low, currents, vectors), spread(high, currents, vectors), above(zero, zero)
+    for begin in range(u64(0), u64(currents.shape[0]), u64(64)):
+        values = load(currents, begin, zero)
+        outside = either(outside, either(above(values, ceiling), above(floor, values)))
+    return word(outside) == u64(0)
 
 
 @part
@@ -322,11 +335,20 @@ def table_layer(words_in, segments, field, tables, scratch, neuron, words, final
 
 
 @kernel
-def value_layer(codes, zero_point, origins, field, weights, scratch, neuron, words, final, record, extremes):
-    """The first layer: codes (samples, C · D · H · W), whose currents are the same at every step."""
+def value_layer(codes, zero_point, origins, field, weights, scratch, neuron, narrow, words, final, record, extremes):
+    """The first layer: codes (samples, C · D · H · W), whose currents are the same at every step.
+
+    narrow  None, or membranes in 16 bits, their neurons, and the currents with which no membrane leaves them
+    """
     for sample in range(words.shape[0]):
         fill_cells(codes[sample], zero_point, origins, scratch.cells)
         multiply(scratch.cells, field, weights, scratch)
+        if narrow is not None:
+            vectors = narrow.membranes.chunk
+            if record.shape[1] == 0 and inside(scratch.currents[0], narrow.low, narrow.high, vectors):
+                fire(scratch.currents, narrow.neurons, narrow.membranes, words[sample], record[sample], extremes)
+                _keep(narrow.membranes.state, final[sample])
+                continue
         fire(scratch.currents, neuron, scratch.membranes, words[sample], record[sample], extremes)
         _keep(scratch.membranes.state, final[sample])
 

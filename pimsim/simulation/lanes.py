@@ -88,19 +88,21 @@ def _chosen(builder, kind, mask, x, y):
 
 
 def _leaked(builder, kind, v, leak, fraction):
-    """(v · leak) >> fraction; of 16-bit lanes both halves of the product, and from them the bits between."""
-    product = builder.mul(v, leak)
+    """v · λ rounded down: (v · leak) >> fraction; of 16-bit lanes λ · 2^16 = leak + 2^16 where ``fraction`` is ones.
+
+    (v · leak) >> 16 is then one instruction on every processor, and v adds what the word cuts off of the factor.
+    """
     if kind.bits > 16:
-        return builder.ashr(product, fraction)
+        return builder.ashr(builder.mul(v, leak), fraction)
     wide = Lanes(32, kind.lanes, 1)
     whole = builder.mul(builder.sext(v, wide.vector), builder.sext(leak, wide.vector))
     high = builder.trunc(builder.ashr(whole, wide.every(16)), kind.vector)
-    name, shape = f"llvm.fshr.v{kind.lanes}i16", ir.FunctionType(kind.vector, [kind.vector] * 3)
-    shift = builder.module.globals.get(name) or ir.Function(builder.module, shape, name)
-    return builder.call(shift, [high, product, fraction])
+    return builder.add(high, builder.and_(v, fraction))
 
 
 def _half_bit(builder, kind, v, leak, fraction):
+    if kind.bits == 16:
+        return builder.lshr(builder.mul(v, leak), kind.every(15))
     below = builder.and_(builder.sub(fraction, kind.every(1)), kind.every(kind.bits - 1))
     return builder.and_(builder.lshr(builder.mul(v, leak), below), kind.every(1))
 
@@ -115,7 +117,7 @@ without = _two(lambda builder, x, y: builder.and_(x, builder.not_(y)))
 above = _two(lambda builder, x, y: builder.icmp_signed(">", x, y), compares=True)
 unequal = _two(lambda builder, x, y: builder.icmp_signed("!=", x, y), compares=True)
 choose = _three(_chosen)
-leaked = _three(_leaked)  # v · leak / 2^fraction, rounded down
+leaked = _three(_leaked)
 half_bit = _three(_half_bit)  # 1 where rounding to nearest, halves up, gives one more; if there is a fraction
 
 
@@ -311,19 +313,6 @@ def word(typing_context, mask):
     return types.uint64(mask), generate
 
 
-@intrinsic
-def lanes_in(typing_context, bits, like):
-    """The mask whose lanes are the bits of a word; as many lanes as ``like`` has."""
-    kind = like.mask
-
-    def generate(context, builder, signature, arguments):
-        parts = [builder.lshr(arguments[0], ir.Constant(INT64, i * kind.lanes)) for i in range(kind.count)]
-        narrow = [builder.trunc(bits, ir.IntType(kind.lanes)) for bits in parts]
-        return _build(builder, kind, [builder.bitcast(bits, kind.vector) for bits in narrow])
-
-    return kind(types.uint64, like), generate
-
-
 # ------------------------------------------------------------------------------------------------------- bits
 
 
@@ -372,9 +361,10 @@ def store_chosen(typing_context, array, offset, first, step, bits):
     def generate(context, builder, signature, arguments):
         shape = ir.FunctionType(kind.vector, [kind.vector, kind.vector, kind.mask.vector])
         compress = builder.module.globals.get(name) or ir.Function(builder.module, shape, name)
-        number = _scalar(context, builder, arguments[2], types.uint64, kind)
-        numbers = builder.add(number, ir.Constant(kind.vector, [ir.Constant(INT32, i) for i in range(16)]))
-        values = builder.mul(numbers, _scalar(context, builder, arguments[3], types.uint64, kind))
+        step = _scalar(context, builder, arguments[3], types.uint64, kind)
+        steps = builder.mul(step, ir.Constant(kind.vector, [ir.Constant(INT32, i) for i in range(16)]))
+        start = builder.mul(*arguments[2:4])  # a scalar, so that all that is left of the vectors is one addition
+        values = builder.add(_scalar(context, builder, start, types.uint64, kind), steps)
         chosen = builder.bitcast(builder.trunc(arguments[4], INT16), kind.mask.vector)
         packed = builder.call(compress, [values, kind.every(0), chosen])
         builder.store(packed, _slots(context, builder, array, arguments[0], kind, arguments[1])[0], align=4)

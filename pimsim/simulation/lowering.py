@@ -24,6 +24,8 @@ from pimsim.simulation.tables import Tables, make_tables
 MIN_COLUMN_WEIGHTS = 2**15
 #: more would not stay in a second cache
 MAX_COLUMN_SUMS = 2**18
+#: steps in which the currents of 16-bit membranes are narrowed until the proof succeeds
+PARTS = 32
 #: neurons per pass of the firing kernel: one word of spikes
 CHUNK = 64
 NO_SEGMENTS = Segments(*(np.zeros(0, np.uint64) for _ in range(3)))
@@ -32,6 +34,7 @@ NO_SEGMENTS = Segments(*(np.zeros(0, np.uint64) for _ in range(3)))
 class Neurons(NamedTuple):
     """A layer's neurons as the firing kernel takes them; every number fits in the layer's lanes.
 
+    λ = leak / 2^fraction; of 16-bit lanes λ · 2^16 = leak, plus 2^16 where ``fraction`` is −1.
     Of a membrane the bits of the mask ``kept`` are stored, after ``step_half`` was added.
     """
 
@@ -48,6 +51,14 @@ class Neurons(NamedTuple):
     checked: bool
     step_half: int
     kept: int
+
+
+class Narrow(NamedTuple):
+    """Neurons in 16-bit lanes, for samples with currents from ``low`` to ``high``: none can leave these lanes."""
+
+    neurons: Neurons
+    low: int
+    high: int
 
 
 class Requantization(NamedTuple):
@@ -67,6 +78,7 @@ class LoweredLayer:
              events' rows surely add up within them (0: never)
     sums     type of currents
     lanes    type of membranes, wide enough for whatever any input can cause
+    narrow   the same neurons in fewer bits for values that do not cause so much; None where that saves nothing
     cells       input neurons of the padded grid
     tables      sums of rows, where fields are small; None where rows are added event by event
     columns     where the parts of a field are, if it is summed column by column: ``field`` and ``weights`` are then
@@ -86,6 +98,7 @@ class LoweredLayer:
     sums: np.dtype[Any]
     lanes: np.dtype[Any]
     law: Neurons
+    narrow: Narrow | None
     numerics: LayerNumerics
     cells: int
     bounds: Bounds
@@ -139,9 +152,10 @@ def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> Lowere
     stored = widths.accumulator_bits if law.threshold is None else widths.membrane_bits
     reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
     lanes, sums = _lanes(reach, law), _word(bounds.hull(exact, (0, 0)))
+    narrowed = valued and macro is None and sums == np.int16 and lanes == np.int32
     group = 0 if valued or sums != np.int16 else group_of(rows, pool)
     summed = not valued and macro is None  # event by event
-    tables = make_tables(rows, geometry.segment_rows(shape), sums) if summed and pool == 1 else None
+    tables = make_tables(rows, geometry.segment_rows(shape, order), sums) if summed and pool == 1 else None
     axis = _column_axis(shape) if summed and tables is None else None
     fields, centred = shape, layer.centred
     if axis is not None:
@@ -159,6 +173,7 @@ def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> Lowere
         sums=sums,
         lanes=lanes,
         law=_neurons(shape, law, stored, widths.accumulator_bits, reach, lanes),
+        narrow=_narrow(shape, law, stored, widths, current, network.time_steps) if narrowed else None,
         numerics=widths,
         cells=geometry.grid_size(fields),
         bounds=reach,
@@ -198,12 +213,25 @@ def _word(*intervals: Interval) -> np.dtype[Any]:
 
 
 def _lanes(reach: Bounds, law: Law) -> np.dtype[Any]:
-    """16-bit lanes form v · λ in two halves; wider ones in one word."""
+    """16-bit lanes keep the upper half of v · λ alone; wider ones form it in one word."""
     rounded = reach.offered[0], reach.offered[1] + law.step_half
     values = (reach.current, reach.integrated, rounded, (0, 1 << law.shift))
-    if bounds.fits(16, *values, (0, law.leak)) and law.fraction_bits < 16:
+    if bounds.fits(16, *values) and law.leak <= 1 << law.fraction_bits:
         return np.dtype(np.int16)
     return np.dtype(np.int32 if bounds.fits(32, *values, reach.product) else np.int64)
+
+
+def _narrow(
+    shape: LayerShape, law: Law, stored: int, widths: LayerNumerics, current: Interval, steps: int
+) -> Narrow | None:
+    """Neurons in 16-bit lanes for the widest share of an interval of currents that is proved to stay inside them."""
+    for share in range(PARTS - 1, 0, -1):
+        part = current[0] * share // PARTS, current[1] * share // PARTS
+        reach = bounds.membrane_bounds(part, law, stored, steps)
+        lanes = _lanes(reach, law)
+        if lanes == np.int16:
+            return Narrow(_neurons(shape, law, stored, widths.accumulator_bits, reach, lanes), *part)
+    return None
 
 
 def _neurons(
@@ -214,13 +242,17 @@ def _neurons(
     limit = 1 << (stored_bits - 1)
     proved = bounds.fits(stored_bits, reach.offered) and bounds.fits(accumulator_bits, reach.integrated)
     least, most = -limit << law.shift, limit - 1 << law.shift
+    leak, fraction = law.leak, law.fraction_bits
+    if lanes == np.int16:
+        unsigned = leak << 16 - fraction
+        leak, fraction = (unsigned + 2**15) % 2**16 - 2**15, -1 if unsigned >= 2**15 else 0
     return Neurons(
         neurons=shape.neurons,
         outputs=shape.out_channels,
         threshold=high if law.threshold is None else min(law.threshold, high),
         reset=min(law.reset, high),
-        leak=law.leak,
-        fraction=law.fraction_bits,
+        leak=leak,
+        fraction=fraction,
         half_up=law.half > 0,
         once=law.once,
         low=max(least, low),
