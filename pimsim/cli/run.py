@@ -24,6 +24,8 @@ import click
     metavar="PATH=VALUE",
     help="Change a value of the hardware file, e.g. engines.event.lanes=84; may be repeated.",
 )
+@click.option("--chips", type=click.IntRange(min=1), metavar="N", help="Accuracy of N chips that differ at random.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of what is drawn at random. [default: the file's]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for CSV and JSON files. [default: runs/MODEL-HW]")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
 def run(
@@ -32,6 +34,8 @@ def run(
     source: str | None,
     samples: int | None,
     settings: tuple[str, ...],
+    chips: int | None,
+    seed: int | None,
     out: Path | None,
     threads: int | None,
 ) -> None:
@@ -52,6 +56,8 @@ def run(
             overrides=overrides,
             out=folder,
             threads=threads,
+            chips=chips,
+            seed=seed,
             progress=progress,
         )
     click.echo(report.text(result))

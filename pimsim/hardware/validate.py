@@ -121,9 +121,15 @@ def _fields(path: _Path, content: Mapping[str, object]) -> Iterator[str]:
         raw = raw.get(part) if isinstance(raw, Mapping) else None
         models = [inner for model in models if part in model.model_fields for inner in _models(model, part)]
     if isinstance(raw, Mapping) and len(models) > 1:
-        models = [model for model in models if raw.get("style") in get_args(model.model_fields["style"].annotation)]
+        models = [model for model in dict.fromkeys(models) if raw.get("style") in _styles(model, raw)]
     for model in models:
         yield from model.model_fields
+
+
+def _styles(model: type[BaseModel], raw: Mapping[str, object]) -> tuple[object, ...]:
+    """Styles whose sections the model describes; a model without styles fits whatever there is."""
+    style = model.model_fields.get("style")
+    return (raw.get("style"),) if style is None else get_args(style.annotation)
 
 
 def _models(model: type[BaseModel], field: str) -> list[type[BaseModel]]:

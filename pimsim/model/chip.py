@@ -135,10 +135,17 @@ def build(layer: IntegerLayer, macro: Macro, zero: int, highest: int) -> Chip:
     return chip
 
 
-def thermal_noise(macro: Macro, sample: int, shape: tuple[int, ...]) -> Int64Array:
-    """Noise of all conversions of sample number ``sample``, drawn in C order of ``shape``."""
-    drawn = _normal(macro, shape, THERMAL, sample)
-    return _fixed(drawn * macro.thermal_sigma_lsb)
+def thermal_noise(
+    macro: Macro, sample: int, shape: tuple[int, ...], word: type[np.signedinteger] = np.int64
+) -> npt.NDArray[np.signedinteger]:
+    """Noise of all conversions of sample number ``sample``, drawn in C order of ``shape``.
+
+    In single precision and in place, because there may be a million of them per sample.
+    """
+    drawn = generator(macro, THERMAL, sample).standard_normal(shape, np.float32)
+    np.clip(drawn, -CUT_SIGMAS, CUT_SIGMAS, out=drawn)
+    drawn *= np.float32(macro.thermal_sigma_lsb * 2**FRACTION_BITS)
+    return np.rint(drawn, out=drawn).astype(word)
 
 
 def generator(macro: Macro, *purpose: int) -> np.random.Generator:
@@ -170,7 +177,7 @@ def _circuit(macro: Macro, stored: Stored, zero: int, highest: int) -> Chip:
         rows=macro.rows,
         dac_bits=macro.dac_bits,
         highest=highest,
-        noise=int(np.ceil(CUT_SIGMAS * macro.thermal_sigma_lsb * 2**FRACTION_BITS)),
+        noise=_noise_end(macro),
     )
 
 
@@ -273,6 +280,11 @@ def _accuracy_model(macro: Macro, stored: Stored, zero: int, highest: int) -> Ch
 
 def _normal(macro: Macro, shape: tuple[int, ...], *purpose: int) -> FloatArray:
     return np.clip(generator(macro, *purpose).standard_normal(shape), -CUT_SIGMAS, CUT_SIGMAS)
+
+
+def _noise_end(macro: Macro) -> int:
+    """A little more than six deviations, for the rounding of single precision."""
+    return int(np.ceil(CUT_SIGMAS * macro.thermal_sigma_lsb * 2**FRACTION_BITS * (1 + 2.0**-20)))
 
 
 def _fixed(values: npt.ArrayLike) -> Int64Array:

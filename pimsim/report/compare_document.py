@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from pimsim.cost import CostTable
+from pimsim.mapping import layer_numerics
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.analysis import Analysis
+from pimsim.report.chips import random_seed
 from pimsim.report.comparison import Compared
 from pimsim.report.document import input_section, model_section, table_hash, totals, versions
 from pimsim.report.inputs import Source
@@ -38,10 +40,17 @@ def content(given: Given, systems: Sequence[Compared], analysis: Analysis) -> di
         "model": model_section(given.model, given.network, given.model_hash),
         "input": input_section(given.source, given.trace),
         "overrides": dict(given.overrides),
-        "seed": None,  # nothing is drawn at random
+        "seed": _seeds(given.network, systems),
         "systems": [_system(system, given.tables) for system in systems],
         "papers": [asdict(figure) for figure in analysis.figures],
     }
+
+
+def _seeds(network: IntegerNetwork, systems: Sequence[Compared]) -> dict[str, int] | None:
+    """By hardware file, of what is drawn at random on it; None where nothing is on any."""
+    machines = {system.hardware.name: system.hardware for system in systems}
+    drawn = {name: random_seed(one, layer_numerics(network, one), None, None) for name, one in machines.items()}
+    return {name: seed for name, seed in drawn.items() if seed is not None} or None
 
 
 def _system(system: Compared, tables: Mapping[str, CostTable]) -> dict[str, object]:

@@ -19,6 +19,7 @@ from pimsim.hardware import Hardware
 from pimsim.model.accuracy import Accuracy
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.analysis import Analysis
+from pimsim.report.chips import Chips
 from pimsim.report.inputs import Source
 from pimsim.report.result import Baseline
 from pimsim.traces import Trace, trace_hash
@@ -53,6 +54,8 @@ class Document:
     baselines: tuple[Baseline, ...]
     accuracy: Accuracy | None
     analysis: Analysis
+    seed: int | None = None
+    chips: Chips | None = None
 
     def content(self) -> dict[str, object]:
         """The document; sections as docs/report-format.md describes them."""
@@ -75,11 +78,12 @@ class Document:
                 "word_widths": [dict(item) for item in given.trace.numerics],
                 "saturations": [int(count) for count in given.trace.saturations],
             },
-            "seed": None,  # nothing in a run is drawn at random
+            "seed": self.seed,
             "costs": {"sha256": table_hash(self.table), **dict(self.cost.choices)},
             "timing": [timing_row(item) for item in self.cost.timings],
             "activity": self._activity(),
             "accuracy": asdict(self.accuracy) if self.accuracy else None,
+            "chips": self.chips.section() if self.chips else None,
             "totals": {
                 name: totals(cost)
                 for name, cost in (("run", self.cost), *((item.name, item.cost) for item in self.baselines))

@@ -17,11 +17,14 @@ from pimsim.report.result import RunResult
 from pimsim.report.rows import Cell, Table
 
 SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON = "summary.csv", "layers.csv", "components.csv", "run.json"
+CHIPS_CSV = "chips.csv"
 RUN_FILES = (SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON)
 
 
 def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Write ``summary.csv``, ``layers.csv``, ``components.csv`` and ``run.json`` into a folder.
+
+    ``chips.csv`` too where several chips were run.
 
     The folder is made where it is missing; files of an earlier run are replaced together.
     Raises OutputError, and then leaves what was there as it was.
@@ -32,6 +35,8 @@ def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
         COMPONENTS_CSV: csv_text(result.component_table),
         RUN_JSON: json_text(result.document),
     }
+    if result.chips is not None:
+        contents[CHIPS_CSV] = csv_text(result.chips.table())
     return write_together(out, {name: text.encode() for name, text in contents.items()})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from pimsim.model.accuracy import Accuracy, accuracy
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.analysis import Analysis, analyse
 from pimsim.report.baselines import baselines
+from pimsim.report.chips import Chips, random_seed, run_chips
 from pimsim.report.document import Document, Inputs
-from pimsim.report.files import check_writable, write
+from pimsim.report.files import CHIPS_CSV, RUN_FILES, check_writable, write
 from pimsim.report.inputs import Samples, Source, resolve
 from pimsim.report.result import RunResult
 from pimsim.report.rows import spikes_per_neuron
@@ -41,6 +43,8 @@ def run(
     overrides: Mapping[str, object] | None = None,
     out: Path_ | None = None,
     threads: int | None = None,
+    chips: int | None = None,
+    seed: int | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Cost of a model on a machine over the samples of an input; written to the folder ``out`` if one is given.
@@ -51,13 +55,15 @@ def run(
     samples    how many samples of it; None: all
     overrides  dotted path → value, changes to the hardware file
     threads    None: all cores; results do not depend on it
+    chips      accuracy of that many chips whose crossbars differ at random; costs are those of the first
+    seed       of all that is drawn at random; None: the hardware file's
     progress   called with (samples done, samples in all) while the network is executed
 
     A recorded trace is scheduled as it is; the network is executed only for a scene, or where the machine's
     words or converters would change values.  Raises a `PimsimError` that names what is wrong.
     """
     if out is not None:
-        check_writable(out)
+        check_writable(out, RUN_FILES if chips is None else (*RUN_FILES, CHIPS_CSV))
     workers = threads or os.cpu_count() or 1
     machine = load_hardware(hardware, overrides)
     table = load_table(machine.cost.table)
@@ -65,10 +71,40 @@ def run(
     network = load_network(path)
     model_hash = network_hash(network)
     source = resolve(network, model_hash, input, samples)
-    result = _evaluated(path, network, model_hash, machine, table, source, dict(overrides or {}), workers, progress)
+    mapping = placed(network, machine, table)
+    drawn = random_seed(machine, layer_numerics(network, machine), seed, chips)
+    found = _found(network, machine, source, drawn, chips, workers, progress)
+    result = _evaluated(path, network, model_hash, machine, table, source, dict(overrides or {}), mapping, found, workers)
     if out is not None:
         write(result, out)
     return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What execution gave: a trace, whether it was executed for it and why, the seed and other chips."""
+
+    trace: Trace
+    executed: bool
+    why: str
+    seed: int | None
+    chips: Chips | None
+
+
+def _found(
+    network: IntegerNetwork,
+    machine: Hardware,
+    source: Source,
+    seed: int | None,
+    chips: int | None,
+    threads: int,
+    progress: Progress | None,
+) -> _Found:
+    trace, executed, why = trace_for(network, machine, source, threads, progress, seed=seed)
+    others = None
+    if chips is not None:
+        others = run_chips(network, machine, source, trace, chips=chips, seed=seed, threads=threads, progress=progress)
+    return _Found(trace, executed, why, seed, others)
 
 
 def _evaluated(
@@ -79,17 +115,17 @@ def _evaluated(
     table: CostTable,
     source: Source,
     overrides: Mapping[str, object],
+    mapping: Mapping_,
+    found: _Found,
     threads: int,
-    progress: Progress | None,
 ) -> RunResult:
-    mapping = placed(network, machine, table)
-    trace, executed, execution = trace_for(network, machine, source, threads, progress)
+    trace = found.trace
     activity = schedule(trace, network, mapping, machine, threads=threads)
     cost = evaluate(activity, machine.cost, table, clock_mhz=machine.clock_mhz)
     dense = baselines(network, trace, machine, table, threads=threads)
     reached = None if machine.network == ISO_CNN else accuracy_of(trace, network.classes)
     analysis = analysis_of(network, trace)
-    inputs = Inputs(path.stem, network, model_hash, machine, overrides, source, trace, executed, execution)
+    inputs = Inputs(path.stem, network, model_hash, machine, overrides, source, trace, found.executed, found.why)
     return RunResult(
         model=path.stem,
         hardware=machine,
@@ -99,9 +135,12 @@ def _evaluated(
         baselines=dense,
         accuracy=reached,
         analysis=analysis,
-        executed=executed,
-        execution=execution,
-        document=Document(inputs, table, activity, cost, dense, reached, analysis).content(),
+        executed=found.executed,
+        execution=found.why,
+        document=Document(
+            inputs, table, activity, cost, dense, reached, analysis, seed=found.seed, chips=found.chips
+        ).content(),
+        chips=found.chips,
     )
 
 
@@ -119,11 +158,17 @@ def placed(network: IntegerNetwork, machine: Hardware, table: CostTable) -> Mapp
 
 
 def trace_for(
-    network: IntegerNetwork, machine: Hardware, source: Source, threads: int, progress: Progress | None
+    network: IntegerNetwork,
+    machine: Hardware,
+    source: Source,
+    threads: int,
+    progress: Progress | None,
+    *,
+    seed: int | None = None,
 ) -> tuple[Trace, bool, str]:
-    """The trace to schedule, whether the network was executed for it, and why or why not."""
+    """The trace to schedule, that of chip 0; whether the network was executed for it, and why or why not."""
     content = source.content
-    numerics = layer_numerics(network, machine)
+    numerics = layer_numerics(network, machine, seed=seed)
     if isinstance(content, Samples):
         trace = execute(network, content.codes, content.labels, numerics, threads=threads, progress=progress)
         return trace, True, f'executed on scene "{source.name}": {source.selection}'
@@ -135,7 +180,7 @@ def trace_for(
     return (
         trace,
         True,
-        f"executed again on the inputs of {source.name}, since word widths or converters may change values",
+        f"executed again on the inputs of {source.name}, since word widths or crossbars may change values",
     )
 
 

@@ -16,6 +16,7 @@ from pimsim.cost.prices import CLOCK
 from pimsim.cost.timing import TIGHT, UNKNOWN, Timing
 from pimsim.hardware.hardware import ISO_CNN, NONE, UNITS
 from pimsim.report import numerals
+from pimsim.report.chips import MEASURES, Chips
 from pimsim.report.result import RunResult
 from pimsim.report.rows import energy_ratio, spikes_per_neuron
 
@@ -55,6 +56,9 @@ def _parts(result: RunResult) -> Iterable[RenderableType]:
         yield Text("The same layers as a CNN without spikes (network: iso_cnn), nominal (low–high)")
         yield _comparison(result)
     yield Text(_speed(result))
+    if result.chips is not None:
+        yield Text(f"\nAccuracy of {len(result.chips.reached)} chips, seed {result.chips.seed}; costs are chip 0's")
+        yield _chips(result.chips)
     if result.analysis.figures:
         yield Text("\nThe papers' formulas on the same spikes (their accounting, no part of the totals above)")
         yield _papers(result)
@@ -230,6 +234,15 @@ def _clock_share(cost: Cost) -> float:
     """Of the energy of one inference, all accounted."""
     clock = sum(line.energy.nominal for line in cost.lines if (line.layer, line.action) == (MACHINE, CLOCK))
     return clock / cost.energy("full").nominal
+
+
+def _chips(chips: Chips) -> Table:
+    table = aligned_table("", right=("exact sums", "mean", "sigma", "worst"))
+    for measure, title in zip(MEASURES, ("OA %", "AA %", "kappa %"), strict=True):
+        spread = chips.spread(measure)
+        cells = (getattr(chips.exact, measure), spread.mean, spread.sigma, spread.worst)
+        table.add_row(title, *("–" if cell is None else f"{100 * cell:.2f}" for cell in cells))
+    return table
 
 
 def _papers(result: RunResult) -> Table:

@@ -14,6 +14,7 @@ from pimsim.hardware.hardware import ISO_CNN
 from pimsim.model.accuracy import Accuracy
 from pimsim.report import rows
 from pimsim.report.analysis import Analysis
+from pimsim.report.chips import Chips
 from pimsim.traces import Trace
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class RunResult:
     executed: bool
     execution: str
     document: Mapping[str, object]
+    chips: Chips | None = None
 
     @cached_property
     def summary(self) -> pd.DataFrame:

@@ -207,7 +207,7 @@ def _converted(
     for sample in range(len(codes)):
         noise = np.zeros((steps, 0, 1, 1, 1), crossbar.cells.dtype)
         if macro is not None and macro.thermal_sigma_lsb:
-            noise = thermal_noise(macro, start + sample, size).astype(crossbar.cells.dtype)
+            noise = thermal_noise(macro, start + sample, size, crossbar.cells.dtype.type)
         one = slice(sample, sample + 1)
         if layer.valued:
             convert_values(codes[one], layer.origins, layer.field, crossbar, noise, *buffers, currents[one])

@@ -19,7 +19,8 @@ class Crossbar(NamedTuple):
     """A `Chip` as the kernel takes it, and the zero point of the input codes.
 
     cells   (K, 1 or input codes, columns) int32 where every column sum fits in it, else int64
-    offset, step  (columns,) float64, whose quotients the kernel forms
+    offset, step  (columns,) float64, whose quotients the kernel forms; where all steps are the same power of two,
+            ``shift`` is its exponent, and −1 elsewhere
     """
 
     cells: npt.NDArray[Any]
@@ -28,6 +29,8 @@ class Crossbar(NamedTuple):
     constants: Int64Array
     offset: npt.NDArray[np.float64]
     step: npt.NDArray[np.float64]
+    whole_offset: Int64Array
+    shift: int
     level: int
     low: int
     high: int
@@ -48,6 +51,8 @@ def lower_crossbar(layer: IntegerLayer, macro: Macro, input_zero: int, inputs: I
         constants=chip.constants,
         offset=chip.offset.astype(np.float64),
         step=chip.step.astype(np.float64),
+        whole_offset=chip.offset,
+        shift=_shift(chip.step),
         level=chip.level,
         low=chip.low,
         high=chip.high,
@@ -65,3 +70,8 @@ def _word(chip: Chip) -> type[np.signedinteger]:
     ends = [end for index in range(chip.slices) for end in chip.column_ends(index)]
     largest = max(int(np.abs(end).max()) for end in ends)
     return np.int32 if largest < 2**31 else np.int64
+
+
+def _shift(steps: Int64Array) -> int:
+    step = int(steps[0])
+    return step.bit_length() - 1 if step & (step - 1) == 0 and bool((steps == step).all()) else -1

@@ -46,67 +46,78 @@ def spike_cells(words, segments, cells):
 
 
 @part
-def convert(cells, field, crossbar, noise, sums, codes, currents):
+def convert(cells, field, crossbar, noise, sums, values, currents):
     """Currents (positions · C_out) as the macro converts them.
 
-    noise  (positions, groups, slices, columns) of every conversion, or of size 0
-    sums   (columns,) scratch: one group of rows in one slice
-    codes  (columns,) scratch: converted
+    noise   (positions, groups, slices, columns) of every conversion, or of size 0
+    sums    (columns,) scratch: one group of rows in one slice
+    values  (columns,) scratch: converted
     """
     outputs, rows = u64(field.outputs), u64(crossbar.rows)
-    total_rows, mask = u64(field.taps.shape[0]), (1 << crossbar.dac_bits) - 1
+    total_rows = u64(field.taps.shape[0])
     for position in range(u64(field.neurons.shape[0])):
-        start = field.neurons[position]
+        inputs = cells[field.neurons[position] :]
         result = currents[position * outputs : (position + u64(1)) * outputs]
         for output in range(outputs):
             result[output] = crossbar.constants[output]
         for group in range(u64(crossbar.groups)):
+            first, end = group * rows, min((group + u64(1)) * rows, total_rows)
             for place in range(u64(crossbar.slices)):
                 shift = place * u64(crossbar.dac_bits)
                 if noise.size:
                     sums[:] = noise[position, group, place]
                 else:
                     sums[:] = 0
-                for row in range(group * rows, min((group + u64(1)) * rows, total_rows)):
-                    _add_row(crossbar.cells[row], (cells[start + field.taps[row]] >> shift) & mask, sums)
-                _digitize(crossbar, sums, codes)
-                _gather(crossbar, codes, shift, result)
+                _add_rows(crossbar, inputs, field.taps, first, end, shift, sums)
+                _digitize(crossbar, sums, values)
+                _gather(crossbar, values, shift, result)
 
 
 @part
-def _add_row(products, code, sums):
-    """What one row adds to every column: looked up by its code, or multiplied by it."""
-    if products.shape[0] > 1:
-        looked_up = products[code]
-        for column in range(sums.shape[0]):
-            sums[column] += looked_up[column]
-    elif code == 1:
-        for column in range(sums.shape[0]):
-            sums[column] += products[0, column]
-    elif code:
-        factor = products.dtype.type(code)
-        for column in range(sums.shape[0]):
-            sums[column] += factor * products[0, column]
+def _add_rows(crossbar, inputs, taps, first, end, shift, sums):
+    """What each row adds to every column: looked up by its slice of the input, or multiplied by it."""
+    products, mask = crossbar.cells, (1 << crossbar.dac_bits) - 1
+    columns = u64(sums.shape[0])
+    if products.shape[1] > 1:
+        for row in range(first, end):
+            code = u64((inputs[taps[row]] >> shift) & mask)
+            for column in range(columns):
+                sums[column] += products[row, code, column]
+        return
+    for row in range(first, end):
+        code = (inputs[taps[row]] >> shift) & mask
+        if code == 1:
+            for column in range(columns):
+                sums[column] += products[row, u64(0), column]
+        elif code:
+            factor = products.dtype.type(code)
+            for column in range(columns):
+                sums[column] += factor * products[row, u64(0), column]
 
 
 @part
-def _digitize(crossbar, sums, codes):
+def _digitize(crossbar, sums, values):
     """Column sums → values; sums and steps below 2^52 make the floor of the quotient in float64 exact."""
-    low, high, level = np.float64(crossbar.low), np.float64(crossbar.high), crossbar.level
-    for column in range(sums.shape[0]):
+    low, high, level = crossbar.low, crossbar.high, crossbar.level
+    columns = u64(sums.shape[0])
+    if crossbar.shift >= 0:  # all steps are this power of two
+        for column in range(columns):
+            code = min(max((sums[column] + crossbar.whole_offset[column]) >> crossbar.shift, low), high)
+            values[column] = (code * level + HALF) >> FRACTION_BITS
+        return
+    for column in range(columns):
         code = np.floor((sums[column] + crossbar.offset[column]) / crossbar.step[column])
-        code = low if code < low else high if code > high else code
-        codes[column] = (np.int64(code) * level + HALF) >> FRACTION_BITS
+        values[column] = (np.int64(min(max(code, float(low)), float(high))) * level + HALF) >> FRACTION_BITS
 
 
 @part
 def _gather(crossbar, values, shift, result):
     """Add the values of an output's columns, each by what it counts for, and take off the reference column's."""
-    outputs = result.shape[0]
-    for part_ in range(crossbar.significance.shape[0]):
-        factor = crossbar.significance[part_] << np.int64(shift)
+    outputs = u64(result.shape[0])
+    for portion in range(u64(crossbar.significance.shape[0])):
+        factor = crossbar.significance[portion] << np.int64(shift)
         for output in range(outputs):
-            result[output] += factor * values[part_ * outputs + output]
+            result[output] += factor * values[portion * outputs + output]
     if crossbar.reference:
         taken = (crossbar.reference * values[-1]) << np.int64(shift)
         for output in range(outputs):
