@@ -74,7 +74,9 @@ def run(
     mapping = placed(network, machine, table)
     drawn = random_seed(machine, layer_numerics(network, machine), seed, chips)
     found = _found(network, machine, source, drawn, chips, workers, progress)
-    result = _evaluated(path, network, model_hash, machine, table, source, dict(overrides or {}), mapping, found, workers)
+    result = _evaluated(
+        path, network, model_hash, machine, table, source, dict(overrides or {}), mapping, found, workers
+    )
     if out is not None:
         write(result, out)
     return result
