@@ -58,12 +58,24 @@ def unpacked(trace: Trace, network: IntegerNetwork, layer: int) -> np.ndarray:
 
 
 rates = st.sampled_from([0.0, 0.02, 0.1, 0.3, 1.0])
-event_settings = st.fixed_dictionaries(
-    {
-        "engines__event__lanes": st.integers(1, 9),
-        "engines__event__scan_width": st.sampled_from([8, 16, 32, 64, 128, 256]),
-        "engines__event__fifo_depth": st.sampled_from([1, 2, 3, 5, 16]),
-        "engines__event__pipeline_depth": st.integers(1, 5),
-        "engines__event__sweep_depth": st.integers(1, 6),
+
+
+@st.composite
+def _event_settings(draw: st.DrawFn) -> dict[str, object]:
+    """Any event core that a hardware file may describe."""
+    dataflow, ports = draw(st.sampled_from(["scatter", "gather"])), draw(st.sampled_from([1, 2, 2]))
+    core = {
+        "dataflow": dataflow,
+        "lanes": draw(st.integers(1, 9)),
+        "scan_width": draw(st.sampled_from([8, 16, 32, 64, 128, 256])),
+        "fifo_depth": draw(st.sampled_from([1, 2, 3, 5, 16])),
+        "pipeline_depth": draw(st.integers(2 if ports == 1 and dataflow == "scatter" else 1, 5)),
+        "forwarding": dataflow == "gather" or draw(st.booleans()),
+        "sweep_depth": draw(st.integers(1, 6)),
+        "membrane_ports": ports,
+        "membrane_banks": draw(st.sampled_from([1, 1, 2, 3, 7])),
     }
-)
+    return {f"engines__event__{key}": value for key, value in core.items()}
+
+
+event_settings = _event_settings()

@@ -17,6 +17,7 @@ from strategies import architectures, networks
 from pimsim.errors import MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
+from pimsim.mapping.fields import field_words
 from pimsim.mapping.memory import plan_memory
 from pimsim.mapping.multipliers import plan_multipliers
 from pimsim.mapping.reach import padded_taps, targets_per_position
@@ -82,8 +83,67 @@ def test_automatic_buffers_hold_exactly_what_is_kept_in_them(network, name, chan
         if memories.target is not None:  # one map is read while the other is written
             assert memories.target.words >= 2 * -(-layer.shape.neurons // scan)
     event_words = [layer.sweep.words for layer in mapping.layers if layer.engine == "event"]
+    apart = changes["engines__event__dataflow"] == "gather"  # the classifier's sums
     if not pipelined:
-        assert mapping.layers[-1].memories.membrane.words == sum(event_words)
+        assert mapping.layers[-1].memories.membrane.words == (event_words[-1] if apart else sum(event_words))
+
+
+@settings(max_examples=40)
+@given(architectures(), st.sampled_from([8, 16, 64, 256]))
+def test_a_fields_words_hold_the_inputs_that_reach_its_output_and_no_other(architecture, scan_width):
+    for shape in architecture.layers:
+        reached, channels = reached_outputs(shape)
+        fields = field_words(shape, scan_width)
+        parts = list(zip(fields.word.tolist(), fields.low.tolist(), fields.high.tolist(), strict=True))
+        for number, output in enumerate(product(*(range(n) for n in shape.out_size))):
+            inputs = [
+                i * channels + c for i, outputs in enumerate(reached) if output in outputs for c in range(channels)
+            ]
+            read = parts[fields.first[number] : fields.first[number + 1]]
+            assert [word * scan_width + bit for word, low, high in read for bit in range(low, high)] == inputs
+
+
+def test_a_gather_core_keeps_membranes_as_narrow_as_they_are_and_sums_in_registers():
+    # 3 lanes, sums of 20 bits, membranes of 7: a word is 60 bits with sums in place, 21 with sums in registers.
+    network = made_network()
+    words = {"accumulator_bits": 20, "membrane_bits": 7, "lanes": 3}
+    changes = {f"engines.event.{key}": value for key, value in words.items()}
+    plain, gather = (
+        map_model(network, load_hardware("digital45nm", changes | {"engines.event.dataflow": dataflow}))
+        for dataflow in ("scatter", "gather")
+    )
+    hidden, last = gather.layers[1], gather.layers[-1]
+    assert plain.layers[1].memories.membrane.word_bits == 3 * 20
+    assert hidden.memories.membrane.word_bits == 3 * 7
+    assert last.memories.membrane.word_bits == 3 * 20
+    assert hidden.memories.count is None
+    sums = [part for part in gather.storage if part.component == "accumulator"]
+    beats = max(layer.plan.beats for layer in gather.layers[1:])
+    counts = max(layer.plan.count_bits for layer in gather.layers[1:]) if hidden.operands.weight_zero else 0
+    assert sum(part.capacity_bits * part.instances for part in sums) == 2 * (beats * 3 * 20 + counts)
+    assert not [part for part in plain.storage if part.component == "accumulator"]
+
+
+@pytest.mark.parametrize(("banks", "per_bank"), [(1, 10), (4, 3), (10, 1), (64, 1)])
+def test_banks_are_built_of_macros_of_their_own(banks, per_bank):
+    # 10 words in banks of ceil(10 / banks); banks beyond the words are not built.
+    memories = load_hardware("pim45nm").memories
+    common = {"words": 10, "word_bits": 128, "memories": memories, "capacity_kib": None, "where": "here"}
+    plan = plan_memory("membrane_memory", banks=banks, **common)
+    assert (plan.wide, plan.deep, plan.macro_words) == (2, min(banks, 10), per_bank)
+    assert plan.capacity_bits == min(banks, 10) * per_bank * 128
+
+
+def test_a_stated_capacity_has_to_hold_the_fullest_bank():
+    # 10 words of 128 bits are 0.156 KiB, in 4 banks 3 words each and 0.1875 KiB.
+    memories = load_hardware("pim45nm").memories
+    common = {"words": 10, "word_bits": 128, "memories": memories, "where": "here"}
+    plan_memory("membrane_memory", capacity_kib=0.16, **common)
+    plan_memory("membrane_memory", capacity_kib=0.19, banks=4, **common)
+    with pytest.raises(
+        MappingError, match=r"needs 0\.188 KiB \(10 words of 128 bits in 4 banks\), memories\.membrane_kib="
+    ):
+        plan_memory("membrane_memory", capacity_kib=0.18, banks=4, **common)
 
 
 def test_a_stated_capacity_is_built_and_checked():
