@@ -1,0 +1,82 @@
+"""How many organisations a second a recorded trace is put on: hardware file read, mapped, scheduled and priced.
+
+    python benchmarks/rescheduling.py [--hw NAME] [--rounds N] [--cores 1 2]
+
+The shipped trace of CNN-3D on Indian Pines, all of its 200 samples.  Every design point reads the hardware file anew
+with other lanes, scan widths and FIFO depths, maps the network, schedules every sample and step, and prices the
+result; from one point to the next only the trace, the network, the book of prices and compiled kernels are kept.
+
+A round walks through all points on each number of cores; of a point the best round counts, since other processes
+only ever add time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+
+from pimsim.cost import PriceBook, load_table, price
+from pimsim.hardware import load_hardware
+from pimsim.mapping import map_model
+from pimsim.model import load_network
+from pimsim.resources import MODEL, TRACE, find
+from pimsim.simulation import schedule
+from pimsim.traces import load_trace
+
+STEPS = ("load_hardware", "map_model", "schedule", "price")
+LANES, SCAN_WIDTHS, FIFO_DEPTHS = (8, 16, 32, 64), (32, 64), (4, 8, 16)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Design points per second of a recorded trace.")
+    parser.add_argument("--hw", default="pim45nm")
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args()
+    points = list(itertools.product(LANES, SCAN_WIDTHS, FIFO_DEPTHS))
+    runner = Runner(options.hw)
+    for cores in options.cores:
+        runner.run(points[0], cores)  # compile
+    best: dict[tuple[int, tuple[int, int, int]], list[float]] = {}
+    for _ in range(options.rounds):
+        for cores, point in itertools.product(options.cores, points):
+            taken = runner.run(point, cores)
+            best[cores, point] = min(best.get((cores, point), taken), taken, key=sum)
+    seconds = {}
+    for cores in options.cores:
+        parts = [sum(step) / len(points) for step in zip(*(best[cores, point] for point in points), strict=True)]
+        seconds[f"{cores}core{'s' if cores > 1 else ''}"] = sum(parts)
+        told = ", ".join(f"{name} {1e3 * part:.2f}" for name, part in zip(STEPS, parts, strict=True))
+        print(f"cores: {cores}, ms per hardware file: {1e3 * sum(parts):.2f} ({told})")
+    for name, whole in seconds.items():
+        print(f"ratio rescheduling_per_second_{name} {1 / whole:.0f}")
+
+
+class Runner:
+    """What stays the same from design point to design point."""
+
+    def __init__(self, hardware: str) -> None:
+        self.hardware = hardware
+        self.network = load_network(find(MODEL, "cnn3d_6b"))
+        self.trace = load_trace(find(TRACE, "cnn3d_indian_pines"))
+        machine = load_hardware(hardware)
+        self.book = PriceBook(load_table(machine.cost.table), machine.cost)
+
+    def run(self, point: tuple[int, int, int], cores: int) -> list[float]:
+        """Seconds that each step takes for other lanes, scan width and FIFO depth."""
+        overrides = zip(("lanes", "scan_width", "fifo_depth"), point, strict=True)
+        times = [time.perf_counter()]
+        machine = load_hardware(self.hardware, {f"engines.event.{key}": value for key, value in overrides})
+        times.append(time.perf_counter())
+        mapping = map_model(self.network, machine)
+        times.append(time.perf_counter())
+        activity = schedule(self.trace, self.network, mapping, machine, threads=cores)
+        times.append(time.perf_counter())
+        price(activity, self.book, clock_mhz=machine.clock_mhz)
+        times.append(time.perf_counter())
+        return [after - before for before, after in itertools.pairwise(times)]
+
+
+if __name__ == "__main__":
+    main()
