@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -53,13 +54,34 @@ def driven_by_activations(window: LayerShape, maps: UnsignedArray, slice_bits: i
 
 
 def driven_by_spikes(window: LayerShape, maps: npt.NDArray[np.uint8], slice_bits: int) -> int:
-    """The same for packed spikes (N, T, bytes), summed over samples and steps."""
+    """The same for packed spikes (N, T, bytes), whose unused last bits are 0, summed over samples and steps."""
     neurons = prod(window.source_shape)
+    if prod(window.pool) == 1:  # a spike is one slice, whatever its width
+        return _reached(window, maps)
     total = 0
     for sample in maps:  # unpacked one sample at a time
         bits = np.unpackbits(sample, axis=1, count=neurons, bitorder="little")
         total += _driven(window, bits.reshape(len(bits), *_hardware_view(window)), slice_bits)
     return total
+
+
+def _reached(window: LayerShape, maps: npt.NDArray[np.uint8]) -> int:
+    """Σ over spikes of the windows that see them: Σ 2^i · |map ∧ mask i|, mask i being digit i of their number."""
+    masks = _digit_masks(window)
+    words = np.zeros((maps.shape[0] * maps.shape[1], masks.shape[1]), np.uint64)
+    words.view(np.uint8)[:, : maps.shape[2]] = maps.reshape(-1, maps.shape[2])
+    return sum(int(np.bitwise_count(words & mask).sum(dtype=np.int64)) << digit for digit, mask in enumerate(masks))
+
+
+@lru_cache(maxsize=256)
+def _digit_masks(window: LayerShape) -> npt.NDArray[np.uint64]:
+    """(digits, words) binary digits of the number of windows that see each neuron, packed like a spike map."""
+    seen = np.repeat(targets_per_position(window), window.in_shape[0])
+    packed = np.zeros((int(seen.max()).bit_length(), -(-seen.size // 64) * 8), np.uint8)
+    for digit, row in enumerate(packed):
+        bits = np.packbits((seen >> digit & 1).astype(np.uint8), bitorder="little")
+        row[: bits.size] = bits
+    return packed.view(np.uint64)
 
 
 def _driven(shape: LayerShape, values: UnsignedArray, slice_bits: int) -> int:
