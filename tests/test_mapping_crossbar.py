@@ -182,3 +182,13 @@ def test_layers_that_share_a_crossbar_lie_side_by_side_or_take_turns():
     assert all(not layer.plan.resident and layer.memories.weight is not None for layer in turns)
     rows = sum(tile.rows for layer in turns for tile in layer.plan.tiles)
     assert turns[0].memories.weight.words == rows  # the shared weight memory keeps every layer's rows
+
+
+def test_an_array_has_registers_for_the_sums_of_the_outputs_that_fit_it():
+    # 256 columns hold 42 outputs of 6 bits beside the reference column: 43 sums of 20 bits in each of 4 arrays, once
+    # where they are added up, once where they wait for the writer.
+    mapping = map_model(load_network(find(MODEL, "cnn3d_6b")), load_hardware("pim45nm_bitserial"))
+    held = [one for one in mapping.storage if one.component == "pipeline" and one.capacity_bits == 43 * 20]
+    assert [one.instances for one in held] == [2 * 4]
+    (converters,) = (one.instances for one in mapping.storage if one.component == "adc")
+    assert converters == 4 * 256 // 8

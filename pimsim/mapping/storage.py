@@ -13,7 +13,7 @@ from pimsim.activity.activity import Storage
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
 from pimsim.hardware.hardware import GATHER, MULTIPLIER, PIPELINED, UNITS
 from pimsim.mapping.buffers import Placed
-from pimsim.mapping.crossbar import row_bits
+from pimsim.mapping.crossbar import CrossbarPlan, row_bits
 from pimsim.mapping.mapping import EventPlan, LayerMemories
 from pimsim.mapping.memory import MemoryPlan
 from pimsim.model.network import RELU
@@ -113,17 +113,17 @@ def _mac(layers: list[Placed], mac: Mac) -> Iterator[Storage]:
 def _crossbar(layers: list[Placed], pim: BitSerialPim | AnalogPim) -> Iterator[Storage]:
     operand = max(layer.operands.input_bits for layer in layers)
     yield Storage("pim_array", pim.rows * row_bits(pim), row_bits(pim), pim.arrays)
+    stored = [layer.plan.operand for layer in layers if isinstance(layer.plan, CrossbarPlan)]
+    outputs = max((pim.columns - one.reference) // one.columns_per_output + one.reference for one in stored)
     for unit in ("loader", "row_driver"):  # shadow, active
         yield Storage("row_register", pim.rows * operand, operand, pim.arrays, gated_by=(unit,))
     if isinstance(pim, BitSerialPim):
         yield Storage("row_driver", 0, row_bits(pim), pim.arrays * pim.rows)
         if pim.dac_bits > 1:
             yield Storage("dac", 0, pim.dac_bits, pim.arrays * pim.rows)
-        outputs = pim.columns
         converters = -(-pim.columns // pim.columns_per_adc)
     else:
         yield Storage("dac", 0, pim.dac_bits, pim.arrays * pim.rows)
-        outputs = max(pim.columns // (layer.operands.magnitude_bits + 1) for layer in layers)
         converters = -(-outputs // pim.outputs_per_adc)
     yield Storage("adc", 0, pim.adc_bits, pim.arrays * converters)
     yield Storage("shift_add", 0, pim.accumulator_bits, pim.arrays * converters)
