@@ -31,6 +31,11 @@ import click
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the files. [default: runs/MODEL-compare]")
 @click.option("--plot", type=click.Choice(["svg", "png"]), help="Also draw a picture (needs matplotlib).")
+@click.option(
+    "--cnn",
+    metavar="FILE",
+    help="6-bit CNN (.npz) to hold it against, by path or shipped name. [default: a shipped one of the same layers]",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
 def compare(
     model: str,
@@ -40,6 +45,7 @@ def compare(
     settings: tuple[str, ...],
     out: Path | None,
     plot: str | None,
+    cnn: str | None,
     threads: int | None,
 ) -> None:
     """One network on several machines, side by side with the CNN and the papers' formulas."""
@@ -57,6 +63,7 @@ def compare(
             source,
             samples=samples,
             overrides=overrides,
+            cnn=cnn,
             out=folder,
             plot=plot,
             threads=threads,

@@ -27,6 +27,11 @@ import click
 @click.option("--chips", type=click.IntRange(min=1), metavar="N", help="Accuracy of N chips that differ at random.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of what is drawn at random. [default: the file's]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for CSV and JSON files. [default: runs/MODEL-HW]")
+@click.option(
+    "--cnn",
+    metavar="FILE",
+    help="6-bit CNN (.npz) to hold it against, by path or shipped name. [default: a shipped one of the same layers]",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
 def run(
     model: str,
@@ -37,6 +42,7 @@ def run(
     chips: int | None,
     seed: int | None,
     out: Path | None,
+    cnn: str | None,
     threads: int | None,
 ) -> None:
     """Cost of a network on a machine, layer by layer: a table, and CSV files to keep."""
@@ -54,6 +60,7 @@ def run(
             input=source,
             samples=samples,
             overrides=overrides,
+            cnn=cnn,
             out=folder,
             threads=threads,
             chips=chips,

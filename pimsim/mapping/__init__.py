@@ -3,5 +3,6 @@
 from pimsim.mapping.accumulators import layer_numerics
 from pimsim.mapping.mapping import LayerMapping, Mapping
 from pimsim.mapping.place import map_model
+from pimsim.mapping.placement import costs_cnn
 
-__all__ = ["LayerMapping", "Mapping", "layer_numerics", "map_model"]
+__all__ = ["LayerMapping", "Mapping", "costs_cnn", "layer_numerics", "map_model"]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pimsim.activity.activity import Activity
 from pimsim.cost import CostTable, evaluate
 from pimsim.errors import MappingError
 from pimsim.hardware import CostSettings, Hardware, load_hardware
 from pimsim.mapping import map_model
+from pimsim.model.architecture import Architecture
 from pimsim.model.network import IntegerNetwork
+from pimsim.report.accuracies import FLOAT, SIMULATED, float_accuracy
+from pimsim.report.cnn_model import CnnModel
 from pimsim.report.result import Baseline
 from pimsim.report.widen import widen
 from pimsim.simulation import schedule
@@ -19,28 +24,65 @@ WIDEST_ACCUMULATOR = 32
 
 
 def baselines(
-    network: IntegerNetwork, trace: Trace, like: Hardware, table: CostTable, *, threads: int
+    network: IntegerNetwork,
+    trace: Trace,
+    like: Hardware,
+    table: CostTable,
+    *,
+    model: CnnModel | None = None,
+    threads: int,
 ) -> tuple[Baseline, ...]:
     """The CNN at 6 and at 32 bits, with the clock and the cost choices of the run it stands beside.
 
-    A CNN costs the same for every input, so one sample of the trace is enough.
+    With a ``model`` the 6-bit one is that network, executed; without, the layers' shapes are costed.  The CNN at
+    32 bits is always costed.  Every input costs the same, so one sample of the trace is enough.
     Raises MappingError where a layer's sums are too wide even for 32 bits.
     """
-    machine, narrow = _scheduled(network, trace, like, threads)
-    return tuple(_baseline(bits, machine, narrow, like.cost, table) for bits in WIDTHS)
+    machine, shapes = _scheduled(network, network.architecture, trace, like, threads)
+    own = machine, shapes
+    if model is not None:
+        own = _scheduled(model.network, model.network, model.trace, like, threads)
+    narrow, wide = WIDTHS
+    return (
+        _marked(_baseline(narrow, *own, like.cost, table), network, model),
+        _marked(_baseline(wide, machine, shapes, like.cost, table), network, model),
+    )
 
 
 def cnn(
-    network: IntegerNetwork, trace: Trace, machine: Hardware, table: CostTable, *, threads: int
+    network: IntegerNetwork,
+    trace: Trace,
+    machine: Hardware,
+    table: CostTable,
+    *,
+    model: CnnModel | None = None,
+    threads: int,
 ) -> tuple[Baseline, ...]:
     """The CNN on a machine that is given as one (``network: iso_cnn``): as narrow as the file says, and at 32 bits."""
     mac = machine.engines.mac
     assert mac is not None  # the hardware file was checked for it
     narrow = schedule(select(trace, 1), network, map_model(network.architecture, machine), machine, threads=threads)
-    widths = dict.fromkeys((mac.activation_bits, WIDTHS[-1]))
-    return tuple(
-        _baseline(bits, machine, narrow, machine.cost, table, from_bits=mac.activation_bits) for bits in widths
-    )
+    costed = {
+        bits: _baseline(bits, machine, narrow, machine.cost, table, from_bits=mac.activation_bits)
+        for bits in (mac.activation_bits, WIDTHS[-1])
+    }
+    if model is not None and mac.activation_bits == WIDTHS[0]:
+        placed = map_model(model.network, machine)
+        activity = schedule(model.trace, model.network, placed, machine, threads=threads)
+        costed[WIDTHS[0]] = _baseline(WIDTHS[0], machine, activity, machine.cost, table)
+    return tuple(_marked(item, network, model) for item in costed.values())
+
+
+def _marked(item: Baseline, network: IntegerNetwork, model: CnnModel | None) -> Baseline:
+    """With the accuracy that is known of it: a simulated one at 6 bits, the float network's at 32."""
+    if item.bits == WIDTHS[0] and model is not None:
+        source = SIMULATED if model.accuracy else ""
+        return replace(item, accuracy=model.accuracy, accuracy_source=source, executed=True, execution=model.execution)
+    noted = [float_accuracy(one.provenance) for one in (network, *([model.network] if model else []))]
+    known = next((one for one in noted if one), None)
+    if item.bits != WIDTHS[-1] or known is None:
+        return item
+    return replace(item, accuracy=known, accuracy_source=FLOAT)
 
 
 def _baseline(
@@ -57,7 +99,9 @@ def _baseline(
     return Baseline(f"cnn_{bits}b", f"{bits}-bit CNN", bits, machine.name, activity, cost)
 
 
-def _scheduled(network: IntegerNetwork, trace: Trace, like: Hardware, threads: int) -> tuple[Hardware, Activity]:
+def _scheduled(
+    network: IntegerNetwork, source: IntegerNetwork | Architecture, trace: Trace, like: Hardware, threads: int
+) -> tuple[Hardware, Activity]:
     """The narrow CNN; sums that the file's accumulator cannot hold get the widest one."""
     changes: dict[str, object] = {
         "clock_mhz": like.clock_mhz,
@@ -69,11 +113,11 @@ def _scheduled(network: IntegerNetwork, trace: Trace, like: Hardware, threads: i
     one = select(trace, 1)
     try:
         machine = load_hardware(HARDWARE, changes)
-        mapping = map_model(network.architecture, machine)
+        mapping = map_model(source, machine)
     except MappingError:
         machine = load_hardware(HARDWARE, changes | {"engines.mac.accumulator_bits": WIDEST_ACCUMULATOR})
         try:
-            mapping = map_model(network.architecture, machine)
+            mapping = map_model(source, machine)
         except MappingError as error:
             raise MappingError(f"CNN baseline on {HARDWARE}: {error}") from None
     return machine, schedule(one, network, mapping, machine, threads=threads)

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 from pimsim.cost import CostTable, evaluate, load_table
 from pimsim.errors import HardwareError
 from pimsim.hardware import Hardware, load_hardware
-from pimsim.hardware.hardware import EVENT, ISO_CNN, MAC, PIM
+from pimsim.hardware.hardware import EVENT, MAC, PIM
 from pimsim.mapping import Mapping as Placement
+from pimsim.mapping import costs_cnn
 from pimsim.model import load_network, network_hash
 from pimsim.model.accuracy import Accuracy
 from pimsim.model.architecture import LayerShape
 from pimsim.model.network import IntegerNetwork
 from pimsim.report import analysis, compare_document, compare_plot, compare_rows
-from pimsim.report.baselines import baselines, cnn
+from pimsim.report.accuracies import SIMULATED, accuracy_of
+from pimsim.report.baselines import baselines
+from pimsim.report.baselines import cnn as cnn_systems
+from pimsim.report.cnn_model import CnnModel, execute_cnn, find_cnn
 from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
 from pimsim.report.inputs import Source, resolve
-from pimsim.report.pipeline import accuracy_of, analysis_of, placed, spike_rates, trace_for
+from pimsim.report.pipeline import analysis_of, placed, spike_rates, trace_for
 from pimsim.report.result import Baseline
 from pimsim.resources import MODEL, find
 from pimsim.simulation import schedule
@@ -46,6 +50,7 @@ def compare(
     *,
     samples: int | None = None,
     overrides: Mapping[str, object] | None = None,
+    cnn: Path_ | None = None,
     out: Path_ | None = None,
     plot: str | None = None,
     threads: int | None = None,
@@ -55,7 +60,7 @@ def compare(
     The arguments are those of `comparison`, which also hands back what lies behind the rows.
     """
     return comparison(
-        model, hardware, input, samples=samples, overrides=overrides, out=out, plot=plot, threads=threads
+        model, hardware, input, samples=samples, overrides=overrides, cnn=cnn, out=out, plot=plot, threads=threads
     ).frame
 
 
@@ -66,6 +71,7 @@ def comparison(
     *,
     samples: int | None = None,
     overrides: Mapping[str, object] | None = None,
+    cnn: Path_ | None = None,
     out: Path_ | None = None,
     plot: str | None = None,
     threads: int | None = None,
@@ -91,14 +97,14 @@ def comparison(
     network = load_network(path)
     placements = [placed(network, machine, tables[machine.cost.table]) for machine in machines]
     source = resolve(network, network_hash(network), input, samples)
+    found = find_cnn(network, cnn)
     recorded = _recorded(network, machines, source, workers, progress)
-    systems = [
-        system
-        for machine, placement, (trace, executed, why) in zip(machines, placements, recorded, strict=True)
-        for system in _Given(network, machine, placement, tables[machine.cost.table], trace, executed, why).systems(
-            workers
-        )
+    beside = execute_cnn(found, recorded[0][0], threads=workers)
+    given = [
+        _Given(network, machine, placement, tables[machine.cost.table], *run, beside)
+        for machine, placement, run in zip(machines, placements, recorded, strict=True)
     ]
+    systems = [system for one in given for system in one.systems(workers)]
     result = _assembled(path, network, source, recorded[0][0], systems, tables, dict(overrides or {}))
     if out is not None:
         write_comparison(result, out, plot)
@@ -141,7 +147,7 @@ def _recorded(
     """A trace for every machine: samples are executed for the first spiking one, and that run serves all it can."""
     if isinstance(source.content, Trace):
         return [trace_for(network, machine, source, threads, progress) for machine in machines]
-    lead = next((machine for machine in machines if machine.network != ISO_CNN), machines[0])
+    lead = next((machine for machine in machines if not costs_cnn(network, machine)), machines[0])
     first = trace_for(network, lead, source, threads, progress)
     again = replace(source, content=first[0])
     return [first if machine is lead else trace_for(network, machine, again, threads, progress) for machine in machines]
@@ -158,9 +164,10 @@ class _Given:
     trace: Trace
     executed: bool
     why: str
+    beside: CnnModel | None
 
     def systems(self, threads: int) -> Iterator[Compared]:
-        if self.machine.network == ISO_CNN:
+        if costs_cnn(self.network, self.machine):
             yield from self._cnns(threads)
             return
         machine, trace = self.machine, self.trace
@@ -173,8 +180,9 @@ class _Given:
             samples=trace.samples,
             activity=activity,
             cost=evaluate(activity, machine.cost, self.table, clock_mhz=machine.clock_mhz),
-            cnns=baselines(self.network, trace, machine, self.table, threads=threads),
+            cnns=baselines(self.network, trace, machine, self.table, model=self.beside, threads=threads),
             accuracy=self._accuracy(),
+            accuracy_source=SIMULATED if self._accuracy() else "",
             paper=self._paper(),
             executed=self.executed,
             execution=self.why,
@@ -182,8 +190,9 @@ class _Given:
 
     def _cnns(self, threads: int) -> Iterator[Compared]:
         """The CNN at 32 bits, then at the file's width."""
-        own = cnn(self.network, self.trace, self.machine, self.table, threads=threads)
-        common = baselines(self.network, self.trace, self.machine, self.table, threads=threads)
+        given = (self.network, self.trace, self.machine, self.table)
+        own = cnn_systems(*given, model=self.beside, threads=threads)
+        common = baselines(*given, model=self.beside, threads=threads)
         for item in reversed(own):
             yield self._cnn(item, common, analysis.cnn_energy(self._shapes(), item.bits))
 
@@ -197,10 +206,11 @@ class _Given:
             activity=item.activity,
             cost=item.cost,
             cnns=common,
-            accuracy=None,
+            accuracy=item.accuracy,
+            accuracy_source=item.accuracy_source,
             paper=paper,
-            executed=False,
-            execution="a CNN is costed, no value is executed",
+            executed=item.executed,
+            execution=item.execution,
         )
 
     def _shapes(self) -> tuple[LayerShape, ...]:
@@ -210,11 +220,19 @@ class _Given:
         return tuple(layer.engine for layer in self.placement.layers)
 
     def _accuracy(self) -> Accuracy | None:
-        return accuracy_of(self.trace, self.network.classes)
+        return accuracy_of(self.trace.labels, self.trace.predictions, self.network.classes)
+
+    def _narrow(self) -> bool:
+        """Whether the CNN is as wide as the papers' narrow one."""
+        layers = self.network.layers
+        widths = {layer.weight_bits for layer in layers} | {layer.neuron.activation_bits for layer in layers[:-1]}
+        return widths == {analysis.WIDTH}
 
     def _paper(self) -> analysis.PaperEnergy | None:
         """The paper that assumes this organisation; none does where another layer than the first is in memory."""
         first, *others = self._engines()
+        if self.network.is_cnn and {first, *others} == {MAC}:
+            return analysis.cnn_energy(self._shapes(), analysis.WIDTH) if self._narrow() else None
         if set(others) != {EVENT}:
             return None
         formula = {MAC: analysis.digital_snn_energy, PIM: analysis.pim_snn_energy}[first]

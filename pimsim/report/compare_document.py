@@ -65,6 +65,7 @@ def _system(system: Compared, tables: Mapping[str, CostTable]) -> dict[str, obje
         "interval_cycles": activity.interval_cycles,
         "bottleneck": activity.bottleneck,
         "accuracy": asdict(system.accuracy) if system.accuracy else None,
+        "accuracy_source": system.accuracy_source,
         "totals": totals(system.cost),
         "paper": asdict(system.paper) if system.paper else None,
     }

@@ -58,7 +58,7 @@ def _rows(system: Compared, digital: Compared | None) -> Iterator[tuple[Cell, ..
             accounting,
             *cost_cells(system.cost, accounting),
             *(cell for cost in references(system, digital).values() for cell in _ratios(cost, system.cost, accounting)),
-            *accuracy_cells(system.accuracy),
+            *accuracy_cells(system.accuracy, system.accuracy_source),
             system.samples,
             *(_papers(system, digital) if accounting == COMPUTE_ONLY else (None,) * (3 + len(REFERENCES))),
         )

@@ -12,6 +12,7 @@ from pimsim.cost import ACCOUNTINGS, FULL, Cost
 from pimsim.cost.prices import CLOCK, COMPUTE_ENERGY, LEAK, MEMORY_ENERGY
 from pimsim.hardware.hardware import ISO_CNN
 from pimsim.report import numerals
+from pimsim.report.accuracies import FLOAT
 from pimsim.report.compare_rows import paper_ratios, references
 from pimsim.report.comparison import Compared, Comparison, digital_snn
 from pimsim.report.render import ACCOUNTING_TITLES, aligned_table, plain_text
@@ -40,7 +41,9 @@ def _parts(result: Comparison) -> Iterable[RenderableType]:
     yield _shares(result)
     yield Text("Energy × delay, nominal (low–high)")
     yield _products(result)
-    yield Text("Speed, area, accuracy")
+    floats = any(system.accuracy_source == FLOAT for system in result.systems)
+    noted = "; in brackets the float network on all test samples, as its training noted" if floats else ""
+    yield Text(f"Speed, area, accuracy{noted}")
     yield _speeds(result)
     yield Text("Efficiency in full accounting, nominal (low–high); two operations per multiply-accumulate")
     yield _efficiencies(result)
@@ -116,9 +119,17 @@ def _speeds(result: Comparison) -> Table:
             numerals.time(system.cost.delay_ns),
             f"{system.cost.inferences_per_second:,.0f}",
             numerals.ranged(system.cost.area_um2.times(1e-6)),
-            f"{system.accuracy.percent()['overall_percent']:.2f}" if system.accuracy else NONE,
+            _overall(system),
         )
     return table
+
+
+def _overall(system: Compared) -> str:
+    """Overall accuracy in percent; of a float network in brackets."""
+    if system.accuracy is None:
+        return NONE
+    percent = f"{system.accuracy.percent()['overall_percent']:.2f}"
+    return f"({percent})" if system.accuracy_source == FLOAT else percent
 
 
 def _efficiencies(result: Comparison) -> Table:

@@ -27,7 +27,7 @@ class Compared:
 
     shapes, engines   of every layer, in order
     cnns              the CNN at 6 and 32 bits with this system's clock and cost choices, what it is held against
-    accuracy          on the samples; None where no value is executed or no label known
+    accuracy          None where no value is executed or no label known; ``accuracy_source`` says of what
     paper             of the paper that assumes this organisation, if one does
     """
 
@@ -43,6 +43,7 @@ class Compared:
     paper: PaperEnergy | None
     executed: bool
     execution: str
+    accuracy_source: str = ""
 
     @property
     def is_digital_snn(self) -> bool:

@@ -84,6 +84,7 @@ class Document:
             "activity": self._activity(),
             "accuracy": asdict(self.accuracy) if self.accuracy else None,
             "chips": self.chips.section() if self.chips else None,
+            "baselines": {item.name: baseline_section(item) for item in self.baselines},
             "totals": {
                 name: totals(cost)
                 for name, cost in (("run", self.cost), *((item.name, item.cost) for item in self.baselines))
@@ -115,6 +116,16 @@ def model_section(name: str, network: IntegerNetwork, model_hash: str) -> dict[s
         "encoding": network.encoding,
         "weight_bits": [layer.weight_bits for layer in network.layers],
         "provenance": dict(network.provenance),
+    }
+
+
+def baseline_section(item: Baseline) -> dict[str, object]:
+    """What is known of a CNN beside its cost."""
+    return {
+        "executed": item.executed,
+        "execution": item.execution,
+        "accuracy": asdict(item.accuracy) if item.accuracy else None,
+        "accuracy_source": item.accuracy_source,
     }
 
 

@@ -77,6 +77,7 @@ def _from_trace(network: IntegerNetwork, model_hash: str, path: Path, samples: i
             steps=network.time_steps,
             neurons=[layer.neurons for layer in layers[:-1]],
             classes=network.classes,
+            activation_bits=[layer.neuron.activation_bits for layer in network.layers[:-1]] if network.is_cnn else (),
         )
         chosen = trace if samples is None else select(trace, samples)
     except TraceError as error:

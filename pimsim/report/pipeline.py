@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from pimsim.cost import CostTable, PriceBook, evaluate, load_table, timings
 from pimsim.errors import CostError
 from pimsim.hardware import Hardware, load_hardware
-from pimsim.hardware.hardware import ISO_CNN
 from pimsim.mapping import Mapping as Mapping_
-from pimsim.mapping import layer_numerics, map_model
+from pimsim.mapping import costs_cnn, layer_numerics, map_model
 from pimsim.model import load_network, network_hash
-from pimsim.model.accuracy import Accuracy, accuracy
 from pimsim.model.network import IntegerNetwork
+from pimsim.report.accuracies import accuracy_of
 from pimsim.report.analysis import Analysis, analyse
 from pimsim.report.baselines import baselines
 from pimsim.report.chips import Chips, random_seed, run_chips
+from pimsim.report.cnn_model import CnnModel, execute_cnn, find_cnn
 from pimsim.report.document import Document, Inputs
 from pimsim.report.files import CHIPS_CSV, RUN_FILES, check_writable, write
 from pimsim.report.inputs import Samples, Source, resolve
@@ -41,6 +40,7 @@ def run(
     *,
     samples: int | None = None,
     overrides: Mapping[str, object] | None = None,
+    cnn: Path_ | None = None,
     out: Path_ | None = None,
     threads: int | None = None,
     chips: int | None = None,
@@ -54,6 +54,8 @@ def run(
     input      a trace, or a scene with labels; None: the model's shipped trace
     samples    how many samples of it; None: all
     overrides  dotted path → value, changes to the hardware file
+    cnn        path or shipped name of the 6-bit CNN to stand beside it; None: a shipped one of the same layers
+               and inputs, without which those layers are costed as a CNN's and no accuracy is known
     threads    None: all cores; results do not depend on it
     chips      accuracy of that many chips whose crossbars differ at random; costs are those of the first
     seed       of all that is drawn at random; None: the hardware file's
@@ -72,11 +74,13 @@ def run(
     model_hash = network_hash(network)
     source = resolve(network, model_hash, input, samples)
     mapping = placed(network, machine, table)
+    beside = find_cnn(network, cnn)
     drawn = random_seed(machine, layer_numerics(network, machine), seed, chips)
     found = _found(network, machine, source, drawn, chips, workers, progress)
-    result = _evaluated(
-        path, network, model_hash, machine, table, source, dict(overrides or {}), mapping, found, workers
+    given = Inputs(
+        path.stem, network, model_hash, machine, dict(overrides or {}), source, found.trace, found.executed, found.why
     )
+    result = _evaluated(given, table, mapping, found, execute_cnn(beside, found.trace, threads=workers), workers)
     if out is not None:
         write(result, out)
     return result
@@ -110,26 +114,17 @@ def _found(
 
 
 def _evaluated(
-    path: Path,
-    network: IntegerNetwork,
-    model_hash: str,
-    machine: Hardware,
-    table: CostTable,
-    source: Source,
-    overrides: Mapping[str, object],
-    mapping: Mapping_,
-    found: _Found,
-    threads: int,
+    given: Inputs, table: CostTable, mapping: Mapping_, found: _Found, beside: CnnModel | None, threads: int
 ) -> RunResult:
-    trace = found.trace
+    network, machine, trace = given.network, given.hardware, given.trace
     activity = schedule(trace, network, mapping, machine, threads=threads)
     cost = evaluate(activity, machine.cost, table, clock_mhz=machine.clock_mhz)
-    dense = baselines(network, trace, machine, table, threads=threads)
-    reached = None if machine.network == ISO_CNN else accuracy_of(trace, network.classes)
+    dense = baselines(network, trace, machine, table, model=beside, threads=threads)
+    known = not costs_cnn(network, machine)
+    reached = accuracy_of(trace.labels, trace.predictions, network.classes) if known else None
     analysis = analysis_of(network, trace)
-    inputs = Inputs(path.stem, network, model_hash, machine, overrides, source, trace, found.executed, found.why)
     return RunResult(
-        model=path.stem,
+        model=given.model,
         hardware=machine,
         trace=trace,
         activity=activity,
@@ -140,7 +135,7 @@ def _evaluated(
         executed=found.executed,
         execution=found.why,
         document=Document(
-            inputs, table, activity, cost, dense, reached, analysis, seed=found.seed, chips=found.chips
+            given, table, activity, cost, dense, reached, analysis, seed=found.seed, chips=found.chips
         ).content(),
         chips=found.chips,
     )
@@ -151,7 +146,7 @@ def placed(network: IntegerNetwork, machine: Hardware, table: CostTable) -> Mapp
 
     Where a CNN is only costed its weights are not the file's, so the layers' shapes are all there is to place.
     """
-    mapping = map_model(network.architecture if machine.network == ISO_CNN else network, machine)
+    mapping = map_model(network.architecture if costs_cnn(network, machine) else network, machine)
     try:
         timings(mapping.deadlines, PriceBook(table, machine.cost), clock_mhz=machine.clock_mhz)
     except CostError as error:
@@ -174,7 +169,7 @@ def trace_for(
     if isinstance(content, Samples):
         trace = execute(network, content.codes, content.labels, numerics, threads=threads, progress=progress)
         return trace, True, f'executed on scene "{source.name}": {source.selection}'
-    if machine.network == ISO_CNN:
+    if costs_cnn(network, machine):
         return content, False, f"a CNN is costed, no value is executed; {source.selection} of {source.name} not used"
     if holds_for(content, [item.as_mapping() for item in numerics]):
         return content, False, f"trace {source.name} re-used: {source.selection}"
@@ -186,16 +181,10 @@ def trace_for(
     )
 
 
-def accuracy_of(trace: Trace, classes: int) -> Accuracy | None:
-    """Accuracy over the samples whose label is known; None where none is."""
-    known = trace.labels >= 0
-    if not known.any():
-        return None
-    return accuracy(trace.labels[known], trace.predictions[known], classes)
-
-
 def analysis_of(network: IntegerNetwork, trace: Trace) -> Analysis:
-    """The papers' formulas on the spikes of a trace."""
+    """The papers' formulas on the spikes of a trace; none for a CNN, which has no spikes."""
+    if network.is_cnn:
+        return Analysis(())
     return analyse([layer.shape for layer in network.layers], spike_rates(network, trace))
 
 

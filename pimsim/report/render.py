@@ -15,10 +15,11 @@ from pimsim.cost import ACCOUNTINGS, FULL, MACHINE, Cost, Range
 from pimsim.cost.prices import CLOCK
 from pimsim.cost.timing import TIGHT, UNKNOWN, Timing
 from pimsim.hardware.hardware import ISO_CNN, NONE, UNITS
+from pimsim.model.accuracy import Accuracy
 from pimsim.report import numerals
 from pimsim.report.chips import MEASURES, Chips
 from pimsim.report.result import RunResult
-from pimsim.report.rows import energy_ratio, spikes_per_neuron
+from pimsim.report.rows import energy_ratio
 
 NARROW, WIDE = 100, 120
 ACCOUNTING_TITLES = {
@@ -53,7 +54,7 @@ def _parts(result: RunResult) -> Iterable[RenderableType]:
     yield Text("One inference, nominal (low–high)")
     yield _totals(result)
     if result.baselines:
-        yield Text("The same layers as a CNN without spikes (network: iso_cnn), nominal (low–high)")
+        yield Text("The same layers as a CNN without spikes, nominal (low–high)")
         yield _comparison(result)
     yield Text(_speed(result))
     if result.chips is not None:
@@ -75,19 +76,21 @@ def _headline(result: RunResult) -> str:
 
 def _layers(result: RunResult) -> Table:
     unit, factor = numerals.energy_unit(result.cost.energy("full").nominal)
-    counts = ("dense\nMACs", "accum.\ndone", "spikes/\nneuron", "\ncycles", "util.\n%")
+    values = "active/\nneuron" if result.active else "spikes/\nneuron"
+    counts = ("dense\nMACs", "accum.\ndone", values, "\ncycles", "util.\n%")
     energies = (f"compute\n{unit}", f"memory\n{unit}", f"energy\n{unit}", "share\n%")
     table = aligned_table("\nlayer", "\nengine", right=(*counts, *energies))
     samples, last = result.activity.samples, result.activity.layers[-1]
-    spiking = result.hardware.network != ISO_CNN
-    for layer in result.activity.layers:
-        zeta = spikes_per_neuron(layer.output_spikes, layer.neurons, samples)
+    known = result.active is not None or result.hardware.network != ISO_CNN
+    active = result.active or [layer.output_spikes / samples for layer in result.activity.layers[:-1]]
+    for layer, handed_on in zip(result.activity.layers, (*active, 0.0), strict=True):
         table.add_row(
             layer.layer,
             layer.engine,
             _macs(layer.dense_macs // samples),
             numerals.count(layer.accumulates / samples),
-            f"{zeta:.3f}" if spiking and layer is not last else "–",  # the classifier sums up and never spikes
+            # the classifier sums up and never spikes
+            f"{handed_on / layer.neurons:.3f}" if known and layer is not last else "–",
             numerals.count(layer.cycles / samples),
             f"{100 * layer.utilization:.1f}",
             *_energy_cells(result.cost, layer.layer, factor),
@@ -191,12 +194,20 @@ def _speed(result: RunResult) -> str:
     lines.append(f"area        {numerals.ranged(cost.area_um2.times(1e-6))} mm2")
     lines += [f"efficiency  {_efficiency(cost)}", f"timing      {_timing(cost)}"]
     if result.accuracy is not None:
-        percent = result.accuracy.percent()
-        lines.append(
-            f"accuracy    OA {percent['overall_percent']:.2f} %, AA {percent['average_percent']:.2f} %, "
-            f"kappa {percent['kappa_percent']:.2f} %"
-        )
+        lines.append(f"accuracy    {_accuracy(result.accuracy)}")
+    for item in result.baselines:
+        if item.accuracy is not None:
+            of = item.execution if item.executed else "float network on all test samples, as its training noted"
+            lines.append(f"            {_accuracy(item.accuracy)}: {item.title}, {of}")
     return "\n".join(lines)
+
+
+def _accuracy(known: Accuracy) -> str:
+    percent = known.percent()
+    return (
+        f"OA {percent['overall_percent']:.2f} %, AA {percent['average_percent']:.2f} %, "
+        f"kappa {percent['kappa_percent']:.2f} %"
+    )
 
 
 def _efficiency(cost: Cost) -> str:

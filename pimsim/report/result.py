@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pimsim.activity.activity import Activity
 from pimsim.cost import Cost
 from pimsim.hardware import Hardware
 from pimsim.hardware.hardware import ISO_CNN
 from pimsim.model.accuracy import Accuracy
 from pimsim.report import rows
+from pimsim.report.accuracies import SIMULATED
 from pimsim.report.analysis import Analysis
 from pimsim.report.chips import Chips
 from pimsim.traces import Trace
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """The iso-architecture CNN at one width, on the organisation it was costed on."""
+    """The iso-architecture CNN at one width, on the organisation it was costed on.
+
+    ``accuracy_source`` says what the accuracy is of (`pimsim.report.accuracies`), ``execution`` whose values ran.
+    """
 
     name: str
     title: str
@@ -31,6 +37,10 @@ class Baseline:
     hardware: str
     activity: Activity
     cost: Cost
+    accuracy: Accuracy | None = None
+    accuracy_source: str = ""
+    executed: bool = False
+    execution: str = "a CNN is costed, no value is executed"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +93,25 @@ class RunResult:
         return tuple(int(count) / self.trace.recorded_samples for count in self.trace.saturations)
 
     @cached_property
+    def active(self) -> tuple[float, ...] | None:
+        """Per hidden layer of a CNN, activations of one inference that are not 0; None for a spiking network."""
+        if not self.trace.activations:
+            return None
+        return tuple(np.count_nonzero(values) / self.trace.samples for values in self.trace.activations)
+
+    @cached_property
     def summary_table(self) -> rows.Table:
-        systems = [rows.System("run", self.hardware.name, self.cost)]
-        systems += [rows.System(item.name, item.hardware, item.cost) for item in self.baselines]
-        return rows.summary(systems, self.accuracy)
+        own = SIMULATED if self.accuracy else ""
+        systems = [rows.System("run", self.hardware.name, self.cost, self.accuracy, own)]
+        systems += [
+            rows.System(item.name, item.hardware, item.cost, item.accuracy, item.accuracy_source)
+            for item in self.baselines
+        ]
+        return rows.summary(systems)
 
     @cached_property
     def layer_table(self) -> rows.Table:
-        return rows.layers(self.activity, self.cost, self.saturations)
+        return rows.layers(self.activity, self.cost, self.saturations, self.active)
 
     @cached_property
     def component_table(self) -> rows.Table:

@@ -49,6 +49,8 @@ class System:
     name: str
     hardware: str
     cost: Cost
+    accuracy: Accuracy | None = None
+    accuracy_source: str = ""
 
 
 def ranged_columns(name: str, unit: str = "") -> tuple[str, str, str]:
@@ -76,7 +78,7 @@ COSTS = (
     *ranged_columns("area", "um2"),
 )
 """What a system costs in one accounting: in ``summary.csv`` as in ``compare.csv``."""
-ACCURACIES = ("overall_accuracy", "average_accuracy", "kappa")
+ACCURACIES = ("overall_accuracy", "average_accuracy", "kappa", "accuracy_source")
 SUMMARY = (
     "system",
     "hardware",
@@ -97,6 +99,7 @@ LAYERS = (
     "input_spikes",
     "output_spikes",
     "spikes_per_neuron",
+    "output_activations",
     "cycles",
     "utilization",
     "saturations",
@@ -139,17 +142,15 @@ def plain(cell: Cell) -> str | int | float | None:
     return pj_from_aj(cell) if isinstance(cell, Attojoules) else cell
 
 
-def summary(systems: Sequence[System], accuracy: Accuracy | None) -> Table:
+def summary(systems: Sequence[System]) -> Table:
     """Every system in every accounting; ratios are that system over the first one."""
-    return Table(SUMMARY, tuple(_summary_rows(systems, accuracy)))
+    return Table(SUMMARY, tuple(_summary_rows(systems)))
 
 
-def _summary_rows(systems: Sequence[System], accuracy: Accuracy | None) -> Iterable[tuple[Cell, ...]]:
+def _summary_rows(systems: Sequence[System]) -> Iterable[tuple[Cell, ...]]:
     first = systems[0].cost
     for system in systems:
         cost = system.cost
-        # the baselines' values are not executed, so accuracy is known of the run alone
-        known = accuracy if system is systems[0] else None
         for accounting in ACCOUNTINGS:
             ratio = energy_ratio(cost, first, accounting)
             yield (
@@ -160,7 +161,7 @@ def _summary_rows(systems: Sequence[System], accuracy: Accuracy | None) -> Itera
                 *ranged_cells(ratio),
                 cost.delay_ns / first.delay_ns,
                 None if ratio is None else ratio.nominal * cost.delay_ns / first.delay_ns,
-                *accuracy_cells(known),
+                *accuracy_cells(system.accuracy, system.accuracy_source),
                 first.samples,
             )
 
@@ -188,9 +189,9 @@ def cost_cells(cost: Cost, accounting: str) -> tuple[Cell, ...]:
     )
 
 
-def accuracy_cells(known: Accuracy | None) -> tuple[Cell, ...]:
-    """The cells of `ACCURACIES`."""
-    return (known.overall, known.average, known.kappa) if known else (None, None, None)
+def accuracy_cells(known: Accuracy | None, source: str) -> tuple[Cell, ...]:
+    """The cells of `ACCURACIES`; ``source`` says of what network and samples."""
+    return (known.overall, known.average, known.kappa, source) if known else (None,) * 4
 
 
 def energy_ratio(cost: Cost, reference: Cost, accounting: str) -> Range | None:
@@ -205,15 +206,22 @@ def energy_ratio(cost: Cost, reference: Cost, accounting: str) -> Range | None:
     return Range(min(low, nominal, high), nominal, max(low, nominal, high))
 
 
-def layers(activity: Activity, cost: Cost, saturations: Sequence[float]) -> Table:
+def layers(
+    activity: Activity, cost: Cost, saturations: Sequence[float], active: Sequence[float] | None = None
+) -> Table:
     """Every layer per inference, then the machine's leakage and clock; energies add up to the full total.
 
     saturations  per layer, membrane writes of one inference that saturated
+    active       per hidden layer of a CNN, activations of one inference that are not 0: in place of spikes
     """
     total, samples = cost.energy("full").nominal, activity.samples
     rows: list[tuple[Cell, ...]] = []
-    for layer, saturated in zip(activity.layers, saturations, strict=True):
-        counts = (layer.input_spikes / samples, layer.output_spikes / samples)
+    behind = (None,) * len(activity.layers) if active is None else (*active, None)
+    for layer, saturated, values in zip(activity.layers, saturations, behind, strict=True):
+        spikes: tuple[Cell, ...] = (None,) * 3
+        if active is None:
+            zeta = spikes_per_neuron(layer.output_spikes, layer.neurons, samples)
+            spikes = (layer.input_spikes / samples, layer.output_spikes / samples, zeta)
         rows.append(
             (
                 layer.layer,
@@ -221,15 +229,15 @@ def layers(activity: Activity, cost: Cost, saturations: Sequence[float]) -> Tabl
                 layer.dense_macs // samples,
                 layer.accumulates / samples,
                 layer.neurons,
-                *counts,
-                spikes_per_neuron(layer.output_spikes, layer.neurons, samples),
+                *spikes,
+                values,
                 layer.cycles / samples,
                 layer.utilization,
                 saturated,
                 *_layer_energy(cost, layer.layer, total),
             )
         )
-    rows.append((MACHINE, "static", *(None,) * 9, *_layer_energy(cost, MACHINE, total)))
+    rows.append((MACHINE, "static", *(None,) * 10, *_layer_energy(cost, MACHINE, total)))
     return Table(LAYERS, tuple(rows))
 
 

@@ -1,0 +1,108 @@
+"""The CNN that a network is held against, as a model of its own: found, checked and executed on the same samples."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pimsim.errors import ModelError
+from pimsim.model import load_network
+from pimsim.model.accuracy import Accuracy
+from pimsim.model.network import IntegerNetwork
+from pimsim.report.accuracies import accuracy_of
+from pimsim.resources import MODEL, find, shipped
+from pimsim.simulation import execute
+from pimsim.traces import Trace
+
+BITS = 6
+"""Width of weights and activations of the CNN that reports speak of."""
+PART = 512
+"""Samples executed at a time: activations of thousands at once would take gigabytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class CnnModel:
+    """A CNN of the same task; ``trace`` holds its first sample, whose cost on multipliers is that of every other.
+
+    ``accuracy`` is over the samples of the run; None where no label is known.
+    """
+
+    name: str
+    network: IntegerNetwork
+    trace: Trace
+    accuracy: Accuracy | None
+
+    @property
+    def execution(self) -> str:
+        return f"CNN {self.name} executed on the same samples"
+
+
+Found = tuple[str, IntegerNetwork]
+"""Name and network."""
+
+
+def find_cnn(network: IntegerNetwork, given: str | os.PathLike[str] | None) -> Found | None:
+    """The 6-bit CNN beside ``network``.
+
+    given  path or shipped name; None: a shipped CNN of the same layers and inputs, if there is one
+
+    Raises ModelError, with the reason, where the model given is not such a CNN.
+    """
+    return _given(network, given) if given is not None else _shipped(network)
+
+
+def execute_cnn(found: Found | None, trace: Trace, *, threads: int) -> CnnModel | None:
+    """The CNN on the inputs of ``trace``; None where there is none."""
+    if found is None:
+        return None
+    name, cnn = found
+    parts = range(0, trace.samples, PART)
+    first, *others = (execute(cnn, trace.inputs[start : start + PART], threads=threads) for start in parts)
+    outputs = np.concatenate([first.outputs, *(part.outputs for part in others)])
+    return CnnModel(name, cnn, _first(first), accuracy_of(trace.labels, outputs.argmax(1), cnn.classes))
+
+
+def _first(trace: Trace) -> Trace:
+    """One sample, without keeping the others' memory."""
+    return replace(
+        trace,
+        inputs=trace.inputs[:1].copy(),
+        activations=tuple(values[:1].copy() for values in trace.activations),
+        outputs=trace.outputs[:1].copy(),
+        labels=trace.labels[:1].copy(),
+        recorded=trace.samples,
+    )
+
+
+def _given(network: IntegerNetwork, given: str | os.PathLike[str]) -> Found:
+    path = find(MODEL, given)
+    cnn = load_network(path)
+    if reason := mismatch(network, cnn):
+        raise ModelError(f"{path.name}: not the {BITS}-bit CNN of this model: {reason}")
+    return path.stem, cnn
+
+
+def _shipped(network: IntegerNetwork) -> Found | None:
+    candidates = ((path.stem, load_network(path)) for path in shipped(MODEL))
+    return next(((name, cnn) for name, cnn in candidates if not mismatch(network, cnn)), None)
+
+
+def mismatch(network: IntegerNetwork, cnn: IntegerNetwork) -> str:
+    """Why ``cnn`` is not the CNN that ``network`` is held against; empty where it is."""
+    if not cnn.is_cnn:
+        return f'its neurons are "{cnn.layers[0].neuron.kind}", not "relu"'
+    if [layer.shape for layer in cnn.layers] != [layer.shape for layer in network.layers]:
+        return "its layers have other shapes"
+    mine, other = network.input, cnn.input
+    same = (mine.bits, mine.scale, mine.zero_point) == (other.bits, other.scale, other.zero_point)
+    if not (same and np.array_equal(mine.mean, other.mean) and np.array_equal(mine.deviation, other.deviation)):
+        return "its inputs are quantized otherwise, so it cannot take the same samples"
+    for layer in cnn.layers:
+        if layer.weight_bits != BITS:
+            return f'layer "{layer.name}" has weights of {layer.weight_bits} bits'
+    for layer in cnn.layers[:-1]:
+        if layer.neuron.activation_bits != BITS:
+            return f'layer "{layer.name}" has activations of {layer.neuron.activation_bits} bits'
+    return ""
