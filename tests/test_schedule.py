@@ -26,7 +26,7 @@ from pimsim.simulation.schedule_parallel import LEAST_ROWS
 FEW = settings(max_examples=25)
 """Whole machines are slow to draw and to check by brute force."""
 
-FILES = ("pim45nm", "pim45nm_bitserial", "digital45nm", "ann45nm")
+FILES = ("pim45nm", "pim45nm_bitserial", "digital45nm", "gather45nm", "ann45nm")
 
 
 @st.composite
