@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -102,8 +102,12 @@ def _shown(value: object) -> str:
 
 
 def _hint(path: _Path, content: Mapping[str, object]) -> str:
-    """What the writer may have meant: the same quantity in the right unit, or a similar spelling."""
-    known = list(_fields(path[:-1], content))
+    """What the writer may have meant: another style's key, the quantity in the right unit, a similar spelling."""
+    sections = _sections(path[:-1], content)
+    for model in sections:
+        if path[-1] in model.model_fields:
+            return f'; a key of style="{_style(model)}"'
+    known = [name for model in _of_style(sections, path[:-1], content) for name in model.model_fields]
     stem, _, unit = path[-1].lower().rpartition("_")
     if unit in _UNITS:
         for name in known:
@@ -113,23 +117,27 @@ def _hint(path: _Path, content: Mapping[str, object]) -> str:
     return f'; did you mean "{close[0]}"?' if close else f" (known here: {', '.join(known)})"
 
 
-def _fields(path: _Path, content: Mapping[str, object]) -> Iterator[str]:
-    """Keys that the section at ``path`` may hold."""
+def _sections(path: _Path, content: Mapping[str, object]) -> list[type[BaseModel]]:
+    """What may stand at ``path``: one section, or one per style."""
     models: list[type[BaseModel]] = [schema.File]
+    for depth, part in enumerate(path):
+        models = _of_style(models, path[:depth], content)
+        models = [inner for model in models if part in model.model_fields for inner in _models(model, part)]
+    return models
+
+
+def _of_style(models: list[type[BaseModel]], path: _Path, content: Mapping[str, object]) -> list[type[BaseModel]]:
+    """Those of the style that the section at ``path`` names."""
     raw: object = content
     for part in path:
         raw = raw.get(part) if isinstance(raw, Mapping) else None
-        models = [inner for model in models if part in model.model_fields for inner in _models(model, part)]
-    if isinstance(raw, Mapping) and len(models) > 1:
-        models = [model for model in dict.fromkeys(models) if raw.get("style") in _styles(model, raw)]
-    for model in models:
-        yield from model.model_fields
+    if len(models) < 2 or not isinstance(raw, Mapping):
+        return models
+    return [model for model in models if raw.get("style") == _style(model)]
 
 
-def _styles(model: type[BaseModel], raw: Mapping[str, object]) -> tuple[object, ...]:
-    """Styles whose sections the model describes; a model without styles fits whatever there is."""
-    style = model.model_fields.get("style")
-    return (raw.get("style"),) if style is None else get_args(style.annotation)
+def _style(model: type[BaseModel]) -> object:
+    return get_args(model.model_fields["style"].annotation)[0]
 
 
 def _models(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
