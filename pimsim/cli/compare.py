@@ -6,43 +6,30 @@ from pathlib import Path
 
 import click
 
+from pimsim.cli import options
+
 
 @click.command()
-@click.option("--model", required=True, metavar="FILE", help="Model (.npz), by path or shipped name.")
+@options.MODEL
 @click.option(
     "--hw",
     multiple=True,
     metavar="FILE",
     help="Hardware file (.yaml), by path or shipped name; may be repeated. [default: those of the papers' systems]",
 )
-@click.option(
-    "--input",
-    "source",
-    metavar="FILE",
-    help="Trace (.npz), or scene with labels (indian_pines, .mat, .npy). [default: the model's shipped trace]",
-)
-@click.option("--samples", type=click.IntRange(min=1), help="Take that many samples of the input. [default: all]")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change a value of every hardware file, e.g. cost.device=lop; may be repeated.",
-)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the files. [default: runs/MODEL-compare]")
+@options.INPUT
+@options.SAMPLES
+@options.settings("every hardware file", "cost.device=lop")
+@options.out("Folder for the files. [default: runs/MODEL-compare]")
 @click.option("--plot", type=click.Choice(["svg", "png"]), help="Also draw a picture (needs matplotlib).")
-@click.option(
-    "--cnn",
-    metavar="FILE",
-    help="6-bit CNN (.npz) to hold it against, by path or shipped name. [default: a shipped one of the same layers]",
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
+@options.CNN
+@options.THREADS
 def compare(
     model: str,
     hw: tuple[str, ...],
     source: str | None,
     samples: int | None,
-    settings: tuple[str, ...],
+    overrides: dict[str, object],
     out: Path | None,
     plot: str | None,
     cnn: str | None,
@@ -50,13 +37,10 @@ def compare(
 ) -> None:
     """One network on several machines, side by side with the CNN and the papers' formulas."""
     from pimsim import report
-    from pimsim.cli.progress import sample_bar
-    from pimsim.hardware import parse_override
-    from pimsim.simulation.compiling import on_compilation
+    from pimsim.cli.progress import executing
 
     folder = out or Path("runs") / f"{Path(model).stem}-compare"
-    overrides = dict(parse_override(text) for text in settings)
-    with on_compilation(_say_first_run), sample_bar("executing") as progress:
+    with executing() as progress:
         result = report.comparison(
             model,
             hw or report.SYSTEMS,
@@ -71,7 +55,3 @@ def compare(
         )
     click.echo(report.compare_text(result))
     click.echo(f"written to {folder}")
-
-
-def _say_first_run() -> None:
-    click.echo("compiling kernels, on the first run only ...", err=True)

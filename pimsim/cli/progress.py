@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -27,3 +28,16 @@ def sample_bar(what: str) -> Iterator[Callable[[int, int], None]]:
             progress.update(task, completed=done, total=total, visible=done < total)
 
         yield show
+
+
+@contextmanager
+def executing() -> Iterator[Callable[[int, int], None]]:
+    """`sample_bar` of a network's execution, with a word about compiling where that comes first."""
+    from pimsim.simulation.compiling import on_compilation
+
+    with on_compilation(_say_first_run), sample_bar("executing") as progress:
+        yield progress
+
+
+def _say_first_run() -> None:
+    click.echo("compiling kernels, on the first run only ...", err=True)

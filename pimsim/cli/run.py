@@ -6,39 +6,26 @@ from pathlib import Path
 
 import click
 
+from pimsim.cli import options
+
 
 @click.command()
-@click.option("--model", required=True, metavar="FILE", help="Model (.npz), by path or shipped name.")
+@options.MODEL
 @click.option("--hw", required=True, metavar="FILE", help="Hardware file (.yaml), by path or shipped name.")
-@click.option(
-    "--input",
-    "source",
-    metavar="FILE",
-    help="Trace (.npz), or scene with labels (indian_pines, .mat, .npy). [default: the model's shipped trace]",
-)
-@click.option("--samples", type=click.IntRange(min=1), help="Take that many samples of the input. [default: all]")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Change a value of the hardware file, e.g. engines.event.lanes=84; may be repeated.",
-)
+@options.INPUT
+@options.SAMPLES
+@options.settings("the hardware file", "engines.event.lanes=84")
 @click.option("--chips", type=click.IntRange(min=1), metavar="N", help="Accuracy of N chips that differ at random.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Of what is drawn at random. [default: the file's]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for CSV and JSON files. [default: runs/MODEL-HW]")
-@click.option(
-    "--cnn",
-    metavar="FILE",
-    help="6-bit CNN (.npz) to hold it against, by path or shipped name. [default: a shipped one of the same layers]",
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
+@options.out("Folder for CSV and JSON files. [default: runs/MODEL-HW]")
+@options.CNN
+@options.THREADS
 def run(
     model: str,
     hw: str,
     source: str | None,
     samples: int | None,
-    settings: tuple[str, ...],
+    overrides: dict[str, object],
     chips: int | None,
     seed: int | None,
     out: Path | None,
@@ -47,13 +34,10 @@ def run(
 ) -> None:
     """Cost of a network on a machine, layer by layer: a table, and CSV files to keep."""
     from pimsim import report
-    from pimsim.cli.progress import sample_bar
-    from pimsim.hardware import parse_override
-    from pimsim.simulation.compiling import on_compilation
+    from pimsim.cli.progress import executing
 
     folder = out or Path("runs") / f"{Path(model).stem}-{Path(hw).stem}"
-    overrides = dict(parse_override(text) for text in settings)
-    with on_compilation(_say_first_run), sample_bar("executing") as progress:
+    with executing() as progress:
         result = report.run(
             model,
             hw,
@@ -69,7 +53,3 @@ def run(
         )
     click.echo(report.text(result))
     click.echo(f"written to {folder}")
-
-
-def _say_first_run() -> None:
-    click.echo("compiling kernels, on the first run only ...", err=True)

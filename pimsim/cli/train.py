@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pimsim.cli import options
 from pimsim.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("recipe")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder. [default: runs/RECIPE]")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting, e.g. qstdb.epochs=100.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
+@options.THREADS
 def train(recipe: str, out: Path | None, settings: tuple[str, ...], threads: int | None) -> None:
     """Take RECIPE (a shipped name or a YAML file) from its scene to an exported network.
 

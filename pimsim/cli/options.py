@@ -1,0 +1,51 @@
+"""Options that several commands have, each stated once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+MODEL = click.option("--model", required=True, metavar="FILE", help="Model (.npz), by path or shipped name.")
+INPUT = click.option(
+    "--input",
+    "source",
+    metavar="FILE",
+    help="Trace (.npz), or scene with labels (indian_pines, .mat, .npy). [default: the model's shipped trace]",
+)
+SAMPLES = click.option(
+    "--samples", type=click.IntRange(min=1), help="Take that many samples of the input. [default: all]"
+)
+CNN = click.option(
+    "--cnn",
+    metavar="FILE",
+    help="6-bit CNN (.npz) to hold it against, by path or shipped name. [default: a shipped one of the same layers]",
+)
+THREADS = click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
+
+
+def settings(what: str, example: str) -> Decorator:
+    """``--set PATH=VALUE``, as the parameter ``overrides``."""
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="PATH=VALUE",
+        callback=_overrides,
+        help=f"Change a value of {what}, e.g. {example}; may be repeated.",
+    )
+
+
+def out(what: str) -> Decorator:
+    """``--out FOLDER``."""
+    return click.option("--out", type=click.Path(path_type=Path), help=what)
+
+
+def _overrides(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, object]:
+    from pimsim.hardware import parse_override
+
+    return dict(parse_override(text) for text in texts)
