@@ -166,7 +166,7 @@ def test_a_model_that_is_no_model_is_refused(
         ("engines.event.lanes=[", "engines.event.lanes"),
         ("layers.first=gpu", "layers.first"),
         ("cost.table=nowhere", "nowhere"),
-        ("cost.mac_scaling=cubic", 'no mac_scaling="cubic", it has horowitz'),
+        ("cost.mac_scaling=cubic", 'no mac_scaling="cubic", it has float32, horowitz'),
         ("cost.node_scaling=cacti", 'no node_scaling="cacti"'),
         ("cost.adc_model=flash", 'no adc_model="flash"'),
         ("clock_mhz=800", "adc.convert of 4 bits takes 5 ns"),

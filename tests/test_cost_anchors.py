@@ -49,11 +49,21 @@ def test_comparator_is_aladdins(bits: int, energy: float) -> None:
     assert T45.value("compare", bits).nominal == pytest.approx(energy)
 
 
-def test_dac_is_zigzags_and_no_cheaper_than_the_time_domain_one() -> None:
-    """50 fF · b · (0.9 V)² = 0.0405 pJ per bit; 0.0375 pJ at 8 bits in the time domain is the low end."""
-    price = T45.value("dac_convert", 8)
-    assert price.nominal == pytest.approx(50e-3 * 8 * 0.9**2)
-    assert price.low == pytest.approx(0.0375, abs=2e-4)
+@pytest.mark.parametrize(
+    ("model", "bits", "energy"),
+    [("zigzag_imc", 8, 50e-3 * 8 * 0.9**2), ("time_domain", 8, 0.0375), ("sar_40nm", 8, 0.291), ("isaac", 1, 0.417)],
+)
+def test_dac_models_are_those_of_their_sources(model: str, bits: int, energy: float) -> None:
+    table = T45.ruled("dac_model", model)
+    price = table.price("dac", "convert", bits, 0, 0, "imac")
+    assert price.nominal == pytest.approx(energy, rel=0.005)
+    assert price.low <= price.nominal <= price.high
+
+
+def test_floating_point_macs_cost_horowitz_4_6_pj() -> None:
+    table = T45.ruled("mac_scaling", "float32")
+    product, addition = (table.price("mac", action, 32, 32, 0, "imac").nominal for action in ("multiply", "accumulate"))
+    assert (product, addition) == (3.7, 0.9)
 
 
 # Converters at their own nodes.

@@ -170,3 +170,9 @@ def test_one_bit_operations_of_a_crossbar_cost_what_silicon_spends_within_a_fact
     behind = table.price("adc", "convert", 5, 31, 0, "neurosim_sar").plus(table.price("shift_add", "add", 20, 0, 0, ""))
     efficiency = 62 / (column + rows + behind.nominal)
     assert 192 / 10 < efficiency < 192 * 10
+
+
+def test_a_synaptic_operation_costs_picojoules_as_it_does_in_silicon() -> None:
+    """Loihi (14 nm) states 24 to 35.5 pJ per synaptic operation, memory and all; arithmetic alone would be 0.05 pJ."""
+    one = cost("digital45nm")
+    assert 0.5 < one.energy(FULL).pj.nominal / one.accumulates < 35.5

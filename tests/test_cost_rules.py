@@ -99,8 +99,9 @@ def test_the_own_rule_by_name_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"mac_scaling": "cubic"}, r'no mac_scaling="cubic", it has horowitz, power_1.25, power_1.5'),
+        ({"mac_scaling": "cubic"}, r'no mac_scaling="cubic", it has float32, horowitz, power_1.25, power_1.5'),
         ({"ac_scaling": "cubic"}, r'no ac_scaling="cubic", it has adder, linear'),
+        ({"dac_model": "flash"}, r'no dac_model="flash", it has isaac, sar_40nm, time_domain, zigzag_imc'),
         ({"node_scaling": "cacti"}, r'no node_scaling="cacti", it has none, since'),
         ({"input_source": "cloud"}, r'no input_source="cloud", it has dram, lpddr4, on_chip'),
         ({"interconnect": "optics"}, r'no interconnect="optics", it has abutted, routers, wires'),

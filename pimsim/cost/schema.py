@@ -262,7 +262,7 @@ class Rules(_Section):
     named: dict[Name, Rule] = {}
 
 
-RuleKind = Literal["mac_scaling", "ac_scaling", "input_source", "interconnect"]
+RuleKind = Literal["mac_scaling", "ac_scaling", "dac_model", "input_source", "interconnect"]
 """What rules decide; each is a key of the hardware file's section ``cost``."""
 
 

@@ -226,6 +226,7 @@ class CostSettings:
     temperature_k: float
     mac_scaling: str = OWN_RULE
     ac_scaling: str = OWN_RULE
+    dac_model: str = OWN_RULE
     node_scaling: str = OWN_RULE
     input_source: str = OWN_RULE
     interconnect: str = OWN_RULE
@@ -237,6 +238,7 @@ class CostSettings:
             self.adc_model,
             self.mac_scaling,
             self.ac_scaling,
+            self.dac_model,
             self.node_scaling,
             self.input_source,
             self.interconnect,

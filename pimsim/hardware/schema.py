@@ -254,6 +254,7 @@ class Cost(_Section):
     temperature_k: Annotated[float, Field(ge=233, le=423, allow_inf_nan=False)]
     mac_scaling: Name = OWN_RULE
     ac_scaling: Name = OWN_RULE
+    dac_model: Name = OWN_RULE
     node_scaling: Name = OWN_RULE
     input_source: Name = OWN_RULE
     interconnect: Name = OWN_RULE

@@ -19,7 +19,7 @@ from pimsim.report.render import ACCOUNTING_TITLES, aligned_table, plain_text
 from pimsim.report.rows import energy_ratio
 
 NONE = "–"
-RULES = ("mac_scaling", "ac_scaling", "node_scaling", "input_source", "interconnect")
+RULES = ("mac_scaling", "ac_scaling", "dac_model", "node_scaling", "input_source", "interconnect")
 """Choices of `Cost.choices` that are rules."""
 _RATIO_TITLES = {
     "cnn_6b": "6-bit CNN / system, energy",
