@@ -1,11 +1,18 @@
 """The engine beside the same network in torch, on the same samples and cores, in alternating rounds.
 
     python benchmarks/engine_vs_torch.py [--model NAME] [--random RATE] [--samples N] [--rounds N] [--cores 1 2]
+                                         [--plain]
 
-Rivals, both float32 with weights, thresholds and leaks of the integer network, batches of 64:
+Rivals with weights, thresholds and leaks of the integer network:
 
-* ``torch``: the dense step loop, one conv3d per layer and step; the first layer's convolution once.
+* ``torch``: float32, batches of 64, the dense step loop, one conv3d per layer and step; the first convolution once.
 * ``torch_1d``: the same with the spectral axis innermost, where most convolutions are one-dimensional.
+* ``compiled``: ``torch`` through torch.compile.
+* ``gemm``: float32, layer by layer, all steps of a layer one matrix product; torch.compile; batches of 4, the fastest.
+* ``int8``: the same with bytes and `torch._int_mm`, bit by bit equal to the engine.
+
+``--plain`` leaves the last three out, which need a C++ compiler and a minute to compile.
+``engine_vs_strongest`` is the ratio to the fastest of them.
 
 Every round times each of them on every sample; a ratio is that of the best rounds, since other processes only
 ever add time (and add much more of it to torch's threads, which wait for each other after every layer).
@@ -25,6 +32,8 @@ from collections.abc import Callable
 from statistics import median
 
 BATCH = 64
+#: as many receptive fields as stay in a second cache
+GEMM_BATCH = 4
 Timed = dict[str, list[float]]
 
 
@@ -40,8 +49,10 @@ def main() -> None:
         for name, values in times.items():
             print(f"  {name:<12} {min(values):8.4f} {median(values):8.4f}")
         suffix = f"{cores}core{'s' if cores > 1 else ''}"
-        for rival in ("torch", "torch_1d"):
+        rivals = [name for name in times if name not in ("engine", "schedule")]
+        for rival in rivals:
             ratios[f"engine_vs_{rival}_{suffix}"] = _ratio(times, rival, "engine")
+        ratios[f"engine_vs_strongest_{suffix}"] = min(_ratio(times, rival, "engine") for rival in rivals)
         ratios[f"schedule_vs_execute_{suffix}"] = _ratio(times, "schedule", "engine")
     print()
     for name, value in ratios.items():
@@ -56,6 +67,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--plain", action="store_true", help="without rivals that have to be compiled")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -78,6 +90,7 @@ def _ratio(times: Timed, above: str, below: str) -> float:
 def measure(options: argparse.Namespace) -> Timed:
     """Milliseconds per sample of every contestant in every round."""
     import torch
+    from gemm_rivals import GemmRival
     from torch_rivals import Rivals, random_network, shipped
 
     from pimsim.cost import PriceBook, load_table, price
@@ -95,6 +108,14 @@ def measure(options: argparse.Namespace) -> Timed:
         "torch_1d": lambda: rivals.in_batches(rivals.conv1d, inputs),
     }
     trace = execute(network, inputs, threads=options.worker)
+    if not options.plain:
+        compiled = torch.compile(rivals.conv3d, dynamic=False)
+        gemm, exact = (GemmRival(network, exact=integers) for integers in (False, True))
+        contestants["compiled"] = lambda: rivals.in_batches(compiled, inputs)
+        contestants["gemm"] = lambda: gemm.in_batches(inputs, GEMM_BATCH)
+        contestants["int8"] = lambda: exact.in_batches(inputs, GEMM_BATCH)
+        if (exact.in_batches(inputs, GEMM_BATCH) != trace.outputs).any():
+            raise SystemExit("int8: other outputs than the engine's")
     spikes = rivals.agreement(trace, inputs)
     print(f"{network.name}, {len(inputs)} samples; torch gives {100 * spikes:.3f} % of the engine's spike bits")
     machine = load_hardware(options.hw)
