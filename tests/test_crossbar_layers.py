@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_crossbar import machines
 from made_trace import trace_of, unpacked
-from naive_crossbar import Layer
+from naive_layouts import Layer
 from strategies import cnns, networks
 
 from pimsim.mapping import map_model
@@ -77,9 +77,10 @@ def test_activations_of_several_bits_are_loaded_and_driven_slice_by_slice(networ
 
 
 def agree(network, hardware, trace):
-    """Cycles, units and actions of every layer against `naive_crossbar`."""
+    """Cycles, units and actions of every layer against `naive_layouts`."""
     pim = hardware.engines.pim
-    activity = schedule(trace, network, map_model(network, hardware), hardware)
+    mapping = map_model(network, hardware)
+    activity = schedule(trace, network, mapping, hardware)
     layers = [naive_layer(network, index, pim, pim.style == "bit_serial") for index in range(len(network.layers))]
     shared = hardware.schedule == "shared"
     fits = not shared or sum(len(list(naive.tiles())) for naive in layers) <= pim.arrays
@@ -94,42 +95,60 @@ def agree(network, hardware, trace):
         assert found.cycles == (fastest[0].cycles + 1) * evaluations + sweeps
         zero = network.input.zero_point if index == 0 else 0
         # Layouts that are equally fast may count differently; one of them was taken.
-        assert observed(found, pim) in [expected(naive, attempt, maps, zero, evaluations) for attempt in fastest]
+        layer, passes = mapping.layers[index], network.time_steps
+        known = [expected(naive, attempt, layer, maps, zero, evaluations, passes) for attempt in fastest]
+        assert observed(found) in known
 
 
-def observed(found, pim):
+BUSY = {"loader": "loading", "row_driver": "pulsing", "adc": "converting", "writer": "writing"}
+STALL = {"loader": "load stall", "row_driver": "pulse stall"}
+SWEEP = ("neuron", "packer", "membrane_memory")
+
+
+def observed(found):
+    """Unit cycles and actions of the sums alone; the sweep and what fills the maps have tests of their own."""
     units = {name: (unit.busy, unit.stall) for name, unit in found.units if name != "sweep"}
-    actions = Counter({(one.component, one.action): one.count for one in found.actions})
-    names = [("row_register", "load"), ("adc", "convert"), ("shift_add", "add"), ("dac", "convert")]
-    names += [("pim_array", "write")]
-    if pim.style == "bit_serial":
-        names += [("row_driver", "pulse"), ("column", "precharge")]
-    else:
-        names += [("analog_column", "multiply")]
-    return units, {name: actions[name] for name in names}
+    actions = Counter()
+    for one in found.actions:
+        filled = one.component in ("input_memory", "spike_memory", "activation_memory") and one.action == "write"
+        if one.component not in SWEEP and not filled:
+            actions[one.component, one.action] += one.count
+    return units, actions
 
 
-def expected(naive, attempt, maps, zero, evaluations):
-    pim, total = naive.pim, Counter()
+def expected(naive, attempt, layer, maps, zero, evaluations, sweeps):
+    pim, total, memories = naive.pim, Counter(), layer.memories
+    pool, per_word = int(np.prod(naive.shape.pool)), memories.source.word_bits // layer.operands.stored_bits
     for values in maps:
         total += naive.count(attempt, reader(values, zero), pim.dac_bits)
-    actions = {("row_register", "load"): total["row loads"]}
-    actions |= {("adc", "convert"): total["conversions"], ("shift_add", "add"): total["conversions"]}
+        total += naive.words(attempt, pool, per_word)
+    written = sum(len(array.rows) for arrays in attempt.rounds for array in arrays) * evaluations * attempt.reloaded
+    constants = naive.shape.neurons * len(maps) if zero else 0
+    current = memories.current.wide
+    actions = {
+        ("row_register", "load"): total["row loads"],
+        ("adc", "convert"): total["conversions"],
+        ("shift_add", "add"): total["conversions"],
+        ("pim_array", "write"): written,
+        ("weight_memory", "read"): written * memories.weight.wide if attempt.reloaded else 0,
+        (memories.source.component, "read"): total["map reads"] * memories.source.wide,
+        ("pool", "add"): total["pool adds"],
+        ("current_memory", "write"): total["sum writes"] * current,
+        ("current_memory", "read"): (total["sum reads"] + sweeps * layer.sweep.words) * current,
+        ("correction", "multiply"): total["zero products"],
+        ("correction", "add"): total["zero adds"] + constants,
+    }
     if naive.serial:
         actions["dac", "convert"] = total["pulses"] if pim.dac_bits > 1 else 0
         actions |= {("row_driver", "pulse"): total["pulses"], ("column", "precharge"): total["samples"] * pim.cell_bits}
     else:
         actions["dac", "convert"] = total["row loads"] * naive.slices
         actions["analog_column", "multiply"] = total["products"]
-    busy = {"loader": "loading", "row_driver": "pulsing", "adc": "converting", "writer": "writing"}
-    stall = {"loader": "load stall", "row_driver": "pulse stall"}
     units = {
-        name: (attempt.units[busy[name]] * evaluations, attempt.units[stall.get(name, "")] * evaluations)
-        for name in busy
+        name: (attempt.units[busy] * evaluations, attempt.units[STALL.get(name, "")] * evaluations)
+        for name, busy in BUSY.items()
     }
-    written = sum(len(array.rows) for arrays in attempt.rounds for array in arrays) * evaluations
-    actions["pim_array", "write"] = written if attempt.reloaded else 0
-    return units, actions
+    return units, Counter({name: count for name, count in actions.items() if count})
 
 
 def reader(values, zero):
