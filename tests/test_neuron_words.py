@@ -29,15 +29,28 @@ def energy(cost, component: str, *actions: str) -> int:
     return sum(line.energy.nominal for line in cost.lines if line.component == component and line.action in actions)
 
 
-def test_narrower_membranes_take_less_memory_and_energy_on_dense_engines() -> None:
-    """Words of `neuron_lanes` membranes: fewer bits are fewer macros side by side, each narrower or as wide."""
-    found = [costed(engines__mac__membrane_bits=bits, engines__mac__membrane_step="auto") for bits in (6, 12, 20)]
-    capacities = [mapping.layers[0].memories.membrane.capacity_bits for _, mapping in found]
+@pytest.mark.parametrize(("layer", "engine"), [(0, "mac"), (1, "event")])
+def test_narrower_membranes_take_less_memory_and_energy_where_sums_are_formed_elsewhere(
+    layer: int, engine: str
+) -> None:
+    """Words of as many membranes as lanes: fewer bits are fewer macros side by side, each narrower or as wide."""
+    found = []
+    for bits in (6, 12, 20):
+        keys = {f"engines__{engine}__membrane_bits": bits, f"engines__{engine}__membrane_step": "auto"}
+        found.append(costed(**keys, engines__event__dataflow="gather"))
+    capacities = [mapping.layers[layer].memories.membrane.capacity_bits for _, mapping in found]
     spent = [energy(cost, "membrane_memory", "read", "write") for cost, _ in found]
     assert capacities == sorted(set(capacities))
     assert spent == sorted(set(spent))
     areas = [cost.area_um2.nominal for cost, _ in found]
     assert areas == sorted(set(areas))
+
+
+def test_membranes_that_are_added_to_in_place_are_as_wide_as_their_sums() -> None:
+    """Scatter: the bits of a stored membrane change what is computed, and no word."""
+    found = [costed(engines__event__membrane_bits=bits, engines__event__membrane_step="auto")[0] for bits in (6, 20)]
+    assert found[0].area_um2 == found[1].area_um2
+    assert found[0].energy("full") == found[1].energy("full")
 
 
 def test_a_leak_of_few_shifts_costs_less_than_a_multiplier_and_more_than_one_of_fewer() -> None:
