@@ -231,12 +231,14 @@ def test_bad_input_is_one_line_and_leaves_no_file(
 
 @pytest.mark.parametrize("schedule", ["shared", "pipelined"])
 @pytest.mark.parametrize("machine", [path.stem for path in shipped(HARDWARE)])
-def test_shipped_model_runs_on_every_shipped_machine_without_being_executed(machine: str, schedule: str) -> None:
+def test_shipped_model_runs_on_every_shipped_machine(machine: str, schedule: str) -> None:
     overrides: dict[str, object] = {"schedule": schedule}
     if (machine, schedule) == ("allpim45nm", "shared"):  # ten arrays are each layer's own; together they need 31
         overrides["engines.pim.arrays"] = 31
     result = report.run("cnn3d_6b", machine, samples=3, overrides=overrides)
-    assert not result.executed
+    # the recorded run is used again but where membranes are rounded or converters err
+    errs = any(item.get("membrane_shift") or item["crossbar"] for item in result.trace.numerics)
+    assert result.executed == errs
     assert result.layers["dense_macs"].sum() == 14_600_616
     full = result.cost.energy("full")
     assert 0 < full.low <= full.nominal <= full.high
