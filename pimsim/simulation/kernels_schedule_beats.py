@@ -44,40 +44,13 @@ _LOWEST = np.array([(byte & -byte).bit_length() - 1 for byte in range(256)], np.
 
 
 @part
-def _port_cycle(cycle: Any, distance: Any, bank: Any, recent: Any) -> Any:
-    """First cycle from ``cycle`` on in which no access of ``distance`` cycles ago writes to ``bank``; notes it."""
-    while recent[(cycle - distance) & (RECENT - 1)] == (cycle - distance) * BANKS + bank:
-        cycle += 1
-    recent[cycle & (RECENT - 1)] = cycle * BANKS + bank
-    return cycle
-
-
-@part
-def _issue(cycle: Any, words: Any, core: Any, bank_of: Any, written: Any, recent: Any) -> Any:
-    """Cycle of the last of the beats on consecutive membrane words, none before ``cycle`` + 1; cycles waited."""
-    depth, waits_for_word, one_port = core
-    waited = 0
-    for word in range(words[0], words[1]):
-        cycle += 1
-        free = cycle
-        if waits_for_word:
-            cycle = max(cycle, written[word])
-        if one_port:
-            cycle = _port_cycle(cycle, depth - 1, bank_of[word], recent)
-        if waits_for_word:
-            written[word] = cycle + depth
-        waited += cycle - free
-    return cycle, waited
-
-
-@part
-def _scatter_row(
+def _scatter_row(  # noqa: C901 - a call per beat costs half as much time again
     row: Any, positions: Any, first: Any, targets: Any, core: Any, clock: Any, state: Any, visits: Any, out: Any
 ) -> Any:
     """One map; ``clock`` is its cycle 0, behind everything that ``state`` remembers of the map before."""
     popped, bank_of, written, recent = state
-    fifo, depth, beats, word_bytes = core[0], core[1], core[2], core[5]
-    rules = depth, core[3] == 0, core[4] == 1
+    depth, beats, word_bytes = core[1], core[2], core[5]
+    waits_for_word, one_port, distance = core[3] == 0, core[4] == 1, core[1] - 1
     events = slot = behind = held = stall = waits = reached = voids = passes = 0
     pushed, issued = clock + SCAN_FILL - 1, clock
     for byte in range(row.size):
@@ -89,17 +62,27 @@ def _scatter_row(
             position = positions[8 * byte + _LOWEST[bits]]
             bits &= bits - 1
             earliest = pushed + 1 + behind
-            pushed = max(earliest, popped[slot] + 1) if events >= fifo else earliest
+            pushed = max(earliest, popped[slot] + 1)
             stall += pushed - earliest
             cycle = max(pushed + 1, issued)
-            popped[slot], events, behind = cycle, events + 1, 0
-            slot = slot + 1 if slot + 1 < fifo else 0
+            popped[slot], behind = cycle, 0
+            events += 1
+            slot = slot + 1 if slot + 1 < popped.size else 0
             for target in range(first[position], first[position + 1]):
                 output = targets[target]
                 visits[output] += 1
-                words = output * beats, (output + 1) * beats
-                cycle, waited = _issue(cycle, words, rules, bank_of, written, recent)
-                waits += waited
+                for word in range(output * beats, (output + 1) * beats):
+                    cycle += 1
+                    free = cycle
+                    if waits_for_word:
+                        cycle = max(cycle, written[word])
+                    if one_port:
+                        while recent[(cycle - distance) & (RECENT - 1)] == (cycle - distance) * BANKS + bank_of[word]:
+                            cycle += 1
+                        recent[cycle & (RECENT - 1)] = cycle * BANKS + bank_of[word]
+                    if waits_for_word:
+                        written[word] = cycle + depth
+                    waits += cycle - free
             found = first[position + 1] - first[position]
             reached += found
             voids += found == 0
@@ -134,51 +117,62 @@ def scatter(rows: Any, positions: Any, first: Any, targets: Any, core: Any, visi
 
 
 @part
-def _ones_before(row: Any, before: Any, bit: Any) -> Any:
-    """Events in front of a bit of the map; ``before`` those in front of its byte."""
-    byte = bit >> 3
-    rest = bit & 7
-    return before[byte] + (_ONES[row[byte] & ((1 << rest) - 1)] if rest > 0 else 0)
-
-
-@part
-def _gather_row(row: Any, before: Any, reads: Any, first: Any, core: Any, popped: Any, recent: Any, out: Any) -> None:
-    """One map: every output position's entries, then its words of the sweep."""
-    fifo, depth, beats, sweep, one_port, banks = core[0], core[1], core[2], core[3], core[4] == 1, core[5]
-    entries = slot = behind = issued = swept = word = 0
-    passes = stall = found = voids = waits = sweep_waits = 0
-    free = other_free = 0  # cycles from which on the position's set of sums, and the other one, are free
-    pushed = SCAN_FILL - 1
+def _gather_row(held: Any, first: Any, core: Any, clock: Any, popped: Any, recent: Any, out: Any) -> Any:
+    """One map, given the events ``held`` by each read: every output position's entries, then its words of the sweep."""
+    depth, beats, sweep, one_port, banks = core[1], core[2], core[3], core[4] == 1, core[5]
+    slot = behind = bank = passes = stall = found = voids = waits = sweep_waits = 0
+    free = other_free = issued = swept = clock  # from when on the position's set of sums, and the other one, are free
+    pushed = clock + SCAN_FILL - 1
     for position in range(first.size - 1):
         last_read = first[position + 1] - 1
         for read in range(first[position], last_read + 1):
-            held = _ones_before(row, before, reads[read, 1]) - _ones_before(row, before, reads[read, 0])
-            found += held
-            passes += held == 0
-            service = beats
-            if held == 0 and read == last_read:
-                held, service = 1, 1
+            entries, service = held[read], beats
+            found += entries
+            if entries == 0:
+                passes += 1
+                if read < last_read:
+                    behind += 1
+                    continue
+                entries, service = 1, 1
                 voids += 1
-            for _ in range(held):
+            for _ in range(entries):
                 earliest = pushed + 1 + behind
-                pushed = max(earliest, popped[slot] + 1) if entries >= fifo else earliest
+                pushed = max(earliest, popped[slot] + 1)
                 stall += pushed - earliest
                 cycle = max(pushed + 1, issued)
-                popped[slot], entries, behind = cycle, entries + 1, 0
-                slot = slot + 1 if slot + 1 < fifo else 0
+                popped[slot], behind = cycle, 0
+                slot = slot + 1 if slot + 1 < popped.size else 0
                 begin = max(cycle + 1, free)
                 waits += begin - cycle - 1
                 issued = begin + service - 1
-            behind += held == 0
-        complete = issued + depth + 1
-        for _ in range(beats):
-            earliest = max(swept + 1, complete)
-            swept = _port_cycle(earliest, sweep, word % banks, recent) if one_port else earliest
+        for word in range(beats):
+            earliest = max(swept + 1, issued + depth + 1) if word == 0 else swept + 1
+            swept = earliest
+            if one_port:
+                while recent[(swept - sweep) & (RECENT - 1)] == (swept - sweep) * BANKS + bank:
+                    swept += 1
+                recent[swept & (RECENT - 1)] = swept * BANKS + bank
+                bank = bank + 1 if bank + 1 < banks else 0
             sweep_waits += swept - earliest
-            word += 1
         free, other_free = other_free, swept + 1
-    out[PUSHES], out[PASSES], out[SCAN_STALL], out[TARGETS] = entries, passes, stall, found
-    out[VOIDS], out[WAITS], out[SWEEP_WAITS], out[CYCLES] = voids, waits, sweep_waits, swept + 1
+    out[PUSHES], out[PASSES], out[SCAN_STALL], out[TARGETS] = found + voids, passes, stall, found
+    out[VOIDS], out[WAITS], out[SWEEP_WAITS], out[CYCLES] = voids, waits, sweep_waits, swept + 1 - clock
+    return swept + RECENT
+
+
+@part
+def _count(row: Any, before: Any, reads: Any, held: Any) -> None:
+    """Events in every part of a word that is read, as a difference of events in front of two bits."""
+    for byte in range(row.size):
+        before[byte + 1] = before[byte] + _ONES[row[byte]]
+    for read in range(held.size):
+        start, stop = reads[read, 0], reads[read, 1]
+        events = before[stop >> 3] - before[start >> 3]
+        if stop & 7 != 0:
+            events += _ONES[row[stop >> 3] & ((1 << (stop & 7)) - 1)]
+        if start & 7 != 0:
+            events -= _ONES[row[start >> 3] & ((1 << (start & 7)) - 1)]
+        held[read] = events
 
 
 @kernel
@@ -192,9 +186,8 @@ def gather(rows: Any, reads: Any, first: Any, core: Any, out: Any) -> None:
     out    int64 (R, FIELDS) out
     """
     popped, recent = np.zeros(core[0], np.int64), np.full(RECENT, -1, np.int64)
-    before = np.zeros(rows.shape[1] + 1, np.int64)
+    before, held = np.zeros(rows.shape[1] + 1, np.int64), np.empty(reads.shape[0], np.int64)
+    clock = RECENT
     for r in range(rows.shape[0]):
-        recent[:] = -1
-        for byte in range(rows.shape[1]):
-            before[byte + 1] = before[byte] + _ONES[rows[r, byte]]
-        _gather_row(rows[r], before, reads, first, core, popped, recent, out[r])
+        _count(rows[r], before, reads, held)
+        clock = _gather_row(held, first, core, clock, popped, recent, out[r])
