@@ -244,6 +244,15 @@ def test_an_operation_that_fits_says_by_how_much() -> None:
     assert "CACTI" in timing.source
 
 
+def test_longer_columns_take_longer_to_discharge() -> None:
+    """A bit line's charge grows with the rows on it: 1024 rows take 4 ns, which one cycle of 2.5 ns does not hold."""
+    machine = {"engines.pim.rows": 1024}
+    with pytest.raises(CostError, match=r"row_driver.pulse .* takes 4 ns .* fewer engines.pim.rows"):
+        report.run("cnn3d_6b", "pim45nm_bitserial", samples=1, overrides=machine)
+    slower = report.run("cnn3d_6b", "pim45nm_bitserial", samples=1, overrides=machine | {"engines.pim.pulse_cycles": 2})
+    assert {timing.verdict for timing in slower.cost.timings} == {FITS}
+
+
 def test_5_ns_fit_exactly_into_two_cycles_of_2_5_ns() -> None:
     converter = Deadline("adc", "convert", 2, 4, 10)
     (timing,) = evaluate(run(deadlines=(converter,)), replace(OWN, adc_model="imac"), T45, clock_mhz=400).timings
@@ -261,7 +270,7 @@ def test_5_ns_fit_exactly_into_two_cycles_of_2_5_ns() -> None:
         (MACRO, 1000, r"takes 1.06 ns .*CACTI 7.* but has 1 ns, 1 cycle at clock_mhz=1000; smaller macros \(memories"),
         (Deadline("adc", "convert", 2, 6, 31), 400, r"adc.convert of 6 bits takes 7 ns .* 5 ns, 2 cycles .*adc_cycles"),
         (
-            Deadline("row_driver", "pulse", 1, 256),
+            Deadline("row_driver", "pulse", 1, 256, 256),
             1100,
             r"row_driver.pulse .* takes 1 ns .* more engines.pim.pulse_cycl",
         ),

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from pimsim.activity.actions import CATALOGUE, STORAGE_COMPONENTS
 from pimsim.cost import CostTable, load_table, schema
+from pimsim.cost.check import check
 from pimsim.cost.load import from_text
 from pimsim.cost.ranges import Range
 from pimsim.errors import CostError, MissingFileError
@@ -210,6 +212,16 @@ def test_inherited_numbers_are_scaled_once_and_say_so() -> None:
     assert table.value("add", 16).nominal == pytest.approx(0.05 * 1.84)
     assert "x1.84" in table.entries["add"].source
     assert "x1.84" not in table.entries["mac"].source
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_no_action_may_lose_its_price(name: str) -> None:
+    """Each in turn is taken out of the finished table: an error that names it, never a free action."""
+    table = load_table(name)
+    for key in table.actions:
+        actions = {other: entries for other, entries in table.actions.items() if other != key}
+        with pytest.raises(CostError, match=rf"^actions\.{key}: required but missing"):
+            check(replace(table, actions=actions))
 
 
 # Hostile tables.

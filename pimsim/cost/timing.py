@@ -19,8 +19,7 @@ _REMEDIES = {
     "mac": "more engines.mac.multiply_cycles",
     "neuron": "fewer accumulator_bits",
     "adc": "more engines.pim.adc_cycles, another cost.adc_model",
-    "row_driver": "more engines.pim.pulse_cycles",
-    "analog_column": "more engines.pim.pulse_cycles",
+    "row_driver": "more engines.pim.pulse_cycles, fewer engines.pim.rows",
     "shift_add": "fewer accumulator_bits",
 }
 _MEMORY_REMEDY = "smaller macros (memories.macro_kib)"

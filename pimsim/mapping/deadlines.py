@@ -56,16 +56,12 @@ def _engine(layer: Placed) -> Iterator[Deadline]:
         yield Deadline("mac", "multiply", engine.multiply_cycles, operands.weight_bits, operands.input_bits)
         yield Deadline("mac", "accumulate", 1, bits)
     elif isinstance(layer.plan, CrossbarPlan):
-        yield from _crossbar(engine, layer.plan)
+        yield from _crossbar(engine)
 
 
-def _crossbar(pim: Pim, plan: CrossbarPlan) -> Iterator[Deadline]:
-    if isinstance(pim, BitSerialPim):
-        yield Deadline("row_driver", "pulse", pim.pulse_cycles, pim.columns)
-        together = pim.rows_active
-    else:
-        width = plan.operand.columns_per_output
-        yield Deadline("analog_column", "multiply", pim.pulse_cycles, width, pim.dac_bits)
-        together = pim.products_per_conversion
+def _crossbar(pim: Pim) -> Iterator[Deadline]:
+    """A pulse lasts until columns as long as all rows are discharged."""
+    yield Deadline("row_driver", "pulse", pim.pulse_cycles, pim.columns, pim.rows)
+    together = pim.rows_active if isinstance(pim, BitSerialPim) else pim.products_per_conversion
     yield Deadline("adc", "convert", pim.adc_cycles, pim.adc_bits, together)
     yield Deadline("shift_add", "add", 1, pim.accumulator_bits)
