@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from made_inputs import network as made_network
 from made_trace import machine
 
+from pimsim import report
 from pimsim.errors import MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
@@ -192,3 +193,22 @@ def test_an_array_has_registers_for_the_sums_of_the_outputs_that_fit_it():
     assert [one.instances for one in held] == [2 * 4]
     (converters,) = (one.instances for one in mapping.storage if one.component == "adc")
     assert converters == 4 * 256 // 8
+
+
+@pytest.mark.parametrize(
+    ("machine", "changes", "layer", "text"),
+    [
+        ("pim45nm_bitserial", {}, 0, "1 tile, 4 copies in 4 arrays"),
+        ("pim45nm_bitserial", {"arrays": 1}, 0, "1 tile"),
+        ("pim45nm_bitserial", {"copies_in_array": "diagonal"}, 0, "1 tile, 8 copies in 4 arrays"),
+        ("pim45nm_bitserial", {"copies_in_array": "shifted"}, 0, "1 tile of 2 shifted kernels, 4 copies in 4 arrays"),
+        ("allpim45nm", {"arrays": 4}, 2, "10 tiles in 3 rounds"),
+        ("allpim45nm", {}, 3, "4 tiles, 2 copies in 8 arrays"),
+    ],
+)
+def test_the_layout_that_was_taken_is_told(machine, changes, layer, text):
+    # conv1: 27 rows, 20 outputs in 121 of 256 columns. conv3: 1080 rows in 5 tiles of 248 (8 groups of 31), 84 outputs
+    # in 2 tiles of 42. conv4: 252 rows in 2 tiles, 84 outputs in 2.
+    overrides = {f"engines.pim.{key}": value for key, value in changes.items()}
+    result = report.run("cnn3d_6b", machine, samples=1, overrides=overrides)
+    assert result.activity.layers[layer].layout == text

@@ -79,7 +79,7 @@ class LayerActivity:
     ``dense_macs`` of one dense pass per sample; ``accumulates`` weights really added (event core) or products
     (dense engines); ``neurons`` of the layer, not summed; ``cycles`` of the layer's own activities, to which
     busy, stall and idle cycles of each of its ``units`` add up; ``utilization`` accumulates per cycle and lane or
-    multiplier, for a crossbar the share of its cells that hold weights.
+    multiplier, for a crossbar the share of its cells that hold weights; ``layout`` tells how they lie there.
     """
 
     layer: str
@@ -93,6 +93,7 @@ class LayerActivity:
     utilization: float
     actions: tuple[ActionCount, ...]
     units: tuple[tuple[str, UnitCycles], ...]
+    layout: str = ""
 
 
 @dataclass(frozen=True)

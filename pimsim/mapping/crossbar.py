@@ -110,6 +110,16 @@ class Layout:
     def tiles(self) -> tuple[Tile, ...]:
         return tuple(tile for one in self.rounds for tile in one.tiles)
 
+    @property
+    def text(self) -> str:
+        """In words, such as "1 tile of 3 shifted kernels, 4 copies in 4 arrays"."""
+        tiles, rounds = len(self.tiles), len(self.rounds)
+        parts = "1 tile" if tiles == 1 else f"{tiles} tiles"
+        shifted = f" of {self.kernels} shifted kernels" if self.kernels > 1 else ""
+        turns = f" in {rounds} rounds" if rounds > 1 else ""
+        copies = f", {self.at_once} copies in {self.array_copies * tiles} arrays" if self.at_once > 1 else ""
+        return parts + shifted + turns + copies
+
     def blocks(self, windows: int) -> int:
         """Copies at work in the fullest array while so many windows are."""
         return -(-windows // self.array_copies)

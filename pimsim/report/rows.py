@@ -102,6 +102,7 @@ LAYERS = (
     "output_activations",
     "cycles",
     "utilization",
+    "layout",
     "saturations",
     "energy_pj",
     "energy_low_pj",
@@ -233,11 +234,12 @@ def layers(
                 values,
                 layer.cycles / samples,
                 layer.utilization,
+                layer.layout or None,
                 saturated,
                 *_layer_energy(cost, layer.layer, total),
             )
         )
-    rows.append((MACHINE, "static", *(None,) * 10, *_layer_energy(cost, MACHINE, total)))
+    rows.append((MACHINE, "static", *(None,) * 11, *_layer_energy(cost, MACHINE, total)))
     return Table(LAYERS, tuple(rows))
 
 

@@ -70,7 +70,8 @@ def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, driven: Driven)
     )
     run = _Run(layer, plan, layout, pim, evaluations)
     counted = (*_input_actions(run, driven), *_column_actions(run), *_sum_actions(run), *_reload_actions(run))
-    return Evaluation(time[kernels.END] + HAND_OVER, units, counted, utilization=plan.utilization(layout))
+    cycles = time[kernels.END] + HAND_OVER
+    return Evaluation(cycles, units, counted, utilization=plan.utilization(layout), layout=layout.text)
 
 
 def _time(layer: LayerMapping, plan: CrossbarPlan, layout: Layout, pim: Pim) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ HAND_OVER = 1
 @dataclass(frozen=True)
 class Evaluation:
     """All sums of a dense layer: cycles of one evaluation, (busy, stall) cycles of each unit in it, the actions
-    of all evaluations, and either the units that could work at once or the utilization itself.
+    of all evaluations, and either the units that could work at once or the utilization itself; ``layout`` in words.
     """
 
     cycles: int
@@ -33,6 +33,7 @@ class Evaluation:
     actions: tuple[ActionCount, ...]
     width: int = 0
     utilization: float = 0.0
+    layout: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,7 @@ class LayerTiming:
     actions: tuple[ActionCount, ...]
     accumulates: int
     utilization: float
+    layout: str = ""
 
     @property
     def cycles(self) -> int:
@@ -92,6 +94,7 @@ def dense_timing(layer: LayerMapping, sums: Evaluation, *, samples: int, steps: 
         actions=sums.actions,
         accumulates=accumulates,
         utilization=accumulates / (total * sums.width) if sums.width else sums.utilization,
+        layout=sums.layout,
     )
 
 
@@ -141,6 +144,7 @@ def layer_activity(layer: LayerMapping, timing: LayerTiming, spikes: Spikes, *, 
         utilization=timing.utilization,
         actions=merged(timing.actions + swept),
         units=tuple((name, UnitCycles(busy, stall, total - busy - stall)) for name, busy, stall in timing.busy),
+        layout=timing.layout,
     )
 
 
