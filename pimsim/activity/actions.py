@@ -134,9 +134,9 @@ NEURON_RELU = ActionDefinition(
     "neuron",
     "relu",
     COMPUTE,
-    "an activation rescaled and clipped (iso-architecture CNN)",
+    "a CNN's sum requantized to an activation: multiplied, shifted, clipped",
     "accumulator bits",
-    "activation bits",
+    "multiplier bits",
 )
 PACKER_PACK = ActionDefinition(
     "packer", "pack", CONTROL, "spike bits of one sweep word shifted into the output word", "lanes"

@@ -12,7 +12,7 @@ from pimsim.activity.activity import ActionCount, LayerActivity, UnitCycles
 from pimsim.hardware.hardware import MAC, PIM
 from pimsim.mapping import LayerMapping
 from pimsim.mapping.mapping import GatherPlan
-from pimsim.model.network import ACCUMULATE, IF, LIF, RELU
+from pimsim.model.network import ACCUMULATE, IF, LIF, MAX_MULTIPLIER, RELU
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -20,6 +20,10 @@ SWEEP = "sweep"
 """The unit that every layer has: the pass over its neurons."""
 HAND_OVER = 1
 """Cycle in which a unit's controller sees that all is done; the next one starts in the cycle after."""
+
+
+MULTIPLIER_BITS = MAX_MULTIPLIER.bit_length()
+"""Built for every multiplier that a model file may hold."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def sweep_actions(layer: LayerMapping, *, samples: int, steps: int, spikes: int)
     if layer.neuron == ACCUMULATE:
         counted.append(actions.NEURON_COMPARE.count(layer.shape.neurons * samples, bits=bits))
     elif layer.neuron == RELU:
-        counted.append(actions.NEURON_RELU.count(neurons, bits=bits, second_bits=layer.sweep.value_bits))
+        counted.append(actions.NEURON_RELU.count(neurons, bits=bits, second_bits=MULTIPLIER_BITS))
     else:
         counted.append(actions.NEURON_COMPARE.count(neurons, bits=bits))
     if layer.neuron in (LIF, IF):
