@@ -18,6 +18,7 @@ from pimsim.cli.main import main
 from pimsim.cost import ACCOUNTINGS
 from pimsim.cost.papers import hypersnn
 from pimsim.errors import HardwareError, MissingFileError, MissingPackageError, OutputError, PimsimError
+from pimsim.hardware import load_hardware
 from pimsim.model import load_network
 from pimsim.report import Comparison, compare_plot, pipeline
 from pimsim.resources import HARDWARE, find
@@ -291,3 +292,16 @@ def test_the_command_takes_the_papers_systems_by_default(command: Callable[..., 
     assert not command("--out", "c")
     document = json.loads((tmp_path / "c/compare.json").read_text())
     assert [system["name"] for system in document["systems"]] == SYSTEMS
+
+
+def test_machines_that_are_priced_by_different_tables_have_no_ratio() -> None:
+    """Absolute numbers of two nodes do not compare: each is held against the CNN at its own prices, and no further."""
+    result = report.comparison("cnn3d_6b", ["digital45nm", "pim45nm", "pim65nm"], samples=1)
+    rows = result.frame[result.frame["accounting"] == "full"].set_index("system")
+    assert rows.loc["pim45nm", "digital_snn_over"] > 0
+    assert pd.isna(rows.loc["pim65nm", "digital_snn_over"])
+    assert rows.loc["pim65nm", "cnn_6b_over"] > 0
+    other = {"cost.mac_scaling": "power_1.5"}
+    settings = [load_hardware("digital45nm").cost, load_hardware("digital45nm", other).cost]
+    assert not settings[0].prices_as(settings[1])
+    assert settings[0].prices_as(load_hardware("digital45nm", {"cost.adc_model": "imac", "cost.device": "hp"}).cost)

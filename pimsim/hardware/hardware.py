@@ -231,6 +231,10 @@ class CostSettings:
     input_source: str = OWN_RULE
     interconnect: str = OWN_RULE
 
+    def prices_as(self, other: CostSettings) -> bool:
+        """Whether both price the same action alike: converters, devices and temperatures are the machine's own."""
+        return (self.table, self.rules[1:]) == (other.table, other.rules[1:])
+
     @property
     def rules(self) -> tuple[str, ...]:
         """What decides on prices, besides device, temperature and clock."""

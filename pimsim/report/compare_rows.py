@@ -65,9 +65,10 @@ def _rows(system: Compared, digital: Compared | None) -> Iterator[tuple[Cell, ..
 
 
 def references(system: Compared, digital: Compared | None) -> dict[str, Cost | None]:
-    """Cost of everything that the system is held against, by `REFERENCES`."""
+    """Cost of everything that the system is held against, by `REFERENCES`; nothing that is priced in another way."""
     narrow, wide = system.cnns
-    return dict(zip(REFERENCES, (narrow.cost, wide.cost, digital.cost if digital else None), strict=True))
+    alike = digital is not None and digital.hardware.cost.prices_as(system.hardware.cost)
+    return dict(zip(REFERENCES, (narrow.cost, wide.cost, digital.cost if digital and alike else None), strict=True))
 
 
 def _placement(system: Compared) -> tuple[Cell, ...]:
