@@ -139,8 +139,11 @@ def modelled(seed: int = 0) -> Macro:
 @settings(max_examples=60)
 @given(st.data())
 def test_the_engine_computes_any_macro_as_the_reference_does(data: st.DataObject) -> None:
-    """On every layer kind, in the first layer and behind it, noise by sample included."""
-    case = data.draw(strategies.cases(max_hidden=2))
+    """On every layer kind, in the first layer and behind it, fed by spikes or activations; noise by sample included."""
+    cnn = data.draw(st.booleans())
+    case = data.draw(
+        strategies.cases(of=strategies.cnns(max_hidden=2, max_bits=6)) if cnn else strategies.cases(max_hidden=2)
+    )
     widths = [LayerNumerics(46, 46, data.draw(st.none() | macros(noise=True))) for _ in case.network.layers]
     check_equal(case.network, case.inputs, widths)
 
