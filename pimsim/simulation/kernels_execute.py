@@ -172,7 +172,7 @@ def look_up(words, segments, field, tables, scratch):
     currents, sums, outputs = scratch.currents, tables.sums, u64(field.outputs)
     blocks, size, width = u64(sums.shape[0]), u64(sums.shape[1]), u64(sums.shape[2])
     bits, zero = u64(len(tables.bits)), spread(0, currents, scratch.row)
-    entries, span, runs = u64(1) << bits, u64(field.span), u64(field.run_segments.shape[0])
+    entries, span, runs = u64(1) << bits, u64(len(tables.span)), u64(field.run_segments.shape[0])
     biases = u64(len(tables.batches)) * span * runs * bias(sums, zero)
     start, none, unbiased = few(sums, zero), halves(0, sums, zero), halves(u64(0) - biases, sums, zero)
     for inverse in range(blocks):
@@ -183,7 +183,8 @@ def look_up(words, segments, field, tables, scratch):
                 low, high, row = unbiased, none, block * size
                 for run in range(runs):
                     begin = field.segments[position] + field.run_segments[run]
-                    for segment in range(begin, begin + span):
+                    for i in range(span):  # not from begin on: only a number that is known is unrolled
+                        segment = begin + i
                         left = bits_from(spikes, segments.bits[segment]) & segments.masks[segment]
                         for _ in range(u64(len(tables.batches))):
                             rows = start

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pimsim.model.architecture import LayerShape
+from pimsim.model.architecture import LayerShape, Shape3
 from pimsim.model.network import RELU, IntegerNetwork, LayerNumerics, Neuron
 from pimsim.simulation import bounds, geometry
 from pimsim.simulation.bounds import Bounds, Interval, Law
@@ -155,7 +155,7 @@ def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> Lowere
     narrowed = valued and macro is None and sums == np.int16 and lanes == np.int32
     group = 0 if valued or sums != np.int16 else group_of(rows, pool)
     summed = not valued and macro is None  # event by event
-    tables = make_tables(rows, geometry.segment_rows(shape, order), sums) if summed and pool == 1 else None
+    tables = _tables(shape, order, rows, sums) if summed and pool == 1 else None
     axis = _column_axis(shape) if summed and tables is None else None
     fields, centred = shape, layer.centred
     if axis is not None:
@@ -188,6 +188,11 @@ def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> Lowere
         pooled=shape if valued and pool > 1 else None,
         requantized=_requantization(layer.neuron) if layer.neuron.kind == RELU else None,
     )
+
+
+def _tables(shape: LayerShape, order: Shape3, rows: npt.NDArray[np.int32], sums: np.dtype[Any]) -> Tables | None:
+    span = geometry.receptive_fields(shape, order, rows.shape[1]).span
+    return make_tables(rows, geometry.segment_rows(shape, order), span, sums)
 
 
 def _column_axis(shape: LayerShape) -> int | None:

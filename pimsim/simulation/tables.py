@@ -27,17 +27,20 @@ class Tables(NamedTuple):
     bits     as long as an index has bits
     few      as long as there are indices whose sums surely add up in the type of ``sums``
     batches  as long as a segment has such groups of indices
+    span     as long as a run of a field has segments
     """
 
     sums: npt.NDArray[Any]
     bits: tuple[int, ...]
     few: tuple[int, ...]
     batches: tuple[int, ...]
+    span: tuple[int, ...]
 
 
-def make_tables(rows: npt.NDArray[np.int32], segment_rows: list[int], sums: np.dtype[Any]) -> Tables | None:
+def make_tables(rows: npt.NDArray[np.int32], segment_rows: list[int], span: int, sums: np.dtype[Any]) -> Tables | None:
     """Tables for fields of weight ``rows`` (fan-in, C_out), of which segments have ``segment_rows``, if they are small.
 
+    span  segments of a run
     sums  type that every sum of rows fits in
     """
     most = max(segment_rows)
@@ -46,12 +49,12 @@ def make_tables(rows: npt.NDArray[np.int32], segment_rows: list[int], sums: np.d
     for indices in range(1, most // LEAST_INDEX_BITS + 1):
         bits = -(-most // indices)
         if bits >= LEAST_INDEX_BITS and len(segment_rows) * indices * width << bits <= TABLE_BYTES:
-            return _tables(rows, segment_rows, sums, indices, bits)
+            return _tables(rows, segment_rows, span, sums, indices, bits)
     return None
 
 
 def _tables(
-    rows: npt.NDArray[np.int32], segment_rows: list[int], sums: np.dtype[Any], indices: int, bits: int
+    rows: npt.NDArray[np.int32], segment_rows: list[int], span: int, sums: np.dtype[Any], indices: int, bits: int
 ) -> Tables:
     padded = np.zeros((len(segment_rows), indices * bits, rows.shape[1]), np.int32)
     for segment, part in enumerate(np.split(rows, np.cumsum(segment_rows)[:-1])):
@@ -62,7 +65,7 @@ def _tables(
     few = _few(entries.reshape(len(segment_rows), indices, *entries.shape[1:]))
     packed = weight_blocks(entries.reshape(-1, rows.shape[1]).astype(np.int32), np.int8 if few else sums, sums)
     together = few or indices
-    return Tables(packed, (0,) * bits, (0,) * together, (0,) * (indices // together))
+    return Tables(packed, (0,) * bits, (0,) * together, (0,) * (indices // together), (0,) * span)
 
 
 def _few(entries: npt.NDArray[np.int64]) -> int:
