@@ -49,6 +49,7 @@ def check_equal(
         np.testing.assert_array_equal(flat, values.reshape(flat.shape))
     for name in ("outputs", "membrane_low", "membrane_high", "saturations"):
         np.testing.assert_array_equal(getattr(got.trace, name), getattr(want, name), err_msg=name)
+    assert same(execute(network, inputs, None, numerics, threads=1), got.trace)  # narrower words where nothing is kept
     return want
 
 
@@ -210,6 +211,27 @@ def test_a_silent_input_gives_a_silent_trace() -> None:
     silent = np.full((2, *network.architecture.input_shape), network.input.zero_point, np.uint8)
     run = check_equal(network, silent)
     assert not any(spikes.any() for spikes in run.spikes)
+
+
+def test_membranes_of_the_first_layer_are_narrow_or_wide_sample_by_sample() -> None:
+    """Four inputs of 0 … 63 times weights of up to ±127 reach 32,004 in a step, which 16-bit membranes hold for one.
+
+    Five steps of 63 · 4 · 127 less five resets of 1,000 leave 155,020; inputs of 1 and 2 stay far below 2^15.
+    """
+    shapes = LayerShape.linear("first", (1, 1, 1, 4), 3), LayerShape.linear("sum", (3, 1, 1, 1), 2)
+    weight = np.array([[127] * 4, [-127] * 4, [127, -127, 1, 0]], np.int32).reshape(3, 1, 1, 1, 4)
+    layers = (
+        IntegerLayer(shapes[0], weight, 8, SCALE, 0, 1.0, Neuron(LIF, 1000, 2**12)),
+        IntegerLayer(shapes[1], np.ones((2, 3, 1, 1, 1), np.int32), 2, SCALE, 0, 1.0, Neuron(ACCUMULATE)),
+    )
+    quantization = InputQuantization(6, 1.0, 0, np.zeros(1), np.ones(1))
+    network = IntegerNetwork(Architecture("wide", (1, 1, 1, 4), shapes), quantization, layers, time_steps=5)
+    narrow = lower(network, (LayerNumerics(),) * 2)[0].narrow
+    assert narrow is not None
+    assert narrow.low < -4 * 127 < 4 * 127 < narrow.high < 63 * 4 * 127
+    samples = np.array([[1] * 4, [63] * 4, [0] * 4, [63, 0, 63, 5], [2] * 4], np.uint8).reshape(5, 1, 1, 1, 4)
+    run = check_equal(network, samples)
+    assert run.membrane_high[0] == 5 * 63 * 4 * 127 - 5 * 1000
 
 
 def test_a_network_changed_in_place_is_laid_out_anew() -> None:

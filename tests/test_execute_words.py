@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llvmlite import binding
 
 from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape, cnn3d, cnn32h
@@ -107,11 +108,18 @@ np.savez(sys.argv[3], outputs=got.outputs, **{f"spikes{i}": spikes for i, spikes
 """
 
 
+AVX2 = "+avx2,+avx,+bmi,+bmi2,+lzcnt,+popcnt,+fma,+sse4.2,+sse4.1,+ssse3,+sse3"
+
+
 @pytest.mark.slow
-def test_kernels_compiled_for_the_plainest_processor_give_the_same(tmp_path: Path) -> None:
-    """LLVM splits the vectors into what every processor of the family has; events are listed without compress."""
+@pytest.mark.parametrize(("name", "features"), [("generic", ""), ("haswell", AVX2)])
+def test_kernels_compiled_for_plainer_processors_give_the_same(name: str, features: str, tmp_path: Path) -> None:
+    """LLVM splits the vectors into what a processor has, here 128 and 256 bits; events are listed without compress."""
+    if features and not binding.get_host_cpu_features().get("avx2", False):
+        pytest.skip("this processor has no AVX2")
     model, recorded, out = find(MODEL, "cnn3d_6b"), find(TRACE, "cnn3d_indian_pines"), tmp_path / "out.npz"
-    settings = {"NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    settings = {"NUMBA_CPU_NAME": name, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    settings |= {"NUMBA_CPU_FEATURES": features} if features else {}
     command = [sys.executable, "-c", SCRIPT, str(model), str(recorded), str(out)]
     subprocess.run(command, env=os.environ | settings, check=True)
     usual = execute(load_network(model), load_trace(recorded).inputs[:3], threads=1)

@@ -170,7 +170,11 @@ def test_a_cnn_worked_by_hand(tmp_path: Path) -> None:
     first |= {"scale": 1.0, "neuron": "relu", "multiplier": 3, "shift": 2, "activation_bits": 2}
     last = {"name": "o", "kind": "linear", "out_channels": 2, "weight_bits": 3, "scheme": "scale", "scale": 1.0}
     head = {
-        "format": "pimsim-model", "version": 1, "name": "hand", "time_steps": 1, "leak_fraction_bits": 0,
+        "format": "pimsim-model",
+        "version": 1,
+        "name": "hand",
+        "time_steps": 1,
+        "leak_fraction_bits": 0,
         "input": {"shape": [1, 3, 1, 1], "bits": 2, "scale": 1.0, "zero_point": 1},
         "layers": [first, last | {"neuron": "accumulate"}],
     }
