@@ -60,7 +60,7 @@ def _parts(result: Comparison) -> Iterable[RenderableType]:
 
 def _headline(result: Comparison) -> str:
     lines = [f"{result.model} on {len(result.systems)} systems, {result.systems[0].samples} samples, per inference"]
-    reasons = dict.fromkeys(system.execution for system in result.systems if system.accuracy or system.executed)
+    reasons = dict.fromkeys(system.execution for system in result.systems if system.accuracy_source != FLOAT)
     return "\n".join([*lines, *reasons])
 
 

@@ -18,7 +18,7 @@ from pimsim.archive.writer import write_bytes
 from pimsim.model import save_network
 from pimsim.model.accuracy import Accuracy, accuracy
 from pimsim.model.architecture import ARCHITECTURES
-from pimsim.model.network import IntegerNetwork
+from pimsim.model.network import SCALE, IntegerNetwork
 from pimsim.simulation import execute
 from pimsim.traces import Trace, save_trace, unpack_spikes
 from pimsim.training import steps
@@ -96,7 +96,8 @@ def _export(
     passes = recipe.time_steps if recipe.qstdb is not None else 1
     convert = partial(export, network, data.quantization, steps.recipe_precision(recipe), time_steps=passes)
     accuracies["export"] = _integer_accuracy(convert(), data)
-    accuracies["export_scale_weights"] = _integer_accuracy(convert(scheme="scale"), data)
+    if recipe.scheme != SCALE:
+        accuracies["export_scale_weights"] = _integer_accuracy(convert(scheme=SCALE), data)
     summary = {name: value.percent() for name, value in accuracies.items()}
     integer = convert(provenance=provenance | {"accuracy": summary["export"], "float_accuracy": summary["ann"]})
     pick = data.test[torch.randperm(len(data.test), generator=torch.Generator().manual_seed(recipe.seed))]
@@ -115,7 +116,7 @@ def _export(
     }
     save_network(integer, run.folder / f"{recipe.name}.npz")
     save_trace(trace, run.folder / f"{recipe.name}_trace.npz")
-    for name in ("export", "export_scale_weights"):
+    for name in [key for key in accuracies if key.startswith("export")]:
         run.report(name, 1, 1, f"test OA {100 * accuracies[name].overall:.2f} % in integer arithmetic")
     for name, value in agreements.items():
         shares = ", ".join(f"{layer} {share:.2f}" for layer, share in value.describe().items())
