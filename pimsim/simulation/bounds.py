@@ -110,8 +110,8 @@ def membrane_bounds(current: Interval, law: Law, membrane_bits: int, steps: int)
         u = (membrane[0] + current[0], membrane[1] + current[1])
         written = law.written(u)
         membrane = law.stored(written, membrane_bits)
+        product = hull(product, (u[0] * law.leak, u[1] * law.leak + law.half))
         if (hull(v, u), hull(offered, written)) == (v, offered):
             break  # no step can leave what earlier ones reached
         v, offered = hull(v, u), hull(offered, written)
-        product = hull(product, (u[0] * law.leak, u[1] * law.leak + law.half))
     return Bounds(current, v, product, offered)
