@@ -253,6 +253,16 @@ def test_longer_columns_take_longer_to_discharge() -> None:
     assert {timing.verdict for timing in slower.cost.timings} == {FITS}
 
 
+def test_a_clock_that_only_the_cnn_beside_the_run_cannot_follow_says_so() -> None:
+    """At 690 MHz and 65 nm an addition fits and a multiplication does not; leaks of shifts only add."""
+    fast: dict[str, object] = {"clock_mhz": 690.0, "memories.macro_kib": 4, "engines.pim.adc_cycles": 4}
+    shifts = {"engines.pim.leak": "shifts", "engines.event.leak": "shifts"}
+    with pytest.raises(CostError, match=r'^hardware "pim65nm": neuron.leak .* takes 1.5 ns'):
+        report.run("cnn3d_6b", "pim65nm", samples=1, overrides=fast)
+    with pytest.raises(CostError, match=r"^6-bit CNN on ann45nm: mac.multiply .* takes 1.5 ns"):
+        report.run("cnn3d_6b", "pim65nm", samples=1, overrides=fast | shifts)
+
+
 def test_5_ns_fit_exactly_into_two_cycles_of_2_5_ns() -> None:
     converter = Deadline("adc", "convert", 2, 4, 10)
     (timing,) = evaluate(run(deadlines=(converter,)), replace(OWN, adc_model="imac"), T45, clock_mhz=400).timings

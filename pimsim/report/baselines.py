@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pimsim.activity.activity import Activity
 from pimsim.cost import CostTable, evaluate
-from pimsim.errors import MappingError
+from pimsim.errors import CostError, MappingError
 from pimsim.hardware import CostSettings, Hardware, load_hardware
 from pimsim.mapping import map_model
 from pimsim.model.architecture import Architecture
@@ -95,7 +95,10 @@ def _baseline(
     from_bits: int = WIDTHS[0],
 ) -> Baseline:
     activity = narrow if bits == from_bits else widen(narrow, from_bits=from_bits, to_bits=bits)
-    cost = evaluate(activity, choices, table, clock_mhz=machine.clock_mhz)
+    try:
+        cost = evaluate(activity, choices, table, clock_mhz=machine.clock_mhz)
+    except CostError as error:
+        raise CostError(f"{bits}-bit CNN on {machine.name}: {error}") from None
     return Baseline(f"cnn_{bits}b", f"{bits}-bit CNN", bits, machine.name, activity, cost)
 
 
