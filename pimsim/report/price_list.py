@@ -54,13 +54,21 @@ def write_price_list(table: CostTable, file: str | os.PathLike[str]) -> Path:
 
 
 def _used_by(table: CostTable) -> dict[str, str]:
-    """Entry → actions whose price it is part of."""
+    """Entry → actions whose price, or time, it is part of; under which rule or model, where that is a choice."""
     found: dict[str, list[str]] = {}
     for action, names in table.actions.items():
         for name in names:
             found.setdefault(name, []).append(action)
+    for kind, rules in table.rules.items():
+        for chosen, rule in rules.named.items():
+            for action, entries in rule.actions.items() if chosen != rules.own else ():
+                for name in entries:
+                    found.setdefault(rule.entries.get(name, name), []).append(f"{action} ({kind}={chosen})")
     for model, name in table.adc_models.items():
         found.setdefault(name, []).append(f"{ADC_ACTION} ({model})")
+    times = table.times | {f"{ADC_ACTION} ({model})": name for model, name in table.adc_times.items()}
+    for operation, name in times.items():
+        found.setdefault(name, []).append(f"time of {operation}")
     return {name: ", ".join(actions) for name, actions in found.items()}
 
 
