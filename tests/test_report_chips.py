@@ -76,6 +76,33 @@ def test_chips_depend_on_the_seed_alone(folder: Path) -> None:
     assert (run(overrides=noisy, seed=1).trace.outputs != one.trace.outputs).any()
 
 
+def test_a_recorded_chip_serves_that_chip_only(folder: Path) -> None:
+    """Its trace is used again by the same seed and numerics, and by no other."""
+    first = run(chips=None, seed=7)
+    save_trace(first.trace, folder / "chip.npz")
+
+    def executed(overrides: dict[str, object], seed: int | None) -> bool:
+        return report.run("made.npz", "pim45nm", "chip.npz", overrides=overrides, seed=seed).executed
+
+    assert not executed(MISMATCH, 7)
+    assert executed(MISMATCH, 8)
+    assert executed({}, None)
+    assert executed({NUMERICS + "cell_mismatch_sigma_ratio": 0.4}, 7)
+
+
+def test_a_comparison_shows_what_a_files_numerics_reach(folder: Path) -> None:
+    """4-bit conversions lose what exact sums tell apart on the shipped trace's samples; seeds are told by file."""
+    result = report.comparison("cnn3d_6b", ["pim45nm", "imac45nm_noisy"], samples=30, out="both")
+    exact, noisy = result.systems
+    assert exact.accuracy is not None
+    assert noisy.accuracy is not None
+    assert exact.accuracy.overall == 1.0
+    assert noisy.accuracy.overall < 0.8
+    assert (exact.executed, noisy.executed) == (False, True)
+    document = json.loads((folder / "both" / "compare.json").read_text(encoding="utf-8"))
+    assert document["seed"] == {"imac45nm_noisy": 0}
+
+
 def test_progress_runs_through_all_chips_once(folder: Path) -> None:
     """21 labelled pixels for chip 0, then for exact sums and three more chips."""
     told: list[tuple[int, int]] = []

@@ -180,6 +180,32 @@ def test_a_recording_in_steps_holds_for_other_words_of_the_same_step() -> None:
     assert not holds_for(trace, widths(membrane_shift=2, membrane_bits=9))
 
 
+@pytest.mark.parametrize(
+    ("rows", "bits", "name"), [(0, 0, ""), (64, 5, "bit_serial:64:5"), (64, 0, None), (-1, -1, None)]
+)
+def test_files_from_before_crossbars_had_names_are_read(tmp_path: Path, rows: int, bits: int, name: str | None) -> None:
+    """They state rows and bits of a clipping converter, both 0 for exact sums."""
+    save_trace(small(), tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz") as archive:
+        parts = dict(archive)
+    head = json.loads(bytes(parts.pop("header")))
+    for layer in head["layers"]:
+        del layer["crossbar"]
+        layer |= {"adc_rows": rows, "adc_bits": bits}
+    np.savez(tmp_path / "old.npz", header=np.array(json.dumps(head)), **parts)
+    if name is None:
+        with pytest.raises(TraceError, match="must both be 0 or both be above 0"):
+            load_trace(tmp_path / "old.npz")
+    else:
+        assert load_trace(tmp_path / "old.npz").numerics == widths(crossbar=name)
+
+
+@pytest.mark.parametrize("name", ["bit_serial:64", "ab", "ab" * 32, "ab" * 32 + ":1:-1"])
+def test_a_crossbar_without_a_proper_name_is_refused(name: str) -> None:
+    with pytest.raises(TraceError, match="is not the name of a crossbar's values"):
+        small(numerics=widths(crossbar=name))
+
+
 def test_a_recording_that_saturated_holds_for_its_own_widths_only() -> None:
     trace = small(saturations=np.array([0, 4, 0]))
     assert holds_for(trace, widths())

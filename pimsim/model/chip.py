@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import ModelError
-from pimsim.model import imac
+from pimsim.model import checks, imac
 from pimsim.model.fixed_point import Int64Array
 from pimsim.model.macro import CODES, EXACT, IMAC_ACCURACY, LINEAR, LSB, SIGN_MAGNITUDE, WEIGHTS, Macro
 from pimsim.model.network import IntegerLayer
@@ -31,7 +31,7 @@ _EXACT = 2**52
 _ENDLESS = 2**40
 #: converters' gains are not drawn below it
 _LEAST_GAIN = 0.01
-#: entries of a table with one per row, input code and column: 1 GiB of them
+#: words of cells, or of a table with one per row, input code and column: 1 GiB
 _MOST_ENTRIES = 2**27
 
 
@@ -120,11 +120,14 @@ class Chip:
 def build(layer: IntegerLayer, macro: Macro, zero: int, highest: int) -> Chip:
     """A layer's crossbar for input codes 0 … ``highest``, of which ``zero`` means 0.
 
-    Raises `ModelError` where a column's sum needs more than 2^52 steps of the fixed-point grid, or a table
-    of products more than 1 GiB.
+    Raises `ModelError` where a column's sum needs more than 2^52 steps of the fixed-point grid, or cells and
+    their products more than 2^27 words.
     """
     make = _accuracy_model if macro.model == IMAC_ACCURACY else _circuit
-    chip = make(macro, store(layer, macro), zero, highest)
+    with checks.inside(f'layer "{layer.name}"'):
+        stored = store(layer, macro)
+        _check_entries(stored.bits.size)
+        chip = make(macro, stored, zero, highest)
     ends = [np.abs(end) for index in range(chip.slices) for end in chip.column_ends(index)]
     largest = max(int((end + np.abs(chip.offset)).max()) for end in ends)
     if largest >= _EXACT:
@@ -216,9 +219,7 @@ def _combined(cells: FloatArray) -> FloatArray:
 def _imac_products(macro: Macro, magnitudes: FloatArray, bits: int) -> FloatArray:
     """(K, C_out) weights → (K, input codes, C_out) products of the fitted transfer."""
     weights, inputs = 2.0**bits - 1, 2.0**macro.dac_bits - 1
-    entries = magnitudes.size * 2**macro.dac_bits * 2
-    if entries > _MOST_ENTRIES:
-        raise ModelError(f"crossbar: a table of products takes {entries} entries, at most {_MOST_ENTRIES} are kept")
+    _check_entries(magnitudes.size * 2**macro.dac_bits * 2)
     codes = np.arange(2**macro.dac_bits) / inputs
     return weights * inputs * imac.transfer(macro.product_transfer, magnitudes[:, None] / weights, codes[:, None])
 
@@ -276,6 +277,11 @@ def _accuracy_model(macro: Macro, stored: Stored, zero: int, highest: int) -> Ch
         highest=highest,
         noise=0,
     )
+
+
+def _check_entries(entries: int) -> None:
+    if entries > _MOST_ENTRIES:
+        raise ModelError(f"its crossbar that is not exact has {entries} products, at most {_MOST_ENTRIES} are kept")
 
 
 def _normal(macro: Macro, shape: tuple[int, ...], *purpose: int) -> FloatArray:

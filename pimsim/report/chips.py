@@ -11,7 +11,7 @@ from pimsim.hardware import Hardware
 from pimsim.mapping import layer_numerics
 from pimsim.model.accuracy import Accuracy, accuracy
 from pimsim.model.network import IntegerNetwork, LayerNumerics
-from pimsim.report.inputs import Samples, Source
+from pimsim.report.inputs import Source
 from pimsim.report.rows import Table
 from pimsim.simulation import execute
 from pimsim.traces import Trace, holds_for
@@ -104,25 +104,26 @@ def run_chips(
         raise SceneError(f"chips={chips}: accuracy needs labels, {source.name} has none")
     numerics = [layer_numerics(network, machine, seed=seed, chip=chip) for chip in range(chips)]
     exact = [replace(item, crossbar=None) for item in numerics[0]]
-    work = [*([] if _recorded(source, exact) else [exact]), *numerics[1:]]
-    traces = []
-    for number, widths in enumerate(work):
-        told = None if progress is None else _part(progress, number, len(work))
-        traces.append(execute(network, first.inputs, first.labels, widths, threads=threads, progress=told))
-    perfect = traces.pop(0) if len(traces) == chips else source.content
-    assert isinstance(perfect, Trace)
+    recorded = _recorded(source, exact)
+    work = [*([] if recorded else [exact]), *numerics[1:]]
 
     def reached(trace: Trace) -> Accuracy:
         return accuracy(trace.labels[known], trace.predictions[known], network.classes)
 
-    return Chips(seed or 0, reached(perfect), tuple(reached(trace) for trace in (first, *traces)))
+    found = []
+    for number, widths in enumerate(work):  # one trace at a time: a thousand chips' spikes would fill the memory
+        told = None if progress is None else _part(progress, number, len(work))
+        found.append(reached(execute(network, first.inputs, first.labels, widths, threads=threads, progress=told)))
+    perfect = reached(recorded) if recorded else found.pop(0)
+    return Chips(seed or 0, perfect, (reached(first), *found))
 
 
-def _recorded(source: Source, exact: Sequence[LayerNumerics]) -> bool:
-    """Whether the input is a trace of exact sums in these words."""
-    if isinstance(source.content, Samples):
-        return False
-    return holds_for(source.content, [item.as_mapping() for item in exact])
+def _recorded(source: Source, exact: Sequence[LayerNumerics]) -> Trace | None:
+    """The input, if it is a trace of exact sums in these words."""
+    content = source.content
+    if isinstance(content, Trace) and holds_for(content, [item.as_mapping() for item in exact]):
+        return content
+    return None
 
 
 def _part(progress: Progress, number: int, parts: int) -> Progress:
