@@ -150,7 +150,7 @@ class NaiveCrossbar:
 
     def _largest_group(self) -> int:
         """Largest sum of what the columns hold over the rows of a group."""
-        c, sums = self.macro.cell_bits, []
+        c, sums = self.macro.cell_bits, [min(self.macro.rows, self.rows)] if self.reference else []
         for start in range(0, self.rows, self.macro.rows):
             group = self.bits[start : start + self.macro.rows]
             for output in range(len(self.constants)):

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from pimsim.hardware import hardware, schema
 from pimsim.model import cells
+from pimsim.model.architecture import LayerShape
 from pimsim.model.cells import DIFFERENTIAL, ENCODINGS, OFFSET, TWOS_COMPLEMENT, column_digits, column_factors
+from pimsim.model.crossbar import converted_sums
+from pimsim.model.macro import WEIGHTS, Macro
+from pimsim.model.network import AFFINE, IntegerLayer, Neuron
 
 
 @st.composite
@@ -63,3 +67,15 @@ def test_the_encodings_are_those_of_the_hardware_file():
 
 def test_the_examples_hold():
     assert doctest.testmod(cells).failed == 0
+
+
+def test_a_voltage_set_by_the_weights_leaves_room_for_the_reference_column() -> None:
+    """One weight of four is not 0, so columns gather at most 1; the reference column of ones gathers 4.
+
+    15 codes over a range of 4 are steps of 4/15, which tell integers apart: nothing is lost.
+    """
+    weight = np.array([[[[[1]], [[0]], [[0]], [[0]]]]], np.int32)
+    layer = IntegerLayer(LayerShape.linear("l", (1, 4, 1, 1), 1), weight, 1, AFFINE, 1, 0.1, Neuron("lif", 3, 1))
+    ones = np.ones((1, 1, 1, 1, 1, 4), np.int64)
+    macro = Macro(rows=4, adc_bits=4, adc_full_scale_lsb=WEIGHTS)
+    assert converted_sums(layer, ones, 0, 1, macro).tolist() == [[[[[[-3]]]]]]  # (1 − 1) + 3 · (0 − 1)

@@ -234,7 +234,9 @@ def _step_lsb(macro: Macro, stored: Stored, highest: int) -> float:
         scale = min(macro.rows, len(stored.bits)) * (2**width - 1) * largest
     elif scale == WEIGHTS:
         products = _products(replace(macro, product_transfer=LINEAR), stored.bits.astype(np.float64))[:, 0]
-        scale = np.add.reduceat(products, np.arange(0, len(products), macro.rows)).max() * largest
+        ones = min(macro.rows, len(products)) if stored.zero else 0  # what the reference column gathers
+        heaviest = np.add.reduceat(products, np.arange(0, len(products), macro.rows)).max()
+        scale = max(heaviest, ones) * largest
     return float(scale) / float(2**macro.adc_bits - 1)
 
 
