@@ -83,8 +83,8 @@ def _layer(
         return LayerTime(layer.name, "multiplied", words, seconds, shape.macs, row * shape.fan_in * shape.positions / 4)
     rows = _rows(trace, index - 1, shape)
     if layer.tables is not None:
-        looked_up = len(layer.tables.sums) * layer.steps * shape.positions * prod(map(len, layer.tables[2:]))
-        looked_up *= layer.field.span * len(layer.field.run_segments)
+        indices = len(layer.tables.few) * len(layer.tables.batches) * layer.field.span * len(layer.field.run_segments)
+        looked_up = len(layer.tables.sums) * layer.steps * shape.positions * indices
         read, way = looked_up * layer.tables.sums.shape[2] * layer.tables.sums.itemsize, "looked up"
     elif layer.columns is not None:
         axis = geometry.column_axis(shape)
