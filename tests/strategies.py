@@ -114,15 +114,18 @@ def cases(
 
 
 @st.composite
-def numerics(draw: st.DrawFn, network: IntegerNetwork, *, bit_serial: bool = True) -> tuple[LayerNumerics, ...]:
+def numerics(
+    draw: st.DrawFn, network: IntegerNetwork, *, bit_serial: bool = True, every_layer: bool = False
+) -> tuple[LayerNumerics, ...]:
     """Words per layer: accumulators that cannot overflow, membranes from 2 bits up in steps of 1 … 512, any leak form.
 
-    With ``bit_serial`` the first layer is sometimes a crossbar whose converter may clip.
+    With ``bit_serial`` the first layer, or with ``every_layer`` each one, is sometimes a crossbar whose converter
+    may clip.
     """
     result = []
     for index, _ in enumerate(network.layers):
         serial = None
-        if bit_serial and index == 0 and draw(st.booleans()):
+        if bit_serial and (index == 0 or every_layer) and draw(st.booleans()):
             serial = Macro(rows=draw(st.integers(1, 24)), adc_bits=draw(st.integers(1, 5)))
         membrane = draw(st.sampled_from([2, 3, 4, 6, 8, 12, 16, 24, 32, 40]))
         result.append(

@@ -63,7 +63,7 @@ def test_reference_equals_naive_twin_on_every_spike_and_membrane(case: Case, dat
 @settings(max_examples=60, deadline=None)
 @given(cases(max_samples=2, of=cnns()), st.data())
 def test_reference_equals_naive_twin_on_every_activation_of_a_cnn(case: Case, data: st.DataObject) -> None:
-    widths = data.draw(numerics(case.network))
+    widths = data.draw(numerics(case.network, every_layer=True))
     compare(case, run(case.network, case.inputs, widths), widths)
 
 
