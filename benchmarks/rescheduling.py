@@ -1,6 +1,6 @@
 """How many organisations a second a recorded trace is put on: hardware file read, mapped, scheduled and priced.
 
-    python benchmarks/rescheduling.py [--hw NAME] [--rounds N] [--cores 1 2]
+    python benchmarks/rescheduling.py [--hw NAME] [--set PATH=VALUE ...] [--rounds N] [--cores 1 2]
 
 The shipped trace of CNN-3D on Indian Pines, all of its 200 samples.  Every design point reads the hardware file anew
 with other lanes, scan widths and FIFO depths, maps the network, schedules every sample and step, and prices the
@@ -15,9 +15,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
+from collections.abc import Mapping
 
 from pimsim.cost import PriceBook, load_table, price
 from pimsim.hardware import load_hardware
+from pimsim.hardware.overrides import parse_override
 from pimsim.mapping import map_model
 from pimsim.model import load_network
 from pimsim.resources import MODEL, TRACE, find
@@ -31,11 +33,12 @@ LANES, SCAN_WIDTHS, FIFO_DEPTHS = (8, 16, 32, 64), (32, 64), (4, 8, 16)
 def main() -> None:
     parser = argparse.ArgumentParser(description="Design points per second of a recorded trace.")
     parser.add_argument("--hw", default="pim45nm")
+    parser.add_argument("--set", action="append", default=[], help="another change to all hardware files")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
     points = list(itertools.product(LANES, SCAN_WIDTHS, FIFO_DEPTHS))
-    runner = Runner(options.hw)
+    runner = Runner(options.hw, dict(parse_override(text) for text in options.set))
     for cores in options.cores:
         runner.run(points[0], cores)  # compile
     best: dict[tuple[int, tuple[int, int, int]], list[float]] = {}
@@ -56,8 +59,8 @@ def main() -> None:
 class Runner:
     """What stays the same from design point to design point."""
 
-    def __init__(self, hardware: str) -> None:
-        self.hardware = hardware
+    def __init__(self, hardware: str, overrides: Mapping[str, object]) -> None:
+        self.hardware, self.overrides = hardware, overrides
         self.network = load_network(find(MODEL, "cnn3d_6b"))
         self.trace = load_trace(find(TRACE, "cnn3d_indian_pines"))
         machine = load_hardware(hardware)
@@ -65,9 +68,10 @@ class Runner:
 
     def run(self, point: tuple[int, int, int], cores: int) -> list[float]:
         """Seconds that each step takes for other lanes, scan width and FIFO depth."""
-        overrides = zip(("lanes", "scan_width", "fifo_depth"), point, strict=True)
+        varied = zip(("lanes", "scan_width", "fifo_depth"), point, strict=True)
         times = [time.perf_counter()]
-        machine = load_hardware(self.hardware, {f"engines.event.{key}": value for key, value in overrides})
+        overrides = {f"engines.event.{key}": value for key, value in varied}
+        machine = load_hardware(self.hardware, {**overrides, **self.overrides})
         times.append(time.perf_counter())
         mapping = map_model(self.network, machine)
         times.append(time.perf_counter())
