@@ -129,6 +129,12 @@ def test_chips_that_cannot_differ_are_refused(folder: Path, changes: dict[str, o
     assert not (folder / "result").exists()
 
 
+def test_a_costed_cnn_has_no_chips(folder: Path) -> None:
+    with pytest.raises(HardwareError, match="chips=1: ann45nm costs a CNN"):
+        report.run("made.npz", "ann45nm", "field.npy", chips=1)
+    assert folder.is_dir()
+
+
 def test_chips_need_labels(folder: Path) -> None:
     trace = report.run("made.npz", "pim45nm", "field.npy").trace
     save_trace(replace(trace, labels=trace.labels * 0 - 1), folder / "blind.npz")

@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 
 from pimsim.errors import HardwareError, SceneError
 from pimsim.hardware import Hardware
+from pimsim.hardware.hardware import ISO_CNN
 from pimsim.mapping import layer_numerics
 from pimsim.model.accuracy import Accuracy, accuracy
 from pimsim.model.network import IntegerNetwork, LayerNumerics
@@ -70,6 +71,8 @@ def random_seed(
     varies = any(item.crossbar is not None and item.crossbar.varies for item in numerics)
     if chips is not None and not 1 <= chips <= MOST_CHIPS:
         raise HardwareError(f"chips={chips} is outside 1 … {MOST_CHIPS}")
+    if chips is not None and machine.network == ISO_CNN:
+        raise HardwareError(f"chips={chips}: {machine.name} costs a CNN and executes no value, so chips reach nothing")
     if not varies and (seed is not None or (chips or 0) > 1):
         asked = f"chips={chips}" if chips else f"seed={seed}"
         raise HardwareError(
