@@ -27,7 +27,7 @@ from pimsim.model.network import (
     Neuron,
 )
 from pimsim.resources import MODEL, TRACE, find
-from pimsim.simulation import batch, execute, lowering, tables
+from pimsim.simulation import batch, execute, lowering, program, tables
 from pimsim.simulation.execute import record
 from pimsim.simulation.lowering import LoweredLayer, lower
 from pimsim.traces import Trace, load_trace
@@ -242,6 +242,12 @@ def test_a_network_changed_in_place_is_laid_out_anew() -> None:
     network.layers[1].weight[:] = -network.layers[1].weight
     check_equal(network, inputs)
     assert not same(before, execute(network, inputs))
+
+
+def test_a_network_too_large_to_keep_runs_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = chain((3, 5, 3), seed=5)
+    monkeypatch.setattr(program, "MOST_EVENTS", 0)
+    check_equal(network, codes(network, 3))
 
 
 @pytest.mark.parametrize("threads", [2, 3, 7])

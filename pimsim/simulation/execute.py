@@ -97,10 +97,10 @@ def _execute(
         raise TraceError("inputs: 0 samples, a trace needs at least 1")
     if threads is not None and threads < 1:
         raise ValueError(f"threads={threads} must be at least 1")
-    program, content = program_of(network, widths)
-    layers = program.layers
     workers = min(threads or _cores(), len(inputs))
     size = _batch(len(inputs), workers)
+    program, content = program_of(network, widths, size)
+    layers = program.layers
     results = Results.empty(layers, len(inputs), -(-len(inputs) // size), record=record)
     _run(program, np.ascontiguousarray(inputs, network.input.code_dtype), results, size, workers, progress)
     _check_words(layers, results)

@@ -20,10 +20,10 @@ MOST_KEPT, MOST_EVENTS = 4, 2**22
 
 
 class Program:
-    """A lowered network, and buffers that a thread borrows while it runs a batch."""
+    """A lowered network, and buffers that a thread borrows while it runs a batch of at most ``samples``."""
 
-    def __init__(self, layers: tuple[LoweredLayer, ...]) -> None:
-        self.layers = layers
+    def __init__(self, layers: tuple[LoweredLayer, ...], samples: int) -> None:
+        self.layers, self.samples = layers, samples
         self._idle: queue.SimpleQueue[Workspace] = queue.SimpleQueue()
 
     @contextmanager
@@ -31,7 +31,7 @@ class Program:
         try:
             workspace = self._idle.get_nowait()
         except queue.Empty:
-            workspace = Workspace(self.layers, MOST_SAMPLES)
+            workspace = Workspace(self.layers, self.samples)
         yield workspace
         self._idle.put(workspace)
 
@@ -40,19 +40,23 @@ _kept: OrderedDict[tuple[str, tuple[LayerNumerics, ...]], Program] = OrderedDict
 _lock = threading.Lock()
 
 
-def program_of(network: IntegerNetwork, numerics: Sequence[LayerNumerics]) -> tuple[Program, str]:
-    """The program of a network's content, whichever object holds it, and the hash of that content."""
+def program_of(network: IntegerNetwork, numerics: Sequence[LayerNumerics], samples: int) -> tuple[Program, str]:
+    """The program of a network's content, whichever object holds it, and the hash of that content.
+
+    It runs batches of ``samples``, at most `MOST_SAMPLES`, and is kept if it is small.
+    """
     content = network_hash(network)
     key = content, tuple(numerics)
     with _lock:
-        program = _kept.get(key)
-    if program is None:
-        program = Program(lower(network, numerics))
-    events = sum(layer.steps * layer.most_events for layer in program.layers)
-    if events <= MOST_EVENTS:
-        with _lock:
-            _kept[key] = program
+        if key in _kept:
             _kept.move_to_end(key)
-            while len(_kept) > MOST_KEPT:
-                _kept.popitem(last=False)
+            return _kept[key], content
+    layers = lower(network, numerics)
+    if sum(layer.steps * layer.most_events for layer in layers) > MOST_EVENTS:
+        return Program(layers, samples), content
+    program = Program(layers, MOST_SAMPLES)
+    with _lock:
+        _kept[key] = program
+        while len(_kept) > MOST_KEPT:
+            _kept.popitem(last=False)
     return program, content
