@@ -45,7 +45,7 @@ class Storage:
     """Hardware that leaks and is clocked whether it is used or not, as built (not as used).
 
     ``ports`` of a memory: 1, or 2 where a read and a write may fall into one cycle.  ``gated_by`` are the units,
-    "layer.unit", in whose busy and stalled cycles alone it is clocked; none: it is clocked in every cycle.
+    "layer.unit", that write it, one busy cycle in ``gated_every``: in those alone it is clocked; none: in every cycle.
     """
 
     component: str
@@ -54,6 +54,7 @@ class Storage:
     instances: int = 1
     ports: int = 1
     gated_by: tuple[str, ...] = ()
+    gated_every: int = 1
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,6 @@ class Activity:
         """In how many cycles of the run each entry of ``storage`` is clocked."""
         units = {f"{layer.layer}.{name}": unit for layer in self.layers for name, unit in layer.units}
         return tuple(
-            sum(units[name].busy + units[name].stall for name in item.gated_by) if item.gated_by else self.total_cycles
+            sum(units[name].busy for name in item.gated_by) // item.gated_every if item.gated_by else self.total_cycles
             for item in self.storage
         )

@@ -34,7 +34,9 @@ def built_storage(
 
 def _gated(part: Storage, layers: list[Placed], hardware: Hardware) -> Storage:
     """``part`` of the engine that ``layers`` share, so far gated by its unit in each of them."""
-    names = [layer.facts.shape.name for layer in layers] if hardware.clock_gating == UNITS else []
+    if hardware.clock_gating != UNITS:
+        return replace(part, gated_by=(), gated_every=1)
+    names = [layer.facts.shape.name for layer in layers]
     return replace(part, gated_by=tuple(f"{name}.{unit}" for name in names for unit in part.gated_by))
 
 
@@ -76,9 +78,9 @@ def _engine(layers: list[Placed]) -> Iterator[Storage]:
     yield _registers(lanes * engine.accumulator_bits * engine.sweep_depth + 2 * lanes, "sweep")
 
 
-def _registers(bits: int, unit: str, instances: int = 1) -> Storage:
-    """Flip-flops that ``unit`` writes."""
-    return Storage("pipeline", bits, 0, instances, gated_by=(unit,))
+def _registers(bits: int, unit: str, instances: int = 1, *, every: int = 1) -> Storage:
+    """Flip-flops that ``unit`` writes, in one of ``every`` busy cycles."""
+    return Storage("pipeline", bits, 0, instances, gated_by=(unit,), gated_every=every)
 
 
 def _event(layers: list[Placed], event: Event) -> Iterator[Storage]:
@@ -104,9 +106,9 @@ def _mac(layers: list[Placed], mac: Mac) -> Iterator[Storage]:
     operand = max(layer.operands.input_bits for layer in layers)
     yield Storage("mac", 0, weight, mac.multipliers)
     weights, tree = mac.multipliers * weight, mac.multipliers * (weight + operand) * (mac.pipeline_depth - 1)
-    yield _registers(weights, "weight_fetch")
     # with overlap fetched weights enter shadow registers, and those of the multipliers are loaded from them
-    yield _registers(tree + (weights if mac.overlap_fetch else 0), "multipliers")
+    yield _registers(weights * (2 if mac.overlap_fetch else 1), "weight_fetch")
+    yield _registers(tree, "multipliers")
     yield _registers(mac.input_port_codes * operand, "loader")
 
 
@@ -127,5 +129,7 @@ def _crossbar(layers: list[Placed], pim: BitSerialPim | AnalogPim) -> Iterator[S
         converters = -(-outputs // pim.outputs_per_adc)
     yield Storage("adc", 0, pim.adc_bits, pim.arrays * converters)
     yield Storage("shift_add", 0, pim.accumulator_bits, pim.arrays * converters)
-    for unit in ("adc", "writer"):  # sums that are being added up, and those handed to the writer
-        yield _registers(outputs * pim.accumulator_bits, unit, pim.arrays)
+    # sums that are being added up, once per conversion, and those handed to the writer
+    sums = outputs * pim.accumulator_bits
+    yield _registers(sums, "adc", pim.arrays, every=pim.adc_cycles)
+    yield _registers(sums, "writer", pim.arrays)

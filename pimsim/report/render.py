@@ -27,7 +27,7 @@ ACCOUNTING_TITLES = {
     "with_memory": "with memory",
     "full": "full: + leakage, clock",
 }
-CLOCKED = {NONE: "clocked in every cycle", UNITS: "clocked while their unit works or waits"}
+CLOCKED = {NONE: "clocked in every cycle", UNITS: "clocked while their unit works"}
 
 
 def text(result: RunResult, width: int | None = None) -> str:
