@@ -181,7 +181,7 @@ class Crossbar:
             self.constant = zero * (len(w) * self.reference - stored.sum(0))
             columns, self.factors = cut(stored, bits), count(bits, 1)
         elif macro.encoding == "twos_complement":
-            lower = max(int(w.max()).bit_length(), int(~w.min()).bit_length())
+            lower = int(np.maximum(w, ~w).max()).bit_length()
             columns, self.factors = [*cut(w, lower), (w < 0) * 1], [*count(lower, 1), -(2**lower)]
             columns[:-1] = [column & 2 ** (lower - c * j) - 1 for j, column in enumerate(columns[:-1])]
         else:
