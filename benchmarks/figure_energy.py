@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from pimsim import report
 
 MODEL = "cnn3d_6b"
-MACHINES = ("pim45nm", "pim45nm_bitserial", "digital45nm")
+MACHINES = ("pim45nm", "digital45nm", "allpim45nm", "lean45nm")
 PARTS = {
     "compute_pj": ("arithmetic", "#2a6f97"),
     "memory_pj": ("memory", "#f4a259"),

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 Path_ = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
 
-SYSTEMS = ("ann45nm", "digital45nm", "pim45nm", "pim45nm_bitserial", "allpim45nm")
-"""Hardware files that stand for the papers' systems, in the order in which one reads them."""
+SYSTEMS = ("ann45nm", "digital45nm", "pim45nm", "pim45nm_bitserial", "allpim45nm", "lean45nm", "leanpim45nm")
+"""Hardware files that stand for the papers' systems, then the leanest, in the order in which one reads them."""
 COMPARE_CSV, COMPARE_JSON, PLOT = "compare.csv", "compare.json", "compare"
 
 
