@@ -362,7 +362,7 @@ def test_seed_and_chip_are_left_out_where_nothing_is_drawn() -> None:
         ("pim45nm", "adc_full_scale_lsb", 0, "must be one of auto"),
         ("pim45nm", "adc_offset_steps", 1.5, "adc_full_scale_lsb=auto is a converter without steps"),
         ("pim45nm", "stuck_at_0_ratio", 1.5, "stuck_at_0_ratio=1.5: must be at most 1"),
-        ("pim45nm", "seed", 2**32, "seed=4294967296: must be at most"),
+        ("pim45nm", "seed", 2**32, "seed=4294967296: must be at most 4294967295"),
         ("pim45nm_bitserial", "product_transfer", "imac_nominal", 'is IMAC\'s, which is style "analog"'),
         ("pim45nm_bitserial", "model", "imac_accuracy", 'is IMAC\'s, which is style "analog"'),
     ],

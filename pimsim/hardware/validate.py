@@ -73,7 +73,7 @@ def _limit(kind: str, context: Mapping[str, Any], path: _Path, value: object, fa
     }
     if kind in bounds:
         words, name = bounds[kind]
-        return f"{words} {context[name]:g}"
+        return f"{words} {context[name]:.15g}"
     if kind in ("literal_error", "union_tag_invalid"):
         return f"must be one of {context.get('expected') or context['expected_tags']}"
     if kind in ("int_type", "float_type", "finite_number") and isinstance(value, str):
