@@ -26,6 +26,7 @@ from pimsim.traces import load_trace, save_trace
 
 MACHINES = ("ann45nm", "digital45nm", "pim45nm", "pim45nm_bitserial", "allpim45nm")
 SYSTEMS = ["cnn_32b", "cnn_6b", *MACHINES[1:]]
+LEAN = ("lean45nm", "leanpim45nm")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_rows_are_systems_in_the_order_given_by_accounting(compared: Comparison)
 
 
 def test_default_machines_are_shipped_and_cover_the_papers_systems() -> None:
-    assert report.SYSTEMS == MACHINES
+    assert report.SYSTEMS == MACHINES + LEAN
 
 
 @pytest.mark.parametrize("machine", MACHINES[1:])
@@ -291,7 +292,7 @@ def test_the_command_says_in_one_line_what_a_plot_needs(
 def test_the_command_takes_the_papers_systems_by_default(command: Callable[..., object], tmp_path: Path) -> None:
     assert not command("--out", "c")
     document = json.loads((tmp_path / "c/compare.json").read_text())
-    assert [system["name"] for system in document["systems"]] == SYSTEMS
+    assert [system["name"] for system in document["systems"]] == [*SYSTEMS, *LEAN]
 
 
 def test_machines_that_are_priced_by_different_tables_have_no_ratio() -> None:
