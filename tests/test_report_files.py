@@ -115,6 +115,22 @@ def test_writing_again_replaces_every_file_and_leaves_others_alone(folder: Path)
     assert {path.name for path in folder.iterdir()} == FILES | {"notes.txt"}
 
 
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_a_file_that_only_an_earlier_run_had_goes_with_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """Accuracies of chips beside a run without chips would seem to be that run's."""
+    (folder / "chips.csv").write_text("chip,seed\n")
+    if ends == "badly":
+        _fail_at(monkeypatch, "run.json")
+        with pytest.raises(OutputError):
+            report.write(RESULT, folder)
+        assert (folder / "chips.csv").read_text() == "chip,seed\n"
+        return
+    report.write(RESULT, folder)
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
 def test_run_json_is_the_document(folder: Path) -> None:
     assert json.loads((folder / "run.json").read_text()) == dict(RESULT.document)
 

@@ -119,7 +119,7 @@ def write_comparison(result: Comparison, out: Path_, plot: str | None = None) ->
     }
     if plot is not None:
         contents[f"{PLOT}.{plot}"] = compare_plot.draw(result, plot)
-    return write_together(out, contents)
+    return write_together(out, contents, ours=[name for kind in compare_plot.FORMATS for name in _names(kind)])
 
 
 def _names(plot: str | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,12 +19,13 @@ from pimsim.report.rows import Cell, Table
 SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON = "summary.csv", "layers.csv", "components.csv", "run.json"
 CHIPS_CSV = "chips.csv"
 RUN_FILES = (SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON)
+"""Of every run; with several chips `CHIPS_CSV` too."""
 
 
 def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Write ``summary.csv``, ``layers.csv``, ``components.csv`` and ``run.json`` into a folder.
 
-    ``chips.csv`` too where several chips were run.
+    ``chips.csv`` too where several chips were run; where not, that of an earlier run is removed.
 
     The folder is made where it is missing; files of an earlier run are replaced together.
     Raises OutputError, and then leaves what was there as it was.
@@ -37,15 +38,22 @@ def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
     }
     if result.chips is not None:
         contents[CHIPS_CSV] = csv_text(result.chips.table())
-    return write_together(out, {name: text.encode() for name, text in contents.items()})
+    encoded = {name: text.encode() for name, text in contents.items()}
+    return write_together(out, encoded, ours=(*RUN_FILES, CHIPS_CSV))
 
 
-def write_together(out: str | os.PathLike[str], contents: Mapping[str, bytes]) -> tuple[Path, ...]:
-    """Write files by name into a folder: all of them or none.  Raises OutputError."""
+def write_together(
+    out: str | os.PathLike[str], contents: Mapping[str, bytes], *, ours: Collection[str] = ()
+) -> tuple[Path, ...]:
+    """Write files by name into a folder: all of them or none.  Raises OutputError.
+
+    Of the names in ``ours`` those without new contents are removed: an earlier run left them.
+    """
     folder = Path(out)
     made = _make(folder)
+    stale = [name for name in ours if name not in contents and (folder / name).is_file()]
     try:
-        _replace(folder, contents)
+        _replace(folder, contents, stale)
     except OSError as error:
         for new in reversed(made):
             with suppress(OSError):
@@ -110,18 +118,19 @@ def _make(folder: Path) -> list[Path]:
     return made
 
 
-def _replace(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Stage every file beside the old ones, then swap; on failure swap back."""
+def _replace(folder: Path, contents: Mapping[str, bytes], stale: Sequence[str]) -> None:
+    """Stage every file beside the old ones, then swap, and take the stale ones away; on failure swap back."""
     stage = Path(tempfile.mkdtemp(dir=folder, prefix=".pimsim-"))
     swapped: list[str] = []
     try:
         for name, content in contents.items():
             (stage / name).write_bytes(content)
-        for name in contents:
+        for name in (*contents, *stale):
             if (folder / name).exists():
                 os.replace(folder / name, stage / f"{name}.old")
             swapped.append(name)
-            os.replace(stage / name, folder / name)
+            if name in contents:
+                os.replace(stage / name, folder / name)
     except BaseException:
         for name in swapped:
             _put_back(folder / name, stage / f"{name}.old")
