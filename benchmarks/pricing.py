@@ -3,8 +3,8 @@
     python benchmarks/pricing.py [--seconds S]
 
 The activity is the shipped network's on pim45nm.  Settings walk through all converter models, scaling rules of
-multipliers, device flavours, eight temperatures and 21 clocks of every shipped cost table; each re-pricing gives the attojoules of every
-line and all totals.  Compiling the activity against each table is counted in.
+multipliers, device flavours, eight temperatures and 21 clocks of every shipped cost table; each re-pricing gives the
+attojoules of every line and all totals.  Compiling the activity against each table is counted in.
 """
 
 from __future__ import annotations

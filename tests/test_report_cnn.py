@@ -16,7 +16,7 @@ from pimsim.model import load_network, reference, save_network
 from pimsim.model.accuracy import accuracy
 from pimsim.model.network import RELU, IntegerNetwork, Neuron
 from pimsim.report import accuracies, cnn_model
-from pimsim.resources import HARDWARE, MODEL, find, shipped
+from pimsim.resources import HARDWARE, MODEL, TRACE, find, shipped
 from pimsim.simulation import execute
 from pimsim.traces import load_trace, save_trace
 
@@ -58,8 +58,28 @@ def test_the_cnn_runs_on_the_same_samples_and_its_accuracy_is_of_these() -> None
     assert summary.loc["cnn_6b", "overall_accuracy"] == narrow.accuracy.overall
     assert summary.loc["cnn_32b", "accuracy_source"] == "float"
     text = report.text(result, width=120)
-    assert "6-bit CNN, CNN cnn executed on the same samples" in text
+    assert "6-bit CNN, CNN cnn, executed on the same samples" in text
     assert "32-bit CNN, float network on all test samples" in text
+
+
+def test_the_cnns_shipped_trace_is_reused_where_it_starts_with_the_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the accuracy and the cost that executing it gives."""
+    again = report.run("cnn3d_6b", "pim45nm", samples=5)
+    monkeypatch.setattr(cnn_model, "shipped_trace", lambda _: None)
+    executed = report.run("cnn3d_6b", "pim45nm", samples=5)
+    assert [item.executed for item in (again.baselines[0], executed.baselines[0])] == [False, True]
+    assert again.baselines[0].accuracy == executed.baselines[0].accuracy
+    assert again.baselines[0].activity == executed.baselines[0].activity
+    assert "CNN cnn3d_ann6b, from its shipped trace" in report.text(again)
+
+
+def test_a_cnns_trace_of_other_samples_is_not_reused() -> None:
+    shipped_inputs = load_trace(find(TRACE, "cnn3d_indian_pines"))
+    other = replace(shipped_inputs, inputs=shipped_inputs.inputs[::-1])
+    found = cnn_model.find_cnn(load_network(find(MODEL, "cnn3d_6b")), None)
+    ran = cnn_model.run_cnn(found, other, threads=1)
+    assert ran is not None
+    assert ran.executed
 
 
 @pytest.mark.usefixtures("folder")

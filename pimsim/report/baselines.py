@@ -77,7 +77,13 @@ def _marked(item: Baseline, network: IntegerNetwork, model: CnnModel | None) -> 
     """With the accuracy that is known of it: a simulated one at 6 bits, the float network's at 32."""
     if item.bits == WIDTHS[0] and model is not None:
         source = SIMULATED if model.accuracy else ""
-        return replace(item, accuracy=model.accuracy, accuracy_source=source, executed=True, execution=model.execution)
+        return replace(
+            item,
+            accuracy=model.accuracy,
+            accuracy_source=source,
+            executed=model.executed,
+            execution=model.execution,
+        )
     noted = [float_accuracy(one.provenance) for one in (network, *([model.network] if model else []))]
     known = next((one for one in noted if one), None)
     if item.bits != WIDTHS[-1] or known is None:

@@ -1,4 +1,4 @@
-"""The CNN that a network is held against, as a model of its own: found, checked and executed on the same samples."""
+"""The CNN that a network is held against, as a model of its own: found, checked, with outputs on the same samples."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import os
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from pimsim.errors import ModelError
-from pimsim.model import load_network
+from pimsim.model import load_network, network_hash
 from pimsim.model.accuracy import Accuracy
-from pimsim.model.network import IntegerNetwork
+from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.report.accuracies import accuracy_of
+from pimsim.report.inputs import shipped_trace
 from pimsim.resources import MODEL, find, shipped
 from pimsim.simulation import execute
-from pimsim.traces import Trace
+from pimsim.traces import Trace, holds_for, load_trace
 
 BITS = 6
 """Width of weights and activations of the CNN that reports speak of."""
@@ -26,17 +28,15 @@ PART = 512
 class CnnModel:
     """A CNN of the same task; ``trace`` holds its first sample, whose cost on multipliers is that of every other.
 
-    ``accuracy`` is over the samples of the run; None where no label is known.
+    ``accuracy`` is over the samples of the run; None where no label is known.  ``executed`` tells whether it was
+    executed on them or a recording re-used, ``execution`` says so in words.
     """
 
-    name: str
     network: IntegerNetwork
     trace: Trace
     accuracy: Accuracy | None
-
-    @property
-    def execution(self) -> str:
-        return f"CNN {self.name} executed on the same samples"
+    executed: bool
+    execution: str
 
 
 Found = tuple[str, IntegerNetwork]
@@ -53,15 +53,38 @@ def find_cnn(network: IntegerNetwork, given: str | os.PathLike[str] | None) -> F
     return _given(network, given) if given is not None else _shipped(network)
 
 
-def execute_cnn(found: Found | None, trace: Trace, *, threads: int) -> CnnModel | None:
-    """The CNN on the inputs of ``trace``; None where there is none."""
+def run_cnn(found: Found | None, trace: Trace, *, threads: int) -> CnnModel | None:
+    """The CNN on the inputs of ``trace``: as a shipped trace has it, else executed; None where there is no CNN."""
     if found is None:
         return None
     name, cnn = found
+    recorded = _recorded(cnn, trace)
+    if recorded is not None:
+        first, outputs, execution = recorded, recorded.outputs[: trace.samples], "from its shipped trace"
+    else:
+        first, outputs = _executed(cnn, trace, threads)
+        execution = "executed on the same samples"
+    reached = accuracy_of(trace.labels, outputs.argmax(1), cnn.classes)
+    return CnnModel(cnn, _first(first), reached, recorded is None, f"CNN {name}, {execution}")
+
+
+def _recorded(cnn: IntegerNetwork, trace: Trace) -> Trace | None:
+    """The shipped trace of the CNN, if it starts with the inputs of ``trace``."""
+    path = shipped_trace(network_hash(cnn))
+    if path is None:
+        return None
+    held = load_trace(path)
+    if not np.array_equal(held.inputs[: trace.samples], trace.inputs):
+        return None
+    exact = [LayerNumerics().as_mapping()] * len(cnn.layers)
+    return held if holds_for(held, exact) else None
+
+
+def _executed(cnn: IntegerNetwork, trace: Trace, threads: int) -> tuple[Trace, npt.NDArray[np.int64]]:
+    """A trace of the first samples, and the outputs of all."""
     parts = range(0, trace.samples, PART)
     first, *others = (execute(cnn, trace.inputs[start : start + PART], threads=threads) for start in parts)
-    outputs = np.concatenate([first.outputs, *(part.outputs for part in others)])
-    return CnnModel(name, cnn, _first(first), accuracy_of(trace.labels, outputs.argmax(1), cnn.classes))
+    return first, np.concatenate([first.outputs, *(part.outputs for part in others)])
 
 
 def _first(trace: Trace) -> Trace:

@@ -22,7 +22,7 @@ from pimsim.report import analysis, compare_document, compare_plot, compare_rows
 from pimsim.report.accuracies import SIMULATED, accuracy_of
 from pimsim.report.baselines import baselines
 from pimsim.report.baselines import cnn as cnn_systems
-from pimsim.report.cnn_model import CnnModel, execute_cnn, find_cnn
+from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
 from pimsim.report.inputs import Source, resolve
@@ -99,7 +99,7 @@ def comparison(
     source = resolve(network, network_hash(network), input, samples)
     found = find_cnn(network, cnn)
     recorded = _recorded(network, machines, source, workers, progress)
-    beside = execute_cnn(found, recorded[0][0], threads=workers)
+    beside = run_cnn(found, recorded[0][0], threads=workers)
     given = [
         _Given(network, machine, placement, tables[machine.cost.table], *run, beside)
         for machine, placement, run in zip(machines, placements, recorded, strict=True)

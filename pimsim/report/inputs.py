@@ -49,20 +49,25 @@ def resolve(
     Raises TraceError, SceneError or MissingFileError.
     """
     if given is None:
-        return _from_trace(network, model_hash, _shipped_trace(model_hash), samples)
+        path = shipped_trace(model_hash)
+        if path is None:
+            raise MissingFileError(
+                f"no trace of this model (hash {model_hash[:12]}…) is shipped; give a trace or a scene with labels as "
+                "--input"
+            )
+        return _from_trace(network, model_hash, path, samples)
     if Path(given).suffix == TRACE.suffix or any(os.fspath(given) == path.stem for path in shipped(TRACE)):
         return _from_trace(network, model_hash, find(TRACE, given), samples)
     return _from_scene(network, load_scene(given), samples)
 
 
-def _shipped_trace(model_hash: str) -> Path:
+def shipped_trace(model_hash: str) -> Path | None:
+    """The recording of a model that comes with pimsim, if one does."""
     for path in shipped(TRACE):
         with ArchiveReader(path, TraceError) as archive:
             if archive.header().get("model_hash") == model_hash:
                 return path
-    raise MissingFileError(
-        f"no trace of this model (hash {model_hash[:12]}…) is shipped; give a trace or a scene with labels as --input"
-    )
+    return None
 
 
 def _from_trace(network: IntegerNetwork, model_hash: str, path: Path, samples: int | None) -> Source:

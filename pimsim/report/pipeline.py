@@ -19,7 +19,7 @@ from pimsim.report.accuracies import accuracy_of
 from pimsim.report.analysis import Analysis, analyse
 from pimsim.report.baselines import baselines
 from pimsim.report.chips import Chips, random_seed, run_chips
-from pimsim.report.cnn_model import CnnModel, execute_cnn, find_cnn
+from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.document import Document, Inputs
 from pimsim.report.files import CHIPS_CSV, RUN_FILES, check_writable, write
 from pimsim.report.inputs import Samples, Source, resolve
@@ -80,7 +80,7 @@ def run(
     given = Inputs(
         path.stem, network, model_hash, machine, dict(overrides or {}), source, found.trace, found.executed, found.why
     )
-    result = _evaluated(given, table, mapping, found, execute_cnn(beside, found.trace, threads=workers), workers)
+    result = _evaluated(given, table, mapping, found, run_cnn(beside, found.trace, threads=workers), workers)
     if out is not None:
         write(result, out)
     return result

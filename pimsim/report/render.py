@@ -17,6 +17,7 @@ from pimsim.cost.timing import TIGHT, UNKNOWN, Timing
 from pimsim.hardware.hardware import ISO_CNN, NONE, UNITS
 from pimsim.model.accuracy import Accuracy
 from pimsim.report import numerals
+from pimsim.report.accuracies import SIMULATED
 from pimsim.report.chips import MEASURES, Chips
 from pimsim.report.result import RunResult
 from pimsim.report.rows import energy_ratio
@@ -197,7 +198,11 @@ def _speed(result: RunResult) -> str:
         lines.append(f"accuracy    {_accuracy(result.accuracy)}")
     for item in result.baselines:
         if item.accuracy is not None:
-            of = item.execution if item.executed else "float network on all test samples, as its training noted"
+            of = (
+                item.execution
+                if item.accuracy_source == SIMULATED
+                else "float network on all test samples, as its training noted"
+            )
             lines.append(f"            {_accuracy(item.accuracy)}: {item.title}, {of}")
     return "\n".join(lines)
 
@@ -243,8 +248,7 @@ def _operation(timing: Timing) -> str:
 
 def _clock_share(cost: Cost) -> float:
     """Of the energy of one inference, all accounted."""
-    clock = sum(line.energy.nominal for line in cost.lines if (line.layer, line.action) == (MACHINE, CLOCK))
-    return clock / cost.energy("full").nominal
+    return cost.static(CLOCK).nominal / cost.energy(FULL).nominal
 
 
 def _chips(chips: Chips) -> Table:
