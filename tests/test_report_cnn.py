@@ -192,8 +192,10 @@ def test_a_cnn_is_compared_on_the_machines_that_take_it() -> None:
     assert (system.name, system.executed) == ("ann45nm", False)
     assert system.paper is not None
     assert system.cost.energy("full") == system.cnns[0].cost.energy("full")
-    with pytest.raises(MappingError, match="the event core takes spikes of 1 bit"):
+    with pytest.raises(MappingError, match=r'hardware "pim45nm": layer .*: the event core takes spikes of 1 bit'):
         report.comparison("cnn.npz", ["ann45nm", "pim45nm"], "activations.npz")
+    everywhere = report.comparison("cnn.npz", None, "activations.npz", cnn="cnn.npz")
+    assert [system.name for system in everywhere.systems] == ["ann45nm", "allpim45nm"]
 
 
 @pytest.mark.parametrize("machine", [path.stem for path in shipped(HARDWARE)])

@@ -13,7 +13,7 @@ import pytest
 from pimsim import report
 from pimsim.cost import Cost
 from pimsim.cost.papers import hypersnn
-from pimsim.errors import CostError, HardwareError, MissingFileError, OutputError, SceneError, TraceError
+from pimsim.errors import CostError, HardwareError, MappingError, MissingFileError, OutputError, SceneError, TraceError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import layer_numerics
 from pimsim.model import load_network, network_hash, save_network
@@ -213,7 +213,8 @@ def test_pixels_of_the_scene_the_model_was_trained_on_are_test_pixels() -> None:
         ({"hardware": "pim"}, MissingFileError, "pim"),
         ({"model": "field.npy"}, ValueError, "field.npy"),
         ({"overrides": {"clock_mhz": 0}}, HardwareError, "clock_mhz=0"),
-        ({"overrides": {"cost.table": "7nm"}}, MissingFileError, "7nm"),
+        ({"overrides": {"cost.table": "7nm"}}, MissingFileError, 'hardware "pim45nm": cost.table: cost table "7nm"'),
+        ({"overrides": {"memories.count_kib": 0.001}}, MappingError, 'hardware "pim45nm": engines.event: count_memory'),
         ({"overrides": {"cost.adc_model": "flash"}}, CostError, 'adc_model="flash"'),
         ({"out": "made.npz"}, OutputError, "made.npz"),
     ],

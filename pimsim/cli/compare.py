@@ -15,7 +15,8 @@ from pimsim.cli import options
     "--hw",
     multiple=True,
     metavar="FILE",
-    help="Hardware file (.yaml), by path or shipped name; may be repeated. [default: those of the papers' systems]",
+    help="Hardware file (.yaml), by path or shipped name; may be repeated. "
+    "[default: those of the papers' systems that take the model]",
 )
 @options.INPUT
 @options.SAMPLES
@@ -43,7 +44,7 @@ def compare(
     with executing() as progress:
         result = report.comparison(
             model,
-            hw or report.SYSTEMS,
+            hw or None,
             source,
             samples=samples,
             overrides=overrides,

@@ -18,7 +18,7 @@ _REMEDIES = {
     "lane": "fewer accumulator_bits",
     "mac": "more engines.mac.multiply_cycles",
     "neuron": "fewer accumulator_bits",
-    "adc": "more engines.pim.adc_cycles, another cost.adc_model",
+    "adc": "more engines.pim.adc_cycles, fewer engines.pim.adc_bits, another cost.adc_model",
     "row_driver": "more engines.pim.pulse_cycles, fewer engines.pim.rows",
     "shift_add": "fewer accumulator_bits",
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pimsim.cost import CostTable, evaluate, load_table
+from pimsim.cost import CostTable, evaluate
 from pimsim.errors import HardwareError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.hardware.hardware import EVENT, MAC, PIM
@@ -26,7 +26,7 @@ from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
 from pimsim.report.inputs import Source, resolve
-from pimsim.report.pipeline import analysis_of, placed, spike_rates, trace_for
+from pimsim.report.pipeline import analysis_of, placed, spike_rates, table_of, trace_for
 from pimsim.report.result import Baseline
 from pimsim.resources import MODEL, find
 from pimsim.simulation import schedule
@@ -40,12 +40,14 @@ Progress = Callable[[int, int], None]
 
 SYSTEMS = ("ann45nm", "digital45nm", "pim45nm", "pim45nm_bitserial", "allpim45nm", "lean45nm", "leanpim45nm")
 """Hardware files that stand for the papers' systems, then the leanest, in the order in which one reads them."""
+CNN_SYSTEMS = ("ann45nm", "allpim45nm")
+"""Those of them without an event core, which a CNN's activations cannot enter."""
 COMPARE_CSV, COMPARE_JSON, PLOT = "compare.csv", "compare.json", "compare"
 
 
 def compare(
     model: Path_,
-    hardware: Sequence[Path_] = SYSTEMS,
+    hardware: Sequence[Path_] | None = None,
     input: Path_ | None = None,  # noqa: A002 - the name that the command line has for it
     *,
     samples: int | None = None,
@@ -66,7 +68,7 @@ def compare(
 
 def comparison(
     model: Path_,
-    hardware: Sequence[Path_] = SYSTEMS,
+    hardware: Sequence[Path_] | None = None,
     input: Path_ | None = None,  # noqa: A002 - as above
     *,
     samples: int | None = None,
@@ -79,7 +81,8 @@ def comparison(
 ) -> Comparison:
     """A model on several machines in the order given; written to the folder ``out`` if one is given.
 
-    hardware   paths or shipped names; one with ``network: iso_cnn`` stands for the CNN at 32 bits and at its own
+    hardware   paths or shipped names, `SYSTEMS` by default, of a CNN `CNN_SYSTEMS`; one with ``network: iso_cnn``
+               stands for the CNN at 32 bits and at its own
     overrides  dotted path → value, changes to every one of the hardware files
     plot       "svg" or "png": a picture beside the files in ``out``; needs matplotlib
 
@@ -91,10 +94,11 @@ def comparison(
     if out is not None:
         check_writable(out, _names(plot))
     workers = threads or os.cpu_count() or 1
-    machines = _machines(hardware, overrides)
-    tables = {name: load_table(name) for name in {machine.cost.table: None for machine in machines}}
     path = find(MODEL, model)
     network = load_network(path)
+    default = CNN_SYSTEMS if network.is_cnn else SYSTEMS
+    machines = _machines(default if hardware is None else hardware, overrides)
+    tables = {name: table_of(first) for name, first in {machine.cost.table: machine for machine in machines}.items()}
     placements = [placed(network, machine, tables[machine.cost.table]) for machine in machines]
     source = resolve(network, network_hash(network), input, samples)
     found = find_cnn(network, cnn)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pimsim.cost import CostTable, PriceBook, evaluate, load_table, timings
-from pimsim.errors import CostError
+from pimsim.errors import CostError, MappingError, MissingFileError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import Mapping as Mapping_
 from pimsim.mapping import costs_cnn, layer_numerics, map_model
@@ -68,7 +68,7 @@ def run(
         check_writable(out, RUN_FILES if chips is None else (*RUN_FILES, CHIPS_CSV))
     workers = threads or os.cpu_count() or 1
     machine = load_hardware(hardware, overrides)
-    table = load_table(machine.cost.table)
+    table = table_of(machine)
     path = find(MODEL, model)
     network = load_network(path)
     model_hash = network_hash(network)
@@ -141,16 +141,24 @@ def _evaluated(
     )
 
 
+def table_of(machine: Hardware) -> CostTable:
+    """The cost table that a machine names; an error says whose it is."""
+    try:
+        return load_table(machine.cost.table)
+    except (CostError, MissingFileError) as error:
+        raise type(error)(f'hardware "{machine.name}": cost.table: {error}') from None
+
+
 def placed(network: IntegerNetwork, machine: Hardware, table: CostTable) -> Mapping_:
     """Where everything lives; what cannot be priced or is too slow for its clock is refused before anything runs.
 
     Where a CNN is only costed its weights are not the file's, so the layers' shapes are all there is to place.
     """
-    mapping = map_model(network.architecture if costs_cnn(network, machine) else network, machine)
     try:
+        mapping = map_model(network.architecture if costs_cnn(network, machine) else network, machine)
         timings(mapping.deadlines, PriceBook(table, machine.cost), clock_mhz=machine.clock_mhz)
-    except CostError as error:
-        raise CostError(f'hardware "{machine.name}": {error}') from None
+    except (MappingError, CostError) as error:
+        raise type(error)(f'hardware "{machine.name}": {error}') from None
     return mapping
 
 
