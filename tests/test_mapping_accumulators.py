@@ -16,10 +16,11 @@ from strategies import cases, networks
 from pimsim.errors import MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import layer_numerics
-from pimsim.mapping.accumulators import crossbar_range, membrane_shift, sum_range, word_bits
+from pimsim.mapping.accumulators import crossbar_range, membrane_shift, sum_range
 from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape
 from pimsim.model.crossbar import converted_sums
+from pimsim.model.fixed_point import word_bits
 from pimsim.model.macro import Macro
 from pimsim.model.network import AFFINE, SCALE, IntegerLayer, Neuron
 from pimsim.model.reference import run

@@ -112,9 +112,10 @@ class Repricer:
 
     def _actions(self, settings: CostSettings) -> _Compiled:
         """Lines and accountings without leakage, which alone depends on device, temperature and clock."""
-        found = self._compiled.get(settings.rules)
+        chosen = (settings.adc_model, *settings.rules)
+        found = self._compiled.get(chosen)
         if found is None:
-            found = self._compiled[settings.rules] = self._compile(settings)
+            found = self._compiled[chosen] = self._compile(settings)
         return found
 
     def _compile(self, settings: CostSettings) -> _Compiled:

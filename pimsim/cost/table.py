@@ -63,7 +63,7 @@ class CostTable:
 
     def under(self, settings: CostSettings) -> CostTable:
         """The table as a hardware file's choices have it; CostError lists the known names."""
-        if all(name == OWN_RULE for name in settings.rules[1:]):
+        if all(name == OWN_RULE for name in settings.rules):
             return self
         table = self._scaled(settings.node_scaling)
         for kind in table.rules:

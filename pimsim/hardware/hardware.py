@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 
 PIM, MAC, EVENT = "pim", "mac", "event"
 ENGINES = (PIM, MAC, EVENT)
@@ -18,16 +19,18 @@ DIAGONAL, SHIFTED = "diagonal", "shifted"
 OFFSET, DIFFERENTIAL, TWOS_COMPLEMENT = "offset", "differential", "twos_complement"
 CIRCUIT, IMAC_ACCURACY = "circuit", "imac_accuracy"
 LINEAR, IMAC_NOMINAL, IMAC_MEAN = "linear", "imac_nominal", "imac_mean"
-AUTO = "auto"
-FULL_SCALES = (AUTO, "exact", "lsb", "codes", "weights")
+EXACT, AUTO = "exact", "auto"
+FULL_SCALES = (AUTO, EXACT, "lsb", "codes", "weights")
 AS_IS, ISO_CNN = "as_is", "iso_cnn"
 SHARED, PIPELINED = "shared", "pipelined"
 STEP_MAJOR, LAYER_MAJOR = "step_major", "layer_major"
 NONE, UNITS = "none", "units"
 SCATTER, GATHER = "scatter", "gather"
-EXACT, AUTO = "exact", "auto"
 MULTIPLIER, SHIFTS = "multiplier", "shifts"
 OWN_RULE = "table"
+RULES = ("mac_scaling", "ac_scaling", "dac_model", "node_scaling", "input_source", "interconnect")
+"""Choices of `CostSettings` between rules rather than numbers."""
+_RULES = attrgetter(*RULES)
 
 
 @dataclass(frozen=True)
@@ -233,20 +236,13 @@ class CostSettings:
 
     def prices_as(self, other: CostSettings) -> bool:
         """Whether both price the same action alike: converters, devices and temperatures are the machine's own."""
-        return (self.table, self.rules[1:]) == (other.table, other.rules[1:])
+        return (self.table, self.rules) == (other.table, other.rules)
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """What decides on prices, besides device, temperature and clock."""
-        return (
-            self.adc_model,
-            self.mac_scaling,
-            self.ac_scaling,
-            self.dac_model,
-            self.node_scaling,
-            self.input_source,
-            self.interconnect,
-        )
+        """Names of the rules in force, in the order of `RULES`."""
+        found: tuple[str, ...] = _RULES(self)
+        return found
 
 
 @dataclass(frozen=True)

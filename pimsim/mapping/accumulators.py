@@ -18,7 +18,7 @@ from pimsim.mapping.macro import crossbar_values
 from pimsim.mapping.placement import costs_cnn, engine_names
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.chip import build
-from pimsim.model.fixed_point import signed_digits
+from pimsim.model.fixed_point import signed_digits, word_bits
 from pimsim.model.macro import Macro
 from pimsim.model.network import ACCUMULATE, FLOOR, RELU, IntegerLayer, IntegerNetwork, LayerNumerics
 
@@ -63,15 +63,6 @@ def crossbar_range(layer: IntegerLayer, inputs: Range, macro: Macro) -> Range:
     """The same for a crossbar: whatever its converters can deliver for codes from 0 to the highest, and 0."""
     low, high = build(layer, macro, -inputs[0], inputs[1] - inputs[0]).reach()
     return min(low, 0), max(high, 0)
-
-
-def word_bits(low: int, high: int) -> int:
-    """Bits of the narrowest two's-complement word that holds both.
-
-    >>> word_bits(-32, 31), word_bits(0, 32)
-    (6, 7)
-    """
-    return 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0)
 
 
 def _numerics(

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import astuple
 
 from pimsim.activity.activity import Deadline
-from pimsim.hardware import BitSerialPim, Event, Mac
+from pimsim.hardware import Event, Mac
 from pimsim.hardware.hardware import Pim
 from pimsim.mapping.buffers import Placed
-from pimsim.mapping.crossbar import CrossbarPlan
+from pimsim.mapping.crossbar import CrossbarPlan, group_rows
 from pimsim.mapping.mapping import LayerMemories
 from pimsim.mapping.operands import leak_form
 from pimsim.mapping.storage import distinct
@@ -62,6 +62,5 @@ def _engine(layer: Placed) -> Iterator[Deadline]:
 def _crossbar(pim: Pim) -> Iterator[Deadline]:
     """A pulse lasts until columns as long as all rows are discharged."""
     yield Deadline("row_driver", "pulse", pim.pulse_cycles, pim.columns, pim.rows)
-    together = pim.rows_active if isinstance(pim, BitSerialPim) else pim.products_per_conversion
-    yield Deadline("adc", "convert", pim.adc_cycles, pim.adc_bits, together)
+    yield Deadline("adc", "convert", pim.adc_cycles, pim.adc_bits, group_rows(pim))
     yield Deadline("shift_add", "add", 1, pim.accumulator_bits)

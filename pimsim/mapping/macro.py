@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pimsim.hardware import BitSerialPim, Event, Mac
 from pimsim.hardware.hardware import AUTO, Pim
+from pimsim.mapping.crossbar import converter_share, group_rows
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.cells import DIFFERENTIAL, TWOS_COMPLEMENT
 from pimsim.model.macro import EXACT, LSB, SIGN_MAGNITUDE, Macro
@@ -42,21 +43,23 @@ def largest_count(layer: IntegerLayer, pim: BitSerialPim, highest_input: int) ->
 
 
 def _macro(engine: Pim, seed: int, chip: int, layer: int) -> Macro:
-    serial, given = isinstance(engine, BitSerialPim), engine.numerics
-    scale = given.adc_full_scale_lsb
+    given = engine.numerics
+    encoding, cell_bits, scale = SIGN_MAGNITUDE, 1, EXACT
+    if isinstance(engine, BitSerialPim):
+        encoding, cell_bits, scale = engine.weight_encoding, engine.cell_bits, LSB
     return Macro(
-        rows=engine.rows_active if isinstance(engine, BitSerialPim) else engine.products_per_conversion,
+        rows=group_rows(engine),
         adc_bits=engine.adc_bits,
-        encoding=engine.weight_encoding if isinstance(engine, BitSerialPim) else SIGN_MAGNITUDE,
-        cell_bits=engine.cell_bits if isinstance(engine, BitSerialPim) else 1,
+        encoding=encoding,
+        cell_bits=cell_bits,
         dac_bits=engine.dac_bits,
         model=given.model,
-        adc_full_scale_lsb=(LSB if serial else EXACT) if scale == AUTO else scale,
+        adc_full_scale_lsb=scale if given.adc_full_scale_lsb == AUTO else given.adc_full_scale_lsb,
         adc_gain_error_ratio=given.adc_gain_error_ratio,
         adc_gain_sigma_ratio=given.adc_gain_sigma_ratio,
         adc_offset_steps=given.adc_offset_steps,
         adc_offset_sigma_steps=given.adc_offset_sigma_steps,
-        columns_per_adc=engine.columns_per_adc if isinstance(engine, BitSerialPim) else engine.outputs_per_adc,
+        columns_per_adc=converter_share(engine),
         thermal_sigma_lsb=given.thermal_sigma_lsb,
         product_transfer=given.product_transfer,
         cell_mismatch_sigma_ratio=given.cell_mismatch_sigma_ratio,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pimsim.errors import MappingError
 from pimsim.hardware import Hardware
 from pimsim.hardware.hardware import LAYER_MAJOR, SHARED
-from pimsim.mapping.accumulators import layer_numerics, word_bits
+from pimsim.mapping.accumulators import layer_numerics
 from pimsim.mapping.buffers import Placed, layer_memories
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.deadlines import deadlines
@@ -18,6 +18,7 @@ from pimsim.mapping.placement import costs_cnn, engine_names
 from pimsim.mapping.plan import plan_layer, plan_sweep
 from pimsim.mapping.storage import built_storage
 from pimsim.model.architecture import Architecture
+from pimsim.model.fixed_point import word_bits
 from pimsim.model.network import IntegerNetwork, LayerNumerics
 
 

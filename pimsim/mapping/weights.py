@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
+from pimsim.model.fixed_point import word_bits
 from pimsim.model.network import IntegerLayer
 
 
@@ -35,7 +36,7 @@ class WeightSums:
     @property
     def signed_bits(self) -> int:
         """Of the narrowest two's complement that holds every centred weight."""
-        return 1 + max((-self.lowest - 1).bit_length() if self.lowest else 0, self.highest.bit_length())
+        return word_bits(self.lowest, self.highest)
 
 
 _FOUND: WeakKeyDictionary[IntegerLayer, WeightSums] = WeakKeyDictionary()  # layers are frozen, so this cannot go stale

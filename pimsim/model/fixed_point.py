@@ -104,6 +104,15 @@ def word_range(bits: int) -> tuple[int, int]:
     return -(1 << (bits - 1)), (1 << (bits - 1)) - 1
 
 
+def word_bits(low: int, high: int) -> int:
+    """Bits of the narrowest two's-complement word that holds both.
+
+    >>> word_bits(-32, 31), word_bits(0, 32)
+    (6, 7)
+    """
+    return 1 + max((-low - 1).bit_length() if low < 0 else 0, high.bit_length() if high > 0 else 0)
+
+
 def saturate(value: Int64Array, bits: int) -> Int64Array:
     """``value`` clipped to the range of a word of ``bits`` bits.
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.model.cells import OFFSET, TWOS_COMPLEMENT, column_digits, column_factors
-from pimsim.model.fixed_point import Int64Array
+from pimsim.model.fixed_point import Int64Array, word_bits
 from pimsim.model.macro import SIGN_MAGNITUDE, Macro
 from pimsim.model.network import AFFINE, IntegerLayer
 
@@ -49,8 +49,7 @@ def store(layer: IntegerLayer, macro: Macro) -> Stored:
         offset = 0 if layer.scheme == AFFINE else 2 ** (layer.weight_bits - 1)
         values, zero, width = codes + offset, layer.zero_point + offset, layer.weight_bits
     elif macro.encoding == TWOS_COMPLEMENT:
-        low, high = min(int(centred.min()), 0), max(int(centred.max()), 0)
-        width = 1 + max((-low - 1).bit_length() if low else 0, high.bit_length())
+        width = word_bits(int(centred.min()), int(centred.max()))
     digits = column_digits(values, macro.encoding, width, macro.cell_bits)
     factors = np.array(column_factors(macro.encoding, width, macro.cell_bits), np.int64)
     return Stored(_bits(digits, macro.cell_bits).reshape(*values.shape, -1), factors, zero, _totals(values))

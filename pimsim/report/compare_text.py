@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pimsim.cost import ACCOUNTINGS, FULL, Cost
 from pimsim.cost.prices import CLOCK, COMPUTE_ENERGY, LEAK, MEMORY_ENERGY
-from pimsim.hardware.hardware import ISO_CNN
+from pimsim.hardware.hardware import ISO_CNN, RULES
 from pimsim.report import numerals
 from pimsim.report.accuracies import FLOAT
 from pimsim.report.compare_rows import paper_ratios, references
@@ -19,8 +19,6 @@ from pimsim.report.render import ACCOUNTING_TITLES, aligned_table, plain_text
 from pimsim.report.rows import energy_ratio
 
 NONE = "–"
-RULES = ("mac_scaling", "ac_scaling", "dac_model", "node_scaling", "input_source", "interconnect")
-"""Choices of `Cost.choices` that are rules."""
 _RATIO_TITLES = {
     "cnn_6b": "6-bit CNN / system, energy",
     "cnn_32b": "32-bit CNN / system, energy",

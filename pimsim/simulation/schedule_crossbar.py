@@ -18,7 +18,7 @@ from pimsim.activity.activity import ActionCount
 from pimsim.hardware import BitSerialPim
 from pimsim.hardware.hardware import Pim
 from pimsim.mapping import LayerMapping
-from pimsim.mapping.crossbar import CrossbarPlan, Layout, Round, converter_share, row_bits
+from pimsim.mapping.crossbar import CrossbarPlan, Layout, Round, converter_share, group_rows, row_bits
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_dense as kernels
 from pimsim.simulation.schedule_layer import HAND_OVER, Evaluation, Int64Array
@@ -164,15 +164,13 @@ def _column_actions(run: _Run) -> tuple[ActionCount, ...]:
     converted = sampled * operand.conversions
     if isinstance(pim, BitSerialPim):
         evaluated = actions.COLUMN_PRECHARGE.count(sampled * pim.cell_bits, bits=1, second_bits=pim.rows)
-        together = pim.rows_active
     else:
         products = sum(tile.products for tile in tiles) * passes
         width = operand.columns_per_output
         evaluated = actions.ANALOG_MULTIPLY.count(products, bits=width, second_bits=pim.dac_bits)
-        together = pim.products_per_conversion
     return (
         evaluated,
-        actions.ADC_CONVERT.count(converted, bits=pim.adc_bits, second_bits=together),
+        actions.ADC_CONVERT.count(converted, bits=pim.adc_bits, second_bits=group_rows(pim)),
         actions.SHIFT_ADD.count(converted, bits=run.layer.numerics.accumulator_bits),
     )
 
