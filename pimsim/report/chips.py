@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean, stdev
 
@@ -14,10 +14,9 @@ from pimsim.model.accuracy import Accuracy, accuracy
 from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.report.inputs import Source
 from pimsim.report.rows import Table
-from pimsim.simulation import execute
+from pimsim.simulation import Progress, execute
 from pimsim.traces import Trace, holds_for
 
-Progress = Callable[[int, int], None]
 COLUMNS = ("chip", "seed", "overall_accuracy", "average_accuracy", "kappa")
 MEASURES = ("overall", "average", "kappa")
 MOST_CHIPS = 2**20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,18 +25,16 @@ from pimsim.report.baselines import cnn as cnn_systems
 from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
-from pimsim.report.inputs import Source, resolve
-from pimsim.report.pipeline import analysis_of, placed, spike_rates, table_of, trace_for
+from pimsim.report.inputs import Recorded, Source, resolve
+from pimsim.report.pipeline import Path_, analysis_of, placed, spike_rates, table_of, trace_for
 from pimsim.report.result import Baseline
 from pimsim.resources import MODEL, find
-from pimsim.simulation import schedule
+from pimsim.simulation import Progress, schedule
 from pimsim.traces import Trace
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Path_ = str | os.PathLike[str]
-Progress = Callable[[int, int], None]
 
 SYSTEMS = ("ann45nm", "digital45nm", "pim45nm", "pim45nm_bitserial", "allpim45nm", "lean45nm", "leanpim45nm")
 """Hardware files that stand for the papers' systems, then the leanest, in the order in which one reads them."""
@@ -103,13 +101,13 @@ def comparison(
     source = resolve(network, network_hash(network), input, samples)
     found = find_cnn(network, cnn)
     recorded = _recorded(network, machines, source, workers, progress)
-    beside = run_cnn(found, recorded[0][0], threads=workers)
+    beside = run_cnn(found, recorded[0].trace, threads=workers)
     given = [
-        _Given(network, machine, placement, tables[machine.cost.table], *run, beside)
-        for machine, placement, run in zip(machines, placements, recorded, strict=True)
+        _Given(network, machine, placement, tables[machine.cost.table], one, beside)
+        for machine, placement, one in zip(machines, placements, recorded, strict=True)
     ]
     systems = [system for one in given for system in one.systems(workers)]
-    result = _assembled(path, network, source, recorded[0][0], systems, tables, dict(overrides or {}))
+    result = _assembled(path, network, source, recorded[0].trace, systems, tables, dict(overrides or {}))
     if out is not None:
         write_comparison(result, out, plot)
     return result
@@ -147,13 +145,13 @@ def _machines(hardware: Sequence[Path_], overrides: Mapping[str, object] | None)
 
 def _recorded(
     network: IntegerNetwork, machines: Sequence[Hardware], source: Source, threads: int, progress: Progress | None
-) -> list[tuple[Trace, bool, str]]:
+) -> list[Recorded]:
     """A trace for every machine: samples are executed for the first spiking one, and that run serves all it can."""
     if isinstance(source.content, Trace):
         return [trace_for(network, machine, source, threads, progress) for machine in machines]
     lead = next((machine for machine in machines if not costs_cnn(network, machine)), machines[0])
     first = trace_for(network, lead, source, threads, progress)
-    again = replace(source, content=first[0])
+    again = replace(source, content=first.trace)
     return [first if machine is lead else trace_for(network, machine, again, threads, progress) for machine in machines]
 
 
@@ -165,10 +163,12 @@ class _Given:
     machine: Hardware
     placement: Placement
     table: CostTable
-    trace: Trace
-    executed: bool
-    why: str
+    recorded: Recorded
     beside: CnnModel | None
+
+    @property
+    def trace(self) -> Trace:
+        return self.recorded.trace
 
     def systems(self, threads: int) -> Iterator[Compared]:
         if costs_cnn(self.network, self.machine):
@@ -188,8 +188,8 @@ class _Given:
             accuracy=self._accuracy(),
             accuracy_source=SIMULATED if self._accuracy() else "",
             paper=self._paper(),
-            executed=self.executed,
-            execution=self.why,
+            executed=self.recorded.executed,
+            execution=self.recorded.why,
         )
 
     def _cnns(self, threads: int) -> Iterator[Compared]:

@@ -20,7 +20,7 @@ from pimsim.model.accuracy import Accuracy
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.analysis import Analysis
 from pimsim.report.chips import Chips
-from pimsim.report.inputs import Source
+from pimsim.report.inputs import Recorded, Source
 from pimsim.report.result import Baseline
 from pimsim.traces import Trace, trace_hash
 
@@ -30,7 +30,7 @@ PACKAGES = ("numpy", "numba", "pandas", "pydantic", "PyYAML")
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What a run was given."""
+    """What a run was given, and what was recorded of it; ``seed`` is None where nothing is drawn at random."""
 
     model: str
     network: IntegerNetwork
@@ -38,9 +38,8 @@ class Inputs:
     hardware: Hardware
     overrides: Mapping[str, object]
     source: Source
-    trace: Trace
-    executed: bool
-    execution: str
+    recorded: Recorded
+    seed: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +53,11 @@ class Document:
     baselines: tuple[Baseline, ...]
     accuracy: Accuracy | None
     analysis: Analysis
-    seed: int | None = None
     chips: Chips | None = None
 
     def content(self) -> dict[str, object]:
         """The document; sections as docs/report-format.md describes them."""
-        given = self.inputs
+        given, trace = self.inputs, self.inputs.recorded.trace
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -71,14 +69,14 @@ class Document:
                 "overrides": dict(given.overrides),
                 "configuration": given.hardware.to_dict(),
             },
-            "input": input_section(given.source, given.trace),
+            "input": input_section(given.source, trace),
             "execution": {
-                "executed": given.executed,
-                "reason": given.execution,
-                "word_widths": [dict(item) for item in given.trace.numerics],
-                "saturations": [int(count) for count in given.trace.saturations],
+                "executed": given.recorded.executed,
+                "reason": given.recorded.why,
+                "word_widths": [dict(item) for item in trace.numerics],
+                "saturations": [int(count) for count in trace.saturations],
             },
-            "seed": self.seed,
+            "seed": given.seed,
             "costs": {"sha256": table_hash(self.table), **dict(self.cost.choices)},
             "timing": [timing_row(item) for item in self.cost.timings],
             "activity": self._activity(),

@@ -41,6 +41,15 @@ class Source:
     attribution: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A trace to schedule; whether the network was executed for it, and why or why not."""
+
+    trace: Trace
+    executed: bool
+    why: str
+
+
 def resolve(
     network: IntegerNetwork, model_hash: str, given: str | os.PathLike[str] | None, samples: int | None
 ) -> Source:

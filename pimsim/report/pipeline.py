@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -22,15 +21,14 @@ from pimsim.report.chips import Chips, random_seed, run_chips
 from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.document import Document, Inputs
 from pimsim.report.files import CHIPS_CSV, RUN_FILES, check_writable, write
-from pimsim.report.inputs import Samples, Source, resolve
+from pimsim.report.inputs import Recorded, Samples, Source, resolve
 from pimsim.report.result import RunResult
 from pimsim.report.rows import spikes_per_neuron
 from pimsim.resources import MODEL, find
-from pimsim.simulation import execute, schedule
+from pimsim.simulation import Progress, execute, schedule
 from pimsim.traces import Trace, holds_for
 
 Path_ = str | os.PathLike[str]
-Progress = Callable[[int, int], None]
 
 
 def run(
@@ -74,49 +72,26 @@ def run(
     model_hash = network_hash(network)
     source = resolve(network, model_hash, input, samples)
     mapping = placed(network, machine, table)
-    beside = find_cnn(network, cnn)
+    found = find_cnn(network, cnn)
     drawn = random_seed(machine, layer_numerics(network, machine), seed, chips)
-    found = _found(network, machine, source, drawn, chips, workers, progress)
-    given = Inputs(
-        path.stem, network, model_hash, machine, dict(overrides or {}), source, found.trace, found.executed, found.why
-    )
-    result = _evaluated(given, table, mapping, found, run_cnn(beside, found.trace, threads=workers), workers)
+    recorded = trace_for(network, machine, source, workers, progress, seed=drawn)
+    others = None
+    if chips is not None:
+        others = run_chips(
+            network, machine, source, recorded.trace, chips=chips, seed=drawn, threads=workers, progress=progress
+        )
+    given = Inputs(path.stem, network, model_hash, machine, dict(overrides or {}), source, recorded, drawn)
+    beside = run_cnn(found, recorded.trace, threads=workers)
+    result = _evaluated(given, table, mapping, others, beside, workers)
     if out is not None:
         write(result, out)
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """What execution gave: a trace, whether it was executed for it and why, the seed and other chips."""
-
-    trace: Trace
-    executed: bool
-    why: str
-    seed: int | None
-    chips: Chips | None
-
-
-def _found(
-    network: IntegerNetwork,
-    machine: Hardware,
-    source: Source,
-    seed: int | None,
-    chips: int | None,
-    threads: int,
-    progress: Progress | None,
-) -> _Found:
-    trace, executed, why = trace_for(network, machine, source, threads, progress, seed=seed)
-    others = None
-    if chips is not None:
-        others = run_chips(network, machine, source, trace, chips=chips, seed=seed, threads=threads, progress=progress)
-    return _Found(trace, executed, why, seed, others)
-
-
 def _evaluated(
-    given: Inputs, table: CostTable, mapping: Mapping_, found: _Found, beside: CnnModel | None, threads: int
+    given: Inputs, table: CostTable, mapping: Mapping_, chips: Chips | None, beside: CnnModel | None, threads: int
 ) -> RunResult:
-    network, machine, trace = given.network, given.hardware, given.trace
+    network, machine, trace = given.network, given.hardware, given.recorded.trace
     activity = schedule(trace, network, mapping, machine, threads=threads)
     cost = evaluate(activity, machine.cost, table, clock_mhz=machine.clock_mhz)
     dense = baselines(network, trace, machine, table, model=beside, threads=threads)
@@ -132,12 +107,10 @@ def _evaluated(
         baselines=dense,
         accuracy=reached,
         analysis=analysis,
-        executed=found.executed,
-        execution=found.why,
-        document=Document(
-            given, table, activity, cost, dense, reached, analysis, seed=found.seed, chips=found.chips
-        ).content(),
-        chips=found.chips,
+        executed=given.recorded.executed,
+        execution=given.recorded.why,
+        document=Document(given, table, activity, cost, dense, reached, analysis, chips).content(),
+        chips=chips,
     )
 
 
@@ -170,23 +143,21 @@ def trace_for(
     progress: Progress | None,
     *,
     seed: int | None = None,
-) -> tuple[Trace, bool, str]:
-    """The trace to schedule, that of chip 0; whether the network was executed for it, and why or why not."""
+) -> Recorded:
+    """The trace to schedule, that of chip 0."""
     content = source.content
     numerics = layer_numerics(network, machine, seed=seed)
     if isinstance(content, Samples):
         trace = execute(network, content.codes, content.labels, numerics, threads=threads, progress=progress)
-        return trace, True, f'executed on scene "{source.name}": {source.selection}'
+        return Recorded(trace, True, f'executed on scene "{source.name}": {source.selection}')
     if costs_cnn(network, machine):
-        return content, False, f"a CNN is costed, no value is executed; {source.selection} of {source.name} not used"
+        unused = f"{source.selection} of {source.name} not used"
+        return Recorded(content, False, f"a CNN is costed, no value is executed; {unused}")
     if holds_for(content, [item.as_mapping() for item in numerics]):
-        return content, False, f"trace {source.name} re-used: {source.selection}"
+        return Recorded(content, False, f"trace {source.name} re-used: {source.selection}")
     trace = execute(network, content.inputs, content.labels, numerics, threads=threads, progress=progress)
-    return (
-        trace,
-        True,
-        f"executed again on the inputs of {source.name}, since word widths or crossbars may change values",
-    )
+    why = f"executed again on the inputs of {source.name}, since word widths or crossbars may change values"
+    return Recorded(trace, True, why)
 
 
 def analysis_of(network: IntegerNetwork, trace: Trace) -> Analysis:
