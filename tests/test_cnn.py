@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from counting import counted
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_trace import machine
@@ -82,11 +83,7 @@ def test_word_lines_are_driven_for_the_ones_among_the_bits_of_the_activations(ca
         signal = dense.activations[index - 1][:, None]
         columns = windows(arrange(signal, layer.shape), layer.shape, fill=0)
         tiles = len({tile.output for tile in mapping.layers[index].plan.tiles})
-        pulses = sum(
-            item.count
-            for item in activity.layers[index].actions
-            if (item.component, item.action) == ("row_driver", "pulse")
-        )
+        pulses = counted(activity.layers[index], "row_driver", "pulse")
         assert pulses == int(np.bitwise_count(columns).sum()) * tiles
 
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from counting import total
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_crossbar import SERIAL, build, choices
@@ -28,15 +29,6 @@ networks_and_seeds = {"network": networks(max_hidden=2), "seed": st.integers(0, 
 def run(network, seed, hardware):
     trace = trace_of(network, np.random.default_rng(seed), 1, 0.3)
     return schedule(trace, network, map_model(network, hardware), hardware)
-
-
-def total(activity, component, action):
-    return sum(
-        one.count
-        for layer in activity.layers
-        for one in layer.actions
-        if (one.component, one.action) == (component, action)
-    )
 
 
 def never_slower(slow, fast):

@@ -6,6 +6,7 @@ from math import ceil
 
 import numpy as np
 import pytest
+from counting import total
 from made_trace import trace_of
 
 from pimsim.activity.activity import Activity
@@ -48,11 +49,6 @@ def run(machine: Hardware) -> tuple[Activity, Cost]:
     return activity, evaluate(activity, machine.cost, load_table("65nm_imac"), clock_mhz=machine.clock_mhz)
 
 
-def count(activity: Activity, component: str, action: str) -> int:
-    actions = (item for layer in activity.layers for item in layer.actions)
-    return sum(item.count for item in actions if (item.component, item.action) == (component, action))
-
-
 @pytest.fixture(scope="module")
 def crossbar() -> tuple[Activity, Cost]:
     """Arrays of its own for every layer, so that none is rewritten: 400 × 120 weights take six."""
@@ -76,7 +72,7 @@ def test_the_network_is_imacs_lenet5() -> None:
 def test_analog_products_are_exactly_those_of_the_formula(crossbar: tuple[Activity, Cost]) -> None:
     """Σ M N K² P = 416,520 products of E_comp."""
     activity, cost = crossbar
-    assert count(activity, "analog_column", "multiply") == 416_520
+    assert total(activity, "analog_column", "multiply") == 416_520
     expected = 416_520 * imac.PUBLISHED.e_comp_pj
     assert cost.action("analog_column", "multiply").pj.nominal == pytest.approx(expected, rel=1e-12)
 
@@ -89,7 +85,7 @@ def test_conversions_are_twice_the_groups_of_ten_and_not_a_tenth_of_the_products
     expected = sum(2 * s.out_channels * s.positions * ceil(s.fan_in / 10) for s in (x.shape for x in lenet5().layers))
     assert expected == 88_020
     activity, cost = crossbar
-    assert count(activity, "adc", "convert") == expected
+    assert total(activity, "adc", "convert") == expected
     assert cost.action("adc", "convert").pj.nominal == pytest.approx(expected * 1.0)
     formula = sum(layer.macs for layer in imac.LENET5) * imac.PUBLISHED.e_adc_pj
     assert formula == pytest.approx(41_652)
@@ -107,8 +103,8 @@ def test_columns_stand_idle_where_the_formula_keeps_all_of_them_busy(crossbar: t
 def test_digital_products_are_exactly_those_of_the_formula(multipliers: tuple[Activity, Cost]) -> None:
     """416,520 of 0.9 pJ, in which IMAC has the addition: its own table prices 5 × 4 bits at 0.9 · 20/25."""
     activity, cost = multipliers
-    assert count(activity, "mac", "multiply") == 416_520
-    assert count(activity, "mac", "accumulate") == 416_520
+    assert total(activity, "mac", "multiply") == 416_520
+    assert total(activity, "mac", "accumulate") == 416_520
     assert cost.action("mac", "accumulate").nominal == 0
     table = load_table("65nm_imac")
     assert table.price("mac", "multiply", 5, 5, 0, "imac").nominal == pytest.approx(imac.PUBLISHED.e_mult_pj)

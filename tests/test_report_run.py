@@ -125,13 +125,8 @@ def test_baseline_of_6_bits_is_what_running_ann45nm_costs_but_for_the_zero_point
     """The baseline's weights are signed; the model's are affine, whose correction comes on top."""
     baseline = report.run("made.npz", "pim45nm", "trace.npz").baselines[0]
     run = report.run("made.npz", "ann45nm", "trace.npz", samples=1)
-    key = ("component", "action")
-    macs = {line.layer: line.count for line in run.cost.lines if (line.component, line.action) == ("mac", "multiply")}
-    same = {
-        line.layer: line.count for line in baseline.cost.lines if (line.component, line.action) == ("mac", "multiply")
-    }
-    assert key
-    assert macs == same == {layer.name: layer.shape.macs for layer in load_network("made.npz").layers}
+    expected = {layer.name: layer.shape.macs for layer in load_network("made.npz").layers}
+    assert _multiplications(run.cost) == _multiplications(baseline.cost) == expected
 
 
 def _multiplications(cost: Cost) -> dict[str, int]:
@@ -151,9 +146,7 @@ def test_hypersnn_prices_give_the_baselines_its_own_macs() -> None:
     result = report.run("made.npz", "pim45nm", "trace.npz", overrides={"cost.table": "45nm_hypersnn"})
     macs = [layer.shape.macs for layer in load_network("made.npz").layers]
     for baseline in result.baselines:
-        mac = sum(
-            line.energy.nominal for line in baseline.cost.lines if line.component == "mac" and line.action == "multiply"
-        )
+        mac = baseline.cost.action("mac", "multiply").nominal
         expected = hypersnn.ann_energy_pj(macs, hypersnn.TABLE_V[baseline.bits])
         assert mac / 1e6 == pytest.approx(expected, rel=1e-9)
         assert result.analysis.value(f"ann{baseline.bits}_energy_pj") == pytest.approx(expected)

@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from counting import counted, total
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
@@ -50,14 +51,6 @@ def runs(draw, *, name=None):
 def replaced(hardware, **changes):
     """The same machine with another event core."""
     return from_dict(hardware.to_dict(), overrides={f"engines.event.{key}": value for key, value in changes.items()})
-
-
-def total(activity, component, action):
-    return sum(counted(layer, component, action) for layer in activity.layers)
-
-
-def counted(layer, component, action):
-    return sum(one.count for one in layer.actions if (one.component, one.action) == (component, action))
 
 
 @FEW

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from counting import counted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
@@ -24,10 +25,6 @@ def both_orders(network, name, trace, **changes):
     machines = [machine(name, order=order, **changes) for order in ("step_major", "layer_major")]
     mappings = [map_model(network, hardware) for hardware in machines]
     return [(own, schedule(trace, network, own, hw)) for own, hw in zip(mappings, machines, strict=True)]
-
-
-def counted(layer, component, action):
-    return sum(one.count for one in layer.actions if (one.component, one.action) == (component, action))
 
 
 @FEW
