@@ -14,6 +14,8 @@ from pimsim.mapping.plan import plan_sweep
 from pimsim.mapping.reach import targets_in_order
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_beats as kernels
+from pimsim.simulation import kernels_schedule_gather as gather_kernels
+from pimsim.simulation.schedule_dataflow import read_parts
 
 NAMES = ("pushes", "passes", "scan_stall", "targets", "voids", "waits", "sweep_waits", "cycles")
 MANY = settings(max_examples=300)
@@ -32,7 +34,7 @@ def placed(bits, shape, *, lanes, scan_width, fifo_depth, pipeline_depth, ports,
 
 
 def gathered(bits, shape, *, lanes, scan_width, fifo_depth, pipeline_depth, sweep_depth, ports=2, banks=1):
-    """The gather kernel on one map."""
+    """The gather kernels on one map: entry by entry, and read by read where the FIFO has more than one entry."""
     fields = field_words(shape, scan_width)
     start = fields.word * scan_width
     reads = np.stack([start + fields.low, start + fields.high], axis=1)
@@ -40,6 +42,10 @@ def gathered(bits, shape, *, lanes, scan_width, fifo_depth, pipeline_depth, swee
     out = np.full((2, kernels.FIELDS), -1, np.int64)
     kernels.gather(twice(bits), reads, fields.first, np.array(core), out)
     assert out[0].tolist() == out[1].tolist()
+    if fifo_depth > 1:
+        parts, by_read = read_parts(shape, scan_width), np.full((2, kernels.FIELDS), -1, np.int64)
+        gather_kernels.gather(twice(bits), parts.pieces, parts.masks, fields.first, np.array(core), by_read)
+        assert by_read.tolist() == out.tolist()
     return dict(zip(NAMES, out[0].tolist(), strict=True))
 
 

@@ -17,12 +17,13 @@ from pimsim.hardware import Event
 from pimsim.mapping import LayerMapping
 from pimsim.mapping.fields import field_words
 from pimsim.mapping.mapping import EventPlan, GatherPlan
-from pimsim.mapping.reach import targets_in_order
+from pimsim.mapping.reach import counting_up, targets_in_order
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_beats as beats
 from pimsim.simulation import kernels_schedule_event as kernels
+from pimsim.simulation import kernels_schedule_gather as reads
 from pimsim.simulation.schedule_layer import Int64Array, sweep_cycles, sweep_end
-from pimsim.simulation.spike_planes import SpikePlanes, spike_planes
+from pimsim.simulation.spike_planes import PIECE_BITS, SpikePlanes, spike_planes
 
 Rows = npt.NDArray[np.uint8]
 
@@ -181,9 +182,13 @@ class _Gather:
         self._found = np.empty((len(rows), beats.FIELDS), np.int64)
 
     def run(self, part: slice) -> None:
-        first = field_words(self._layer.shape, self._event.scan_width).first
-        reads = _reads(self._layer.shape, self._event.scan_width)
-        beats.gather(self._rows[part], reads, first, self._core, self._found[part])
+        shape, width = self._layer.shape, self._event.scan_width
+        first, found = field_words(shape, width).first, self._found[part]
+        if self._event.fifo_depth == 1:
+            beats.gather(self._rows[part], _reads(shape, width), first, self._core, found)
+            return
+        parts = read_parts(shape, width)
+        reads.gather(self._rows[part], parts.pieces, parts.masks, first, self._core, found)
 
     def totals(self) -> Totals:
         layer, event, found = self._layer, self._event, self._found.sum(axis=0)
@@ -223,3 +228,27 @@ def _reads(shape: LayerShape, scan_width: int) -> Int64Array:
     fields = field_words(shape, scan_width)
     start = fields.word * scan_width
     return np.ascontiguousarray(np.stack([start + fields.low, start + fields.high], axis=1))
+
+
+@dataclass(frozen=True, eq=False)
+class ReadParts:
+    """Reads of a gather step cut at multiples of 64 bits.
+
+    ``pieces`` (V, 2) int64: number of the part's 64 bits of the map, and of its read; ``masks`` (V,) uint64.
+    """
+
+    pieces: Int64Array
+    masks: npt.NDArray[np.uint64]
+
+
+@lru_cache(maxsize=64)
+def read_parts(shape: LayerShape, scan_width: int) -> ReadParts:
+    """Parts of all reads of a layer, in their order."""
+    start, stop = _reads(shape, scan_width).T
+    piece = start // PIECE_BITS
+    read, step = counting_up((stop - 1) // PIECE_BITS - piece + 1)
+    piece = piece[read] + step
+    low = np.maximum(start[read] - piece * PIECE_BITS, 0)
+    width = np.minimum(stop[read] - piece * PIECE_BITS, PIECE_BITS) - low
+    ones = np.uint64(2**PIECE_BITS - 1) >> (PIECE_BITS - width).astype(np.uint64)
+    return ReadParts(np.ascontiguousarray(np.stack([piece, read], axis=1)), ones << low.astype(np.uint64))
