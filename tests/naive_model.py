@@ -12,11 +12,14 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from naive_crossbar import NaiveCrossbar
 
 from pimsim.model.network import IntegerLayer, IntegerNetwork, LayerNumerics
 
 Index = tuple[int, int, int, int]
 Map = dict[Index, int]
+HIGHEST = 2**20 - 1
+"""No operand is above it; slices of 0 convert to 0, so that their number does not matter."""
 
 
 @dataclass
@@ -116,38 +119,24 @@ def naive_nearest(leak: int, fraction_bits: int, terms: int) -> int:
 
 
 def sums(layer: IntegerLayer, signal: Map, zero: int, widths: LayerNumerics) -> Map:
-    """Σ (w − z_w)(x − z_x) at every output position and channel."""
+    """Σ (w − z_w)(x − z_x) at every output position and channel, or what a crossbar makes of it."""
     shape = layer.shape
     source = _pooled(_reshaped(signal, layer), layer)
     codes = layer.weight.tolist()
     result: Map = {}
     taps = list(product(*(range(k) for k in shape.kernel), range(shape.in_shape[0])))
+    crossbar = None if widths.crossbar is None else NaiveCrossbar(layer, widths.crossbar, zero, HIGHEST)
     for position in product(*(range(n) for n in shape.out_size)):
         corner = [o * s - p for o, s, p in zip(position, shape.stride, shape.padding, strict=True)]
         operands = [source.get((c, corner[0] + d, corner[1] + h, corner[2] + w), zero) for d, h, w, c in taps]
         for channel in range(shape.out_channels):
+            if crossbar is not None:
+                result[(channel, *position)] = crossbar.output(channel, operands)
+                continue
             column = [codes[channel][c][d][h][w] for d, h, w, c in taps]
-            result[(channel, *position)] = _dot(layer, operands, column, zero, widths)
+            products = zip(column, operands, strict=True)
+            result[(channel, *position)] = sum((w - int(layer.zero_point)) * (x - zero) for w, x in products)
     return result
-
-
-def _dot(layer: IntegerLayer, operands: list[int], column: list[int], zero: int, widths: LayerNumerics) -> int:
-    """One output neuron's sum, exactly or as a clipping crossbar converts it."""
-    macro = widths.crossbar
-    if macro is None:
-        return sum((w - int(layer.zero_point)) * (x - zero) for w, x in zip(column, operands, strict=True))
-    offset = 0 if layer.scheme == "affine" else 2 ** (layer.weight_bits - 1)
-    cells, weight_zero = [w + offset for w in column], int(layer.zero_point) + offset
-    limit = 2**macro.adc_bits - 1
-    products = reference = 0
-    for x_bit in range(20):
-        for start in range(0, len(cells), macro.rows):
-            rows = range(start, min(start + macro.rows, len(cells)))
-            lit = [row for row in rows if operands[row] >> x_bit & 1]
-            reference += min(len(lit), limit) << x_bit
-            for w_bit in range(layer.weight_bits):
-                products += min(sum(cells[row] >> w_bit & 1 for row in lit), limit) << (x_bit + w_bit)
-    return products - weight_zero * reference - zero * sum(cells) + len(cells) * weight_zero * zero
 
 
 def _reshaped(signal: Map, layer: IntegerLayer) -> Map:

@@ -7,7 +7,7 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pimsim.cost import ACCOUNTINGS, CATEGORIES
+from pimsim.cost import ACCOUNTINGS, CATEGORIES, COMPUTE_ONLY, FULL, WITH_MEMORY
 from pimsim.errors import MissingPackageError, OutputError
 from pimsim.report.compare_rows import paper_ratios
 from pimsim.report.comparison import Compared, Comparison
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 FORMATS = ("svg", "png")
 PARTS = {"compute": ("arithmetic", "#2a6f97"), "memory": ("memory", "#f4a259"), "static": ("leakage, clock", "#b0b0b0")}
 MARKS = {
-    "compute_only": ("compute only", "#2a6f97", "o"),
-    "with_memory": ("with memory", "#f4a259", "s"),
-    "full": ("full", "#404040", "D"),
+    COMPUTE_ONLY: ("compute only", "#2a6f97", "o"),
+    WITH_MEMORY: ("with memory", "#f4a259", "s"),
+    FULL: ("full", "#404040", "D"),
 }
 UJ_PER_AJ = 1e-12
 STYLE = {"svg.hashsalt": "pimsim", "font.size": 8.0, "axes.spines.top": False, "axes.spines.right": False}
@@ -63,7 +63,7 @@ def _energies(axes: Axes, result: Comparison) -> None:
             width = system.cost.category(category).nominal * UJ_PER_AJ
             axes.barh(row, width, left=start, color=colour, label=label if row == 0 else None)
             start += width
-        low, _, high = (end * UJ_PER_AJ for end in system.cost.energy("full"))
+        low, _, high = (end * UJ_PER_AJ for end in system.cost.energy(FULL))
         axes.plot([low, high], [row, row], color="black", linewidth=0.8, marker="|", markersize=5)
     _rows(axes, result)
     axes.set_xlabel("energy of one inference, µJ (whisker: low – high)")

@@ -19,6 +19,7 @@ from pimsim.report.render import ACCOUNTING_TITLES, aligned_table, plain_text
 from pimsim.report.rows import energy_ratio
 
 NONE = "–"
+_TITLES = [title.split(":")[0] for title in ACCOUNTING_TITLES.values()]
 _RATIO_TITLES = {
     "cnn_6b": "6-bit CNN / system, energy",
     "cnn_32b": "32-bit CNN / system, energy",
@@ -64,8 +65,7 @@ def _headline(result: Comparison) -> str:
 
 def _energies(result: Comparison) -> Table:
     unit, factor = numerals.energy_unit(_median_energy(result))
-    titles = [title.split(":")[0] for title in ACCOUNTING_TITLES.values()]
-    table = aligned_table("system", right=[f"{title} {unit}" for title in titles])
+    table = aligned_table("system", right=[f"{title} {unit}" for title in _TITLES])
     for system in result.systems:
         ranges = [system.cost.energy(accounting) for accounting in ACCOUNTINGS]
         table.add_row(system.name, *(numerals.ranged(one.pj.times(1e6 / factor)) for one in ranges))
@@ -92,14 +92,13 @@ def _shares(result: Comparison) -> Table:
 
 def _median_energy(result: Comparison) -> int:
     """One unit serves all systems best when it suits the one in the middle."""
-    return sorted(system.cost.energy("full").nominal for system in result.systems)[len(result.systems) // 2]
+    return sorted(system.cost.energy(FULL).nominal for system in result.systems)[len(result.systems) // 2]
 
 
 def _products(result: Comparison) -> Table:
-    middle = sorted(system.cost.edp_uj_us("full").nominal for system in result.systems)[len(result.systems) // 2]
+    middle = sorted(system.cost.edp_uj_us(FULL).nominal for system in result.systems)[len(result.systems) // 2]
     unit, size = numerals.product_unit(middle)
-    titles = [title.split(":")[0] for title in ACCOUNTING_TITLES.values()]
-    table = aligned_table("system", right=[f"{title} {unit}" for title in titles])
+    table = aligned_table("system", right=[f"{title} {unit}" for title in _TITLES])
     for system in result.systems:
         ranges = [system.cost.edp_uj_us(accounting).times(1 / size) for accounting in ACCOUNTINGS]
         table.add_row(system.name, *(numerals.ranged(one) for one in ranges))
@@ -146,8 +145,7 @@ def _efficiencies(result: Comparison) -> Table:
 
 
 def _ratios(result: Comparison, name: str, digital: Compared | None) -> Table:
-    titles = [title.split(":")[0] for title in ACCOUNTING_TITLES.values()]
-    table = aligned_table("system", right=[*titles, "EDP", "paper"])
+    table = aligned_table("system", right=[*_TITLES, "EDP", "paper"])
     for system in result.systems:
         reference = references(system, digital)[name]
         if reference is None or system.name == name or (name == "digital_snn" and _is_other(system, digital)):
@@ -156,7 +154,7 @@ def _ratios(result: Comparison, name: str, digital: Compared | None) -> Table:
         table.add_row(
             system.name,
             *(_ratio(reference, system.cost, accounting) for accounting in ACCOUNTINGS),
-            numerals.factor(reference.edp_uj_us("full").nominal / system.cost.edp_uj_us("full").nominal),
+            numerals.factor(reference.edp_uj_us(FULL).nominal / system.cost.edp_uj_us(FULL).nominal),
             numerals.factor(paper) if paper is not None else NONE,
         )
     return table

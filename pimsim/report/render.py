@@ -11,8 +11,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pimsim.cost import ACCOUNTINGS, FULL, MACHINE, Cost, Range
-from pimsim.cost.prices import CLOCK
+from pimsim.cost import ACCOUNTINGS, COMPUTE_ONLY, FULL, MACHINE, WITH_MEMORY, Cost, Range
+from pimsim.cost.prices import CLOCK, COMPUTE_ENERGY, MEMORY_ENERGY
 from pimsim.cost.timing import TIGHT, UNKNOWN, Timing
 from pimsim.hardware.hardware import ISO_CNN, NONE, UNITS
 from pimsim.model.accuracy import Accuracy
@@ -24,9 +24,9 @@ from pimsim.report.rows import energy_ratio
 
 NARROW, WIDE = 100, 120
 ACCOUNTING_TITLES = {
-    "compute_only": "compute only",
-    "with_memory": "with memory",
-    "full": "full: + leakage, clock",
+    COMPUTE_ONLY: "compute only",
+    WITH_MEMORY: "with memory",
+    FULL: "full: + leakage, clock",
 }
 CLOCKED = {NONE: "clocked in every cycle", UNITS: "clocked while their unit works"}
 
@@ -76,7 +76,7 @@ def _headline(result: RunResult) -> str:
 
 
 def _layers(result: RunResult) -> Table:
-    unit, factor = numerals.energy_unit(result.cost.energy("full").nominal)
+    unit, factor = numerals.energy_unit(result.cost.energy(FULL).nominal)
     values = "active/\nneuron" if result.active else "spikes/\nneuron"
     counts = ("dense\nMACs", "accum.\ndone", values, "\ncycles", "util.\n%")
     energies = (f"compute\n{unit}", f"memory\n{unit}", f"energy\n{unit}", "share\n%")
@@ -103,7 +103,7 @@ def _layers(result: RunResult) -> Table:
 
 def _layer_totals(result: RunResult, factor: float) -> list[str]:
     layers, cost, samples = result.activity.layers, result.cost, result.activity.samples
-    parts = (cost.category("compute").nominal, cost.category("memory").nominal, cost.energy("full").nominal)
+    parts = (cost.category(COMPUTE_ENERGY).nominal, cost.category(MEMORY_ENERGY).nominal, cost.energy(FULL).nominal)
     return [
         "total",
         "",
@@ -118,8 +118,8 @@ def _layer_totals(result: RunResult, factor: float) -> list[str]:
 
 
 def _energy_cells(cost: Cost, layer: str, factor: float) -> list[str]:
-    total, energy = cost.energy("full").nominal, cost.layer(layer).nominal
-    parts = (cost.layer(layer, name).nominal for name in ("compute", "memory"))
+    total, energy = cost.energy(FULL).nominal, cost.layer(layer).nominal
+    parts = (cost.layer(layer, name).nominal for name in (COMPUTE_ENERGY, MEMORY_ENERGY))
     share = f"{100 * energy / total:.1f}" if total else "–"
     return [
         *(numerals.digits(part / factor) if part else "–" for part in parts),
@@ -130,8 +130,8 @@ def _energy_cells(cost: Cost, layer: str, factor: float) -> list[str]:
 
 def _totals(result: RunResult) -> Table:
     cost = result.cost
-    unit, factor = numerals.energy_unit(cost.energy("full").nominal)
-    product, scale = numerals.product_unit(cost.edp_uj_us("full").nominal)
+    unit, factor = numerals.energy_unit(cost.energy(FULL).nominal)
+    product, scale = numerals.product_unit(cost.edp_uj_us(FULL).nominal)
     table = aligned_table("accounting", right=(f"energy {unit}", f"EDP {product}", "power mW"))
     for accounting in ACCOUNTINGS:
         table.add_row(
@@ -145,7 +145,7 @@ def _totals(result: RunResult) -> Table:
 
 def _comparison(result: RunResult) -> Table:
     """Energy of every baseline, and how many times the run's it is."""
-    unit, factor = numerals.energy_unit(result.baselines[0].cost.energy("full").nominal)
+    unit, factor = numerals.energy_unit(result.baselines[0].cost.energy(FULL).nominal)
     titles = [title for item in result.baselines for title in (f"{item.title} {unit}", "/ this run")]
     table = aligned_table("accounting", right=titles)
     for accounting in ACCOUNTINGS:

@@ -215,7 +215,7 @@ def layers(
     saturations  per layer, membrane writes of one inference that saturated
     active       per hidden layer of a CNN, activations of one inference that are not 0: in place of spikes
     """
-    total, samples = cost.energy("full").nominal, activity.samples
+    total, samples = cost.energy(FULL).nominal, activity.samples
     rows: list[tuple[Cell, ...]] = []
     behind = (None,) * len(activity.layers) if active is None else (*active, None)
     for layer, saturated, values in zip(activity.layers, saturations, behind, strict=True):
