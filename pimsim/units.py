@@ -5,10 +5,7 @@ Inside pimsim: energy pJ (totals as integer aJ), power uW, time ns, area um2, cl
 
 from __future__ import annotations
 
-ENERGY_PJ = {"aJ": 1e-6, "fJ": 1e-3, "pJ": 1.0, "nJ": 1e3, "uJ": 1e6}
 POWER_UW = {"pW": 1e-6, "nW": 1e-3, "uW": 1.0, "mW": 1e3, "W": 1e6}
-TIME_NS = {"ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6}
-AREA_UM2 = {"um2": 1.0, "mm2": 1e6}
 AJ_PER_PJ = 1_000_000
 BITS_PER_KIB = 8192
 

@@ -136,11 +136,6 @@ class Neuron:
         """Largest value that the neuron hands on: 1 for a spike."""
         return 2**self.activation_bits - 1 if self.kind == RELU else 1
 
-    @property
-    def value_dtype(self) -> type[np.unsignedinteger]:
-        """The narrowest type of what it hands on."""
-        return np.uint8 if self.activation_bits <= 8 else np.uint16
-
 
 @dataclass(frozen=True, eq=False)
 class IntegerLayer:
