@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from counting import counted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
 from made_trace import event_settings, machine, rates, trace_of
 from strategies import networks
-from test_schedule import counted, replaced
+from test_schedule import replaced
 
 from pimsim.mapping import map_model
 from pimsim.mapping.fields import field_words

@@ -15,7 +15,7 @@ from numba.core import config
 from pimsim.model.architecture import LayerShape
 from pimsim.model.chip import thermal_noise
 from pimsim.simulation.crossbar import Crossbar
-from pimsim.simulation.geometry import Int64Array, UInt64Array
+from pimsim.simulation.geometry import Int64Array, UInt64Array, pool_sums
 from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
 from pimsim.simulation.kernels_execute import current_layer, event_layer, table_layer, value_layer
 from pimsim.simulation.kernels_requantize import requantize
@@ -177,12 +177,8 @@ def _pooled(values: npt.NDArray[np.unsignedinteger], pooled: LayerShape | None) 
     """Activations (samples, D · H · W · C) summed over the windows of a layer's pool, if it has one."""
     if pooled is None:
         return values
-    (pd, ph, pw), (c, d, h, w) = pooled.pool, pooled.in_shape
-    _, *sizes = pooled.viewed_shape
-    whole = values.reshape(-1, *sizes, c)[:, : d * pd, : h * ph, : w * pw]
-    windows = whole.reshape(-1, d, pd, h, ph, w, pw, c)
-    sums: npt.NDArray[np.uint32] = windows.sum(axis=(2, 4, 6), dtype=np.uint32).reshape(len(values), -1)
-    return sums
+    channels, *sizes = pooled.viewed_shape
+    return pool_sums(values.reshape(-1, *sizes, channels), pooled).reshape(len(values), -1)
 
 
 @cache

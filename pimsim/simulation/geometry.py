@@ -177,6 +177,14 @@ def weight_rows(weight: npt.NDArray[np.int32], order: Shape3) -> npt.NDArray[np.
     return weight.transpose(*axes, 1, 0).reshape(-1, weight.shape[0])
 
 
+def pool_sums(values: npt.NDArray[np.unsignedinteger], shape: LayerShape) -> npt.NDArray[np.uint32]:
+    """A map of values (N, D, H, W, C) summed over the windows of a layer's pool; what fills none is left out."""
+    (pd, ph, pw), (c, d, h, w) = shape.pool, shape.in_shape
+    whole = values[:, : d * pd, : h * ph, : w * pw].reshape(-1, d, pd, h, ph, w, pw, c)
+    sums: npt.NDArray[np.uint32] = whole.sum(axis=(2, 4, 6), dtype=np.uint32)
+    return sums
+
+
 def _triple(numbers: list[int]) -> Shape3:
     first, second, third = numbers
     return first, second, third

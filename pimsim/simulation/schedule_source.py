@@ -14,6 +14,7 @@ from pimsim.activity.activity import ActionCount
 from pimsim.mapping import LayerMapping
 from pimsim.mapping.reach import padded_taps, targets_per_position
 from pimsim.model.architecture import LayerShape
+from pimsim.simulation.geometry import pool_sums
 
 UnsignedArray = npt.NDArray[np.unsignedinteger]
 
@@ -114,7 +115,5 @@ def _hardware_view(shape: LayerShape) -> tuple[int, int, int, int]:
 
 def _pooled(values: UnsignedArray, shape: LayerShape) -> tuple[UnsignedArray, LayerShape]:
     """Sums over the pool's windows (N, D, H, W, C), and the layer without its pool and reshape."""
-    (pd, ph, pw), (c, d, h, w) = shape.pool, shape.in_shape
-    whole = values[:, : d * pd, : h * ph, : w * pw].reshape(-1, d, pd, h, ph, w, pw, c)
     plain = replace(shape, source_shape=shape.in_shape, pool=(1, 1, 1), spectral_map=False)
-    return (whole.sum(axis=(2, 4, 6), dtype=np.uint32), plain) if prod(shape.pool) > 1 else (values, plain)
+    return (pool_sums(values, shape) if prod(shape.pool) > 1 else values), plain
