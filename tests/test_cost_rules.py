@@ -312,6 +312,22 @@ def test_what_only_the_fastest_source_allows_is_tight_and_what_none_times_unknow
     assert cost.timings[1].needed_ns is None
 
 
+def test_a_pipeline_has_to_be_as_deep_as_its_operations_are_long() -> None:
+    """Read and write of 8 KiB macros take 1.06 ns each and an addition at least 0.98: too much for one 2.5 ns cycle."""
+    beat = Deadline("event", "pipeline_depth", 1, parts=(MACRO, Deadline("lane", "accumulate", 1, 20, 6), MACRO))
+    message = r"engines.event.pipeline_depth: membrane_memory.access, lane.accumulate, .* take 3.1 ns but has 2.5 ns"
+    with pytest.raises(CostError, match=message) as direct:
+        evaluate(run(deadlines=(beat,)), OWN, T45, clock_mhz=400)
+    with pytest.raises(CostError) as repriced:
+        Repricer(run(deadlines=(beat,)), T45).reprice(OWN, clock_mhz=400)
+    assert str(repriced.value) == str(direct.value)
+    (timing,) = evaluate(run(deadlines=(replace(beat, cycles=2),)), OWN, T45, clock_mhz=400).timings
+    assert (timing.verdict, timing.available_ns) == (FITS, 5.0)
+    assert timing.needed_ns is not None
+    assert timing.needed_ns.nominal == pytest.approx(1.06 + 1.0 + 1.06)
+    assert evaluate(run(deadlines=(beat,)), OWN, T45, clock_mhz=300).timings[0].verdict == FITS
+
+
 def test_leaks_of_shifts_are_timed_as_additions() -> None:
     result = report.run("cnn3d_6b", "digital45nm", samples=1, overrides={"engines.event.leak": "shifts"})
     timed = {timing.deadline.action: timing for timing in result.cost.timings}

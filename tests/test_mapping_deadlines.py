@@ -20,7 +20,16 @@ def mapped(name: str, **changes: object) -> Mapping:
 
 
 def of(mapping: Mapping, component: str) -> set[Deadline]:
-    return {deadline for deadline in mapping.deadlines if deadline.component == component}
+    return {deadline for deadline in mapping.deadlines if deadline.component == component and not deadline.parts}
+
+
+def steps(mapping: Mapping, depth: str) -> set[tuple[int, tuple[str, ...]]]:
+    """Cycles of a pipeline, and the operations that follow each other in them."""
+    return {
+        (one.cycles, tuple(f"{part.component}.{part.action}" for part in one.parts))
+        for one in mapping.deadlines
+        if one.parts and f"{one.component}.{one.action}" == depth
+    }
 
 
 def ports(mapping: Mapping, component: str) -> set[int]:
@@ -60,6 +69,28 @@ def test_converters_and_pulses_have_the_cycles_of_the_file() -> None:
 
 def test_an_analog_conversion_is_of_the_products_it_gathers() -> None:
     assert of(mapped("pim45nm"), "adc") == {Deadline("adc", "convert", 2, 4, 10)}
+
+
+READ, ADD, WRITE = "weight_memory.access", "lane.accumulate", "membrane_memory.access"
+
+
+def test_a_beat_reads_adds_and_writes_within_the_depth_of_its_pipeline() -> None:
+    """Of weights and membranes the larger macros take longer; gather adds in registers."""
+    scatter = mapped("digital45nm", engines__event__pipeline_depth=2)
+    assert steps(scatter, "event.pipeline_depth") == {(2, (READ, ADD, WRITE))}
+    assert steps(mapped("gather45nm"), "event.pipeline_depth") == {(3, (READ, ADD))}
+    multipliers = ("mac.multiply", "mac.accumulate", "current_memory.access")  # a product's cycles, then 4 to the write
+    assert steps(mapped("digital45nm", engines__mac__multiply_cycles=3), "mac.pipeline_depth") == {(7, multipliers)}
+
+
+def test_a_sweep_does_all_of_a_neuron_between_reading_and_writing_its_membrane() -> None:
+    """The word is addressed in cycle F + i and written in F + i + depth: 5 cycles of a sweep of 4 stages."""
+    lif = (WRITE, ADD, "neuron.leak", ADD, WRITE)  # read, z_w·count or sum, leak, reset, write
+    held, classifier = (WRITE, ADD, ADD, WRITE), (WRITE, ADD, WRITE)  # a layer has the leak 1, the classifier no reset
+    assert steps(mapped("gather45nm"), "event.sweep_depth") == {(5, lif), (5, held), (5, classifier)}
+    shifts = mapped("gather45nm", engines__event__leak="shifts", engines__event__leak_terms=3)
+    added = max(steps(shifts, "event.sweep_depth"), key=lambda found: len(found[1]))[1]
+    assert added == (WRITE, ADD, "neuron.shift_leak", "neuron.shift_leak", ADD, WRITE)  # 3 terms: two levels of adders
 
 
 def test_membranes_are_read_and_written_in_one_cycle_unless_the_core_waits() -> None:

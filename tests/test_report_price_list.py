@@ -70,6 +70,8 @@ def test_inherited_numbers_are_scaled_and_say_by_what() -> None:
 def test_text_holds_every_entry_and_fits_its_width(name: str, width: int) -> None:
     text = report.price_list_text(load_table(name), width)
     assert max(map(len, text.splitlines())) <= width
+    told = " ".join(text.split())
+    assert all(" ".join(row["source"].split()) in told for row in rows(name))  # in one piece, whatever the width
     assert "…" not in text
     for entry in load_table(name).entries:
         assert entry in text

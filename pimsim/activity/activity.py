@@ -62,6 +62,7 @@ class Deadline:
     """An operation of something that is built, and the ``cycles`` in which it has to be over.
 
     The other fields are those of an `ActionCount`; a memory's read and write are one operation, ``access``.
+    A pipeline has ``parts``, operations that follow each other in these cycles; their own cycles do not count.
     Whether the clock leaves enough time is for the cost tables to say, which know nanoseconds.
     """
 
@@ -71,6 +72,7 @@ class Deadline:
     bits: int = 0
     second_bits: int = 0
     capacity_bits: int = 0
+    parts: tuple[Deadline, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pimsim.activity.activity import Deadline
 from pimsim.cost.prices import PriceBook
-from pimsim.cost.ranges import Range
+from pimsim.cost.ranges import Range, total
 from pimsim.errors import CostError
 from pimsim.units import BITS_PER_KIB, ns_from_cycles
 
@@ -65,6 +65,11 @@ def _timing(deadline: Deadline, book: PriceBook, clock_mhz: float) -> Timing:
 
 
 def _needed(deadline: Deadline, book: PriceBook) -> Range | None:
+    """Time of an operation, of a pipeline the sum over its parts; None where no source states one of them."""
+    if deadline.parts:
+        parts = [_needed(part, book) for part in deadline.parts]
+        known = [part for part in parts if part is not None]
+        return total(known) if len(known) == len(parts) else None
     name = book.table.time_entry(deadline.component, deadline.action, book.settings.adc_model)
     if name is None:
         return None
@@ -72,17 +77,24 @@ def _needed(deadline: Deadline, book: PriceBook) -> Range | None:
 
 
 def _source(deadline: Deadline, book: PriceBook) -> str:
+    if deadline.parts:
+        return "; ".join(dict.fromkeys(_source(part, book) for part in deadline.parts))
     name = book.table.time_entry(deadline.component, deadline.action, book.settings.adc_model)
     return "" if name is None else book.table.entries[name].source
 
 
 def _too_slow(deadline: Deadline, needed: float, available: float, clock_mhz: float, source: str) -> str:
+    cycles = "1 cycle" if deadline.cycles == 1 else f"{deadline.cycles} cycles"
+    has = f"has {available:.3g} ns, {cycles} at clock_mhz={clock_mhz:g}"
+    if deadline.parts:
+        key = f"engines.{deadline.component}.{deadline.action}"
+        steps = ", ".join(f"{part.component}.{part.action}" for part in deadline.parts)
+        return f"{key}: {steps} one after the other take {needed:.3g} ns but {has}; a larger {key} or a slower clock"
     size = f" of {deadline.bits} bits"
     if deadline.capacity_bits:
         size = f" of a macro of {deadline.capacity_bits / BITS_PER_KIB:g} KiB"
-    cycles = "1 cycle" if deadline.cycles == 1 else f"{deadline.cycles} cycles"
     remedy = _REMEDIES.get(deadline.component, _MEMORY_REMEDY)
     return (
-        f"{deadline.component}.{deadline.action}{size} takes {needed:.3g} ns ({source}) but has {available:.3g} ns, "
-        f"{cycles} at clock_mhz={clock_mhz:g}; {remedy} or a slower clock"
+        f"{deadline.component}.{deadline.action}{size} takes {needed:.3g} ns ({source}) but {has}; "
+        f"{remedy} or a slower clock"
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.table import Table as RichTable
+from rich.padding import Padding
 from rich.text import Text
 
 from pimsim.cost import CostTable, Range, schema
 from pimsim.cost.table import ADC_ACTION, ResolvedEntry, ResolvedFlavour
 from pimsim.report import numerals
 from pimsim.report.files import check_writable, csv_text, write_together
-from pimsim.report.render import aligned_table, plain_text
+from pimsim.report.render import plain_text
 from pimsim.report.rows import Table
 
 COLUMNS = ("entry", "of", "form", "value", "low", "high", "unit", "node_nm", "kind", "source", "actions")
@@ -148,26 +150,20 @@ def _flavour_rows(name: str, resolved: ResolvedFlavour) -> Iterator[tuple[str | 
         yield (f"leakage.{name}", number.of, "points", *ends, *described)
 
 
-def _parts(table: CostTable) -> Iterator[Text | RichTable]:
+def _parts(table: CostTable) -> Iterator[Text | Padding]:
     yield Text(f"{table.name}: {table.title}\nnode {table.node_nm} nm; nominal (low–high)")
     yield Text(_choices(table))
-    shown = aligned_table("entry", right=("value (low–high)",))
-    for name in ("unit", "nm", "kind"):
-        shown.add_column(name, no_wrap=True)
-    shown.add_column("source", overflow="fold")
-    last = ""
-    for entry, of, _, value, low, high, unit, node, kind, source, _ in price_list(table).rows:
-        new, last = entry != last, str(entry)
-        ends = Range(*(float(end) for end in (low, value, high) if isinstance(end, int | float)))
-        shown.add_row(
-            f"{entry}\n  {of}" if new and of else f"{entry}" if new else f"  {of}",
-            f"\n{_value(ends)}" if new and of else _value(ends),
-            f"\n{unit}" if new and of else str(unit),
-            f"\n{node}" if new and of else str(node),
-            f"\n{kind}" if new and of else str(kind),
-            str(source) if new else "",
-        )
-    yield shown
+    rows = price_list(table).rows
+    label, value = (max(map(len, column)) for column in zip(*((_label(row), _value(row)) for row in rows), strict=True))
+    yield Text(f"\n{'entry':<{label}}  {'value (low–high)':>{value}}  {'unit':<8} {'nm':>3}  kind")
+    for name, group in groupby(rows, key=itemgetter(0)):
+        numbers = list(group)
+        lines = [
+            f"{_label(row):<{label}}  {_value(row):>{value}}  {row[6]:<8} {row[7]:>3}  {row[8]}".rstrip()
+            for row in numbers
+        ]
+        yield Text("\n".join(lines if not numbers[0][1] else [str(name), *lines]))
+        yield Padding(Text(str(numbers[0][9])), (0, 0, 0, 4))
 
 
 def _choices(table: CostTable) -> str:
@@ -181,8 +177,14 @@ def _choices(table: CostTable) -> str:
     return "\n".join([*lines, f"cost.adc_model: {', '.join(sorted(table.adc_models))}"])
 
 
-def _value(ends: Range) -> str:
+def _label(row: Sequence[object]) -> str:
+    """What stands in front of a number: the entry, or, below it, which of its numbers."""
+    return f"  {row[1]}" if row[1] else str(row[0])
+
+
+def _value(row: Sequence[object]) -> str:
     """A range, or one number where the sources give no spread."""
+    ends = Range(*(float(end) for end in (row[4], row[3], row[5]) if isinstance(end, int | float)))
     if ends.low == ends.high:
         return numerals.digits(ends.nominal) if ends.nominal else "0"
     return numerals.ranged(ends)
