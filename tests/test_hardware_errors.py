@@ -87,6 +87,11 @@ def test_a_bad_value_is_named_with_its_path_and_limit(path, value, message):
         ({"engines.event.membrane_ports": 1, "engines.event.pipeline_depth": 1},
          "engines.event: membrane_ports=1 with pipeline_depth=1: a beat would read and write its word in one cycle; "
          "2 ports or 2 stages at least"),
+        ({"engines.event.leak_terms": 3}, "engines.event: leak_terms=3 changes nothing without leak=shifts"),
+        ({"engines.pim.membrane_range": 2.0},
+         "engines.pim: membrane_range=2.0 changes nothing without membrane_step=auto"),
+        ({"engines.pim.membrane_rounding": "floor"},
+         "engines.pim: membrane_rounding=floor changes nothing without membrane_step=auto"),
         ({"engines.event.dataflow": "gather", "engines.event.forwarding": False},
          'engines.event: forwarding=false with dataflow="gather": sums are added in registers within one stage, '
          "so there is nothing to wait for"),

@@ -64,6 +64,14 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+_SWITCHED = (
+    ("membrane_range", "membrane_step", "auto"),
+    ("membrane_rounding", "membrane_step", "auto"),
+    ("leak_terms", "leak", "shifts"),
+)
+"""Keys that say nothing unless another one has a certain value."""
+
+
 class _NeuronWords(_Section):
     accumulator_bits: WordBits
     membrane_bits: WordBits
@@ -80,6 +88,15 @@ class _NeuronWords(_Section):
                 f"membrane_bits={self.membrane_bits} exceeds accumulator_bits={self.accumulator_bits}, "
                 "in which membranes are added to"
             )
+        return self
+
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> _NeuronWords:
+        """A key that another one leaves without effect would be a wish that is silently not met."""
+        for key, switch, on in _SWITCHED:
+            if getattr(self, key) != type(self).model_fields[key].default and getattr(self, switch) != on:
+                raise ValueError(f"{key}={getattr(self, key)} changes nothing without {switch}={on}")
         return self
 
 
