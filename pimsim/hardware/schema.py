@@ -90,7 +90,6 @@ class _NeuronWords(_Section):
             )
         return self
 
-
     @model_validator(mode="after")
     def _has_effect(self) -> _NeuronWords:
         """A key that another one leaves without effect would be a wish that is silently not met."""
