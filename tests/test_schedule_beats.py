@@ -11,7 +11,7 @@ from test_schedule_event import maps, scattered, shapes
 from pimsim.hardware import load_hardware
 from pimsim.mapping.fields import field_words
 from pimsim.mapping.plan import plan_sweep
-from pimsim.mapping.reach import targets_in_order
+from pimsim.mapping.reach import fewest_targets_between, targets_in_order
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_beats as kernels
 from pimsim.simulation import kernels_schedule_gather as gather_kernels
@@ -138,6 +138,28 @@ def test_without_waits_beats_placed_one_by_one_take_the_cycles_of_the_closed_for
     same = {"events": "pushes", "empty": "passes", "stall": "scan_stall", "cycles": "cycles", "targets": "targets"}
     assert {key: found[other] for key, other in same.items()} | {"voids": found["voids"]} == closed
     assert found["waits"] == 0
+
+
+@given(st.data(), cores(), st.booleans())
+def test_outputs_that_never_come_again_within_the_pipeline_never_wait_for_themselves(data, core, all_fire):
+    bits, shape = map_and_shape(data)
+    beats = -(-shape.out_channels // core["lanes"])
+    depth = fewest_targets_between(shape) * beats
+    core = core | {"pipeline_depth": depth, "ports": 2}
+    found = placed([1] * len(bits) if all_fire else bits, shape, forwarding=False, **core)
+    assert found["waits"] == 0
+
+
+def test_an_output_comes_again_behind_as_many_targets_as_counted_by_hand():
+    # Kernel 3, stride 1, padding 1: input i reaches outputs i − 1, i, i + 1, of which there are 0 … 4. Output 2 is the
+    # last target of input 1 and the first of input 3, whose event may be the next one.
+    line = LayerShape("line", "conv3d", (2, 5, 1, 1), 1, (3, 1, 1), (1, 1, 1), (1, 0, 0))
+    assert fewest_targets_between(line) == 1
+    # Every input of a linear layer with 1 output position reaches it alone; of a layer of kernel 1, its own one.
+    assert fewest_targets_between(LayerShape("one", "conv3d", (2, 4, 1, 1), 3, (1, 1, 1))) == 1
+    # Two inputs, two outputs, each reached by both, in the same order: one other output lies between.
+    both = LayerShape("both", "conv3d", (1, 2, 1, 1), 1, (3, 1, 1), (1, 1, 1), (1, 0, 0))
+    assert fewest_targets_between(both) == 2
 
 
 @given(st.data(), cores(), st.booleans())

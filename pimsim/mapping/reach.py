@@ -59,6 +59,22 @@ def targets_in_order(shape: LayerShape) -> Targets:
     return found
 
 
+@lru_cache(maxsize=256)
+def fewest_targets_between(shape: LayerShape) -> int:
+    """How many targets an output comes behind itself at least, whatever fires: 1 where it is the next one.
+
+    Of an event's n targets the k-th, from 0, has n − k from itself to the event's end.  An output that comes again
+    does so in the same event's position or in a later one, with the targets in front of it there in between.
+    """
+    targets = targets_in_order(shape)
+    number = targets_per_position(shape)
+    source, before = counting_up(number)
+    behind, ahead = np.full((2, shape.positions), max(int(number.max()), 1), np.int64)
+    np.minimum.at(behind, targets.outputs, number[source] - before)
+    np.minimum.at(ahead, targets.outputs, before)
+    return int((behind + ahead).min())
+
+
 def counting_up(lengths: Int64Array) -> tuple[Int64Array, Int64Array]:
     """For groups of ``lengths`` members in a row, each member's group and its number in it.
 

@@ -1,6 +1,6 @@
 """The event core's dataflows: which kernel counts a layer's steps, what it is given, and what it finds.
 
-Scatter has a closed form where no beat ever waits; where beats wait for a port or for a word that is not
+Scatter has a closed form where no beat ever waits; where beats may wait for a port or for a word that is not
 forwarded, they are placed one by one.
 """
 
@@ -17,7 +17,7 @@ from pimsim.hardware import Event
 from pimsim.mapping import LayerMapping
 from pimsim.mapping.fields import field_words
 from pimsim.mapping.mapping import EventPlan, GatherPlan
-from pimsim.mapping.reach import counting_up, targets_in_order
+from pimsim.mapping.reach import counting_up, fewest_targets_between, targets_in_order
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_beats as beats
 from pimsim.simulation import kernels_schedule_event as kernels
@@ -63,7 +63,8 @@ def dataflow(layer: LayerMapping, event: Event, rows: Rows) -> Dataflow:
     """The machine that the hardware file describes, about to go through ``rows``."""
     if isinstance(layer.plan, GatherPlan):
         return _Gather(layer, event, rows)
-    waits = event.membrane_ports == 1 or (not event.forwarding and event.pipeline_depth > 1)
+    apart = fewest_targets_between(layer.shape) * layer.plan.beats if isinstance(layer.plan, EventPlan) else 0
+    waits = event.membrane_ports == 1 or (not event.forwarding and apart < event.pipeline_depth)
     return (_BeatScatter if waits else _Scatter)(layer, event, rows)
 
 
@@ -194,7 +195,7 @@ class _Gather:
         layer, event, found = self._layer, self._event, self._found.sum(axis=0)
         return Totals(
             cycles=self._found[:, beats.CYCLES] + sweep_end(layer),
-            spikes=int(np.bitwise_count(self._rows).sum(dtype=np.int64)),
+            spikes=_spikes(self._rows),
             events=int(found[beats.TARGETS]),
             passes=int(found[beats.PASSES]),
             pushes=int(found[beats.PUSHES]),
@@ -205,6 +206,14 @@ class _Gather:
             sweep_waits=int(found[beats.SWEEP_WAITS]),
             port_accesses=_port_accesses(np.full(layer.sweep.words, len(self._rows)), event),
         )
+
+
+def _spikes(rows: Rows) -> int:
+    """Bits that are set, 64 at a time: counting bytes takes as long as scheduling some of the layers."""
+    flat = rows.reshape(-1)
+    whole = len(flat) // 8 * 8
+    words, rest = np.bitwise_count(flat[:whole].view(np.uint64)), np.bitwise_count(flat[whole:])
+    return int(words.sum(dtype=np.int64)) + int(rest.sum(dtype=np.int64))
 
 
 def _port_accesses(changes: Int64Array, event: Event) -> int:
@@ -234,10 +243,10 @@ def _reads(shape: LayerShape, scan_width: int) -> Int64Array:
 class ReadParts:
     """Reads of a gather step cut at multiples of 64 bits.
 
-    ``pieces`` (V, 2) int64: number of the part's 64 bits of the map, and of its read; ``masks`` (V,) uint64.
+    ``pieces`` (2, V): number of the part's 64 bits of the map, and of its read; ``masks`` (V,) uint64.
     """
 
-    pieces: Int64Array
+    pieces: npt.NDArray[np.uint64]
     masks: npt.NDArray[np.uint64]
 
 
@@ -251,4 +260,4 @@ def read_parts(shape: LayerShape, scan_width: int) -> ReadParts:
     low = np.maximum(start[read] - piece * PIECE_BITS, 0)
     width = np.minimum(stop[read] - piece * PIECE_BITS, PIECE_BITS) - low
     ones = np.uint64(2**PIECE_BITS - 1) >> (PIECE_BITS - width).astype(np.uint64)
-    return ReadParts(np.ascontiguousarray(np.stack([piece, read], axis=1)), ones << low.astype(np.uint64))
+    return ReadParts(np.stack([piece, read]).astype(np.uint64), ones << low.astype(np.uint64))
