@@ -55,6 +55,16 @@ def test_rows_are_systems_in_the_order_given_by_accounting(compared: Comparison)
     assert list(compared.frame["accounting"]) == list(ACCOUNTINGS) * len(SYSTEMS)
 
 
+def test_a_change_to_an_engine_is_made_where_there_is_one(inputs: Path) -> None:
+    given = inputs / "made.npz", ["ann45nm", "digital45nm"], inputs / "trace.npz"
+    changed = report.comparison(*given, overrides={"engines.event.lanes": 3, "clock_mhz": 100})
+    event = [system.hardware.engines.event for system in changed.systems]
+    assert [core.lanes for core in event if core] == [3]
+    assert {system.hardware.clock_mhz for system in changed.systems} == {100}
+    with pytest.raises(HardwareError, match=r'^ann45nm.yaml: override "engines.pim.rows": .* no section engines.pim'):
+        report.comparison(*given, overrides={"engines.pim.rows": 64})
+
+
 def test_default_machines_are_shipped_and_cover_the_papers_systems() -> None:
     assert report.SYSTEMS == MACHINES + LEAN
 

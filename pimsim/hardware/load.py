@@ -49,7 +49,7 @@ def from_dict(
     try:
         file = validated(changes.apply(raw, chosen), chosen)
     except HardwareError as error:
-        raise HardwareError(f"{origin}: {error}") from None
+        raise HardwareError(f"{origin}: {changes.without_section(raw, chosen) or error}") from None
     engines = file.engines
     return Hardware(
         name=file.name,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 
 from pimsim.errors import HardwareError
+from pimsim.hardware.hardware import ENGINES
 from pimsim.hardware.yaml_text import parse
 
 
@@ -41,3 +42,14 @@ def apply(raw: Mapping[str, object], overrides: Mapping[str, object]) -> dict[st
             target = inner
         target[last] = deepcopy(value)
     return content
+
+
+def without_section(raw: Mapping[str, object], overrides: Mapping[str, object]) -> str:
+    """What is wrong with the first override of an engine that the file does not have; nothing without one."""
+    present = raw.get("engines")
+    for path in overrides:
+        top, engine, *inner = [*path.split("."), ""][:3]
+        known = top == "engines" and engine in ENGINES and any(inner)
+        if known and isinstance(present, Mapping) and engine not in present:
+            return f'override "{path}": the file has no section engines.{engine}'
+    return ""

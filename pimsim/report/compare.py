@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pimsim.cost import CostTable, evaluate
 from pimsim.errors import HardwareError
 from pimsim.hardware import Hardware, load_hardware
-from pimsim.hardware.hardware import EVENT, MAC, PIM
+from pimsim.hardware.hardware import ENGINES, EVENT, MAC, PIM
 from pimsim.mapping import Mapping as Placement
 from pimsim.mapping import costs_cnn
 from pimsim.model import load_network, network_hash
@@ -81,7 +81,7 @@ def comparison(
 
     hardware   paths or shipped names, `SYSTEMS` by default, of a CNN `CNN_SYSTEMS`; one with ``network: iso_cnn``
                stands for the CNN at 32 bits and at its own
-    overrides  dotted path → value, changes to every one of the hardware files
+    overrides  dotted path → value, changes to every one of the hardware files; of an engine to those that have it
     plot       "svg" or "png": a picture beside the files in ``out``; needs matplotlib
 
     The others are those of `pimsim.report.run`.  The network is executed at most once, but for machines whose
@@ -130,9 +130,11 @@ def _names(plot: str | None) -> tuple[str, ...]:
 
 def _machines(hardware: Sequence[Path_], overrides: Mapping[str, object] | None) -> list[Hardware]:
     """Every file, checked; two of one name could not be told apart in the table."""
-    machines = [load_hardware(path, overrides) for path in hardware]
-    if not machines:
+    if not hardware:
         raise HardwareError("a comparison needs at least one hardware file")
+    machines = [
+        load_hardware(path, chosen) for path, chosen in zip(hardware, _changes(hardware, overrides), strict=True)
+    ]
     seen: set[str] = set()
     for machine in machines:
         if machine.name in seen:
@@ -141,6 +143,21 @@ def _machines(hardware: Sequence[Path_], overrides: Mapping[str, object] | None)
             )
         seen.add(machine.name)
     return machines
+
+
+def _changes(hardware: Sequence[Path_], overrides: Mapping[str, object] | None) -> list[dict[str, object]]:
+    """Changes to each file: those of an engine to the files that have it; to all, and so refused, where none does."""
+    chosen = dict(overrides or {})
+    engines = {path: path.split(".")[1] for path in chosen if path.startswith("engines.")}
+    if not engines:
+        return [chosen] * len(hardware)
+    present = [load_hardware(path).engines for path in hardware]
+    has = [[name for name in ENGINES if sections.named(name) is not None] for sections in present]
+    known = {path for path, engine in engines.items() if any(engine in sections for sections in has)}
+    return [
+        {path: value for path, value in chosen.items() if path not in known or engines[path] in sections}
+        for sections in has
+    ]
 
 
 def _recorded(
