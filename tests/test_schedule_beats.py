@@ -43,9 +43,14 @@ def gathered(bits, shape, *, lanes, scan_width, fifo_depth, pipeline_depth, swee
     kernels.gather(twice(bits), reads, fields.first, np.array(core), out)
     assert out[0].tolist() == out[1].tolist()
     if fifo_depth > 1:
-        parts, by_read = read_parts(shape, scan_width), np.full((2, kernels.FIELDS), -1, np.int64)
-        gather_kernels.gather(twice(bits), parts.pieces, parts.masks, fields.first, np.array(core), by_read)
-        assert by_read.tolist() == out.tolist()
+        # Eight maps go side by side, one is left over: the map itself, its mirror image, and others.
+        several = np.array([bits, bits[::-1], *(np.roll(bits, shift) for shift in range(7))], np.uint8)
+        rows, parts = np.packbits(several, axis=1, bitorder="little"), read_parts(shape, scan_width)
+        one_by_one, by_read = np.full((2, len(rows), kernels.FIELDS), -1, np.int64)
+        kernels.gather(rows, reads, fields.first, np.array(core), one_by_one)
+        gather_kernels.gather(rows, parts.pieces, parts.masks, fields.first, np.array(core), by_read)
+        assert by_read.tolist() == one_by_one.tolist()
+        assert one_by_one[0].tolist() == out[0].tolist()
     return dict(zip(NAMES, out[0].tolist(), strict=True))
 
 
