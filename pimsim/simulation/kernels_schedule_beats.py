@@ -12,7 +12,7 @@ scatter   no older beat is still to write its word (without forwarding), and non
           which it would read (with one port)
 gather    the sums that it adds to are free: the sweep has issued all words of the output position before the last
 
-``tests/naive_schedule.py`` steps the same machines clock by clock.  Everything that is compiled stands in this module:
+``tests/naive_event.py`` steps the same machines clock by clock.  Everything that is compiled stands in this module:
 a cache of compiled code does not notice edits elsewhere.
 """
 

@@ -26,7 +26,7 @@ behind the gap g = w_first − w_prev ::
 and a run costs some population counts instead of a loop over its events.  Where q_last is the second, the
 generator has not waited since p_{last−D}, which is p_last + s_last less the services of the last D + 1 events;
 where it is the first, that difference is no larger than q_last − 1, so it can be taken throughout.
-``tests/naive_schedule.py`` steps the same machine clock by clock.  Everything that is compiled stands in this module:
+``tests/naive_event.py`` steps the same machine clock by clock.  Everything that is compiled stands in this module:
 a cache of compiled code does not notice edits elsewhere.
 """
 

@@ -148,16 +148,11 @@ class _BeatScatter:
     def totals(self) -> Totals:
         layer, found = self._layer, self._found.sum(axis=0)
         per_word = np.repeat(sum(self._visits), self._core[2]) + len(self._rows)
-        return Totals(
+        return _placed_totals(
+            found,
             cycles=self._found[:, beats.CYCLES] + sweep_cycles(layer),
             spikes=int(found[beats.PUSHES]),
             events=int(found[beats.PUSHES]),
-            passes=int(found[beats.PASSES]),
-            pushes=int(found[beats.PUSHES]),
-            targets=int(found[beats.TARGETS]),
-            voids=int(found[beats.VOIDS]),
-            scan_stall=int(found[beats.SCAN_STALL]),
-            waits=int(found[beats.WAITS]),
             sweep_waits=layer.sweep.stalls * len(self._rows),
             port_accesses=_port_accesses(per_word, self._event),
         )
@@ -193,19 +188,33 @@ class _Gather:
 
     def totals(self) -> Totals:
         layer, event, found = self._layer, self._event, self._found.sum(axis=0)
-        return Totals(
+        return _placed_totals(
+            found,
             cycles=self._found[:, beats.CYCLES] + sweep_end(layer),
             spikes=_spikes(self._rows),
             events=int(found[beats.TARGETS]),
-            passes=int(found[beats.PASSES]),
-            pushes=int(found[beats.PUSHES]),
-            targets=int(found[beats.TARGETS]),
-            voids=int(found[beats.VOIDS]),
-            scan_stall=int(found[beats.SCAN_STALL]),
-            waits=int(found[beats.WAITS]),
             sweep_waits=int(found[beats.SWEEP_WAITS]),
             port_accesses=_port_accesses(np.full(layer.sweep.words, len(self._rows)), event),
         )
+
+
+def _placed_totals(
+    found: Int64Array, *, cycles: Int64Array, spikes: int, events: int, sweep_waits: int, port_accesses: int
+) -> Totals:
+    """Totals of kernels that place every entry: ``found`` (`beats.FIELDS`,) and what each dataflow knows itself."""
+    return Totals(
+        cycles=cycles,
+        spikes=spikes,
+        events=events,
+        passes=int(found[beats.PASSES]),
+        pushes=int(found[beats.PUSHES]),
+        targets=int(found[beats.TARGETS]),
+        voids=int(found[beats.VOIDS]),
+        scan_stall=int(found[beats.SCAN_STALL]),
+        waits=int(found[beats.WAITS]),
+        sweep_waits=sweep_waits,
+        port_accesses=port_accesses,
+    )
 
 
 def _spikes(rows: Rows) -> int:
