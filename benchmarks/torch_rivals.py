@@ -26,7 +26,7 @@ from pimsim.model.network import (
 from pimsim.resources import MODEL, TRACE, find
 from pimsim.traces import Trace, load_trace
 from pimsim.traces.spikes import unpack_spikes
-from pimsim.training.network import convolve
+from pimsim.training.convolution import convolve
 
 Codes = npt.NDArray[np.unsignedinteger]
 Convolution = Callable[[Tensor, Tensor, LayerShape], Tensor]

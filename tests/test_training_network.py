@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from pimsim.model.architecture import Architecture, LayerShape, cnn3d, cnn32h  # noqa: E402
 from pimsim.training.conversion import convert  # noqa: E402
+from pimsim.training.convolution import sum_windows  # noqa: E402
 from pimsim.training.network import Network, Precision  # noqa: E402
 from pimsim.training.quantize import Grid, fake_quantize, round_through  # noqa: E402
 
@@ -125,3 +126,28 @@ def test_leaks_and_thresholds_are_clamped_to_what_hardware_can_hold() -> None:
     network.clamp()
     assert network.leaks[0].item() == 1.0
     assert network.thresholds[0].item() > 0
+
+
+@pytest.mark.parametrize("pool", [(1, 2, 2), (2, 1, 3), (3, 2, 1)])
+def test_a_pool_is_the_sum_over_its_windows_and_spreads_its_gradient(pool: tuple[int, int, int]) -> None:
+    x = torch.randint(-9, 10, (2, 5, 7, 3, 6)).float().requires_grad_()  # 5 and 7 leave a row and columns over
+    twin = x.detach().clone().requires_grad_()
+    sums = sum_windows(x, (pool[1], pool[2], pool[0]))
+    expected = F.avg_pool3d(twin.permute(0, 3, 4, 1, 2), pool, divisor_override=1).permute(0, 3, 4, 1, 2)
+    assert torch.equal(sums, expected)
+    upstream = torch.randn_like(sums)
+    sums.backward(upstream)
+    expected.backward(upstream)
+    assert torch.equal(x.grad, twin.grad)
+
+
+@pytest.mark.parametrize("spiking", [False, True])
+def test_every_architecture_learns_in_bfloat16(spiking: bool) -> None:
+    for architecture in (cnn3d(30, 5), cnn32h(60, 7), PADDED):
+        network = Network(architecture, GRID, seed=1)
+        codes = torch.randint(-32, 32, (3, *architecture.input_shape)).float()
+        precision = Precision(weight_bits=6, half=True)
+        logits = network.forward_spiking(codes, precision, 3) if spiking else network.forward_relu(codes, precision)
+        logits.square().sum().backward()
+        assert logits.dtype == torch.float32
+        assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in network.weights)

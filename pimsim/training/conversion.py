@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from pimsim.model.architecture import LayerShape
-from pimsim.training.network import Network, Precision, convolve
+from pimsim.training.convolution import convolve
+from pimsim.training.network import Network, Precision
 
 
 def convert(network: Network, codes: Tensor, *, steps: int, percentile: float, factor: float) -> list[float]:

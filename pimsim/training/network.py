@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.model.network import AFFINE
+from pimsim.training.convolution import convolve
 from pimsim.training.neuron import spike
 from pimsim.training.quantize import Grid, fake_quantize, requantize, round_through
 
@@ -192,45 +193,3 @@ def _scalars(count: int) -> nn.ParameterList:
 def _kaiming(layer: LayerShape, generator: torch.Generator) -> nn.Parameter:
     shape = (layer.out_channels, layer.in_shape[0], *layer.kernel)
     return nn.Parameter(torch.randn(shape, generator=generator) * (2.0 / layer.fan_in) ** 0.5)
-
-
-def convolve(x: Tensor, weight: Tensor, layer: LayerShape, *, half: bool = False) -> Tensor:
-    """x (N, H, W, C, D) → (N, H', W', C_out, D'), after the layer's reshape and pool (a sum).
-
-    The spectral axis is innermost, so that a kernel which is 1×1 in space, or covers the whole patch, is
-    a 1-D convolution on a view; the library's 1-D form is several times faster than its 3-D form here.
-    """
-    x = arrange(x, layer)
-    if half:
-        x, weight = x.to(torch.bfloat16), weight.to(torch.bfloat16)
-    n, _, _, c, d = x.shape
-    (_, kh, kw), (sd, sh, sw), (pd, ph, pw) = layer.kernel, layer.stride, layer.padding
-    if d == 1 and pd == 0:
-        y = F.conv2d(x[..., 0].permute(0, 3, 1, 2), weight[:, :, 0], stride=(sh, sw), padding=(ph, pw))
-        y = y.permute(0, 2, 3, 1).unsqueeze(-1)
-    else:
-        windows = _windows(F.pad(x, (0, 0, 0, 0, pw, pw, ph, ph)), (kh, kw), (sh, sw))
-        ho, wo = windows.shape[1:3]
-        taps = weight.permute(0, 3, 4, 1, 2).reshape(layer.out_channels, kh * kw * c, -1)
-        y = F.conv1d(windows.reshape(n * ho * wo, kh * kw * c, d), taps, stride=sd, padding=pd)
-        y = y.reshape(n, ho, wo, layer.out_channels, -1)
-    return y
-
-
-def _windows(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
-    """(N, H, W, C, D) → (N, H', W', kh, kw, C, D); a view wherever one exists, for autograd's sake too."""
-    n, h, w, c, d = x.shape
-    if kernel == (1, 1):
-        return x[:, :: stride[0], :: stride[1], None, None]
-    if kernel == (h, w):
-        return x.reshape(n, 1, 1, h, w, c, d)
-    return x.unfold(1, kernel[0], stride[0]).unfold(2, kernel[1], stride[1]).permute(0, 1, 2, 5, 6, 3, 4)
-
-
-def arrange(x: Tensor, layer: LayerShape) -> Tensor:
-    """The layer's reshape and pool, as a sum, on (N, H, W, C, D)."""
-    if layer.spectral_map:  # (N, 1, 1, C, D) → height D, width C, one channel
-        x = x[:, 0, 0].transpose(1, 2).unsqueeze(-1).unsqueeze(-1)
-    if layer.pool != (1, 1, 1):
-        x = F.avg_pool3d(x.permute(0, 3, 4, 1, 2), layer.pool, divisor_override=1).permute(0, 3, 4, 1, 2)
-    return x
