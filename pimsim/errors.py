@@ -48,3 +48,7 @@ class OutputError(PimsimError, OSError):
 
 class TrainingError(PimsimError, RuntimeError):
     """A training run that cannot start, continue or be exported."""
+
+
+class ResultsError(PimsimError, ValueError):
+    """A table of results that cannot be used, or a row that does not belong in one."""
