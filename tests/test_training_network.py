@@ -10,8 +10,9 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional as F  # noqa: E402
 
 from pimsim.model.architecture import Architecture, LayerShape, cnn3d, cnn32h  # noqa: E402
+from pimsim.training import evaluate  # noqa: E402
 from pimsim.training.conversion import convert  # noqa: E402
-from pimsim.training.convolution import sum_windows  # noqa: E402
+from pimsim.training.convolution import convolve, sum_windows  # noqa: E402
 from pimsim.training.network import Network, Precision  # noqa: E402
 from pimsim.training.quantize import Grid, fake_quantize, round_through  # noqa: E402
 
@@ -116,6 +117,47 @@ def test_conversion_takes_the_largest_percentile_of_the_input_current() -> None:
         found = convert(network, codes, steps=12, percentile=99.0, factor=0.8)
     assert found == pytest.approx(expected, rel=1e-3)
     assert all(leak.item() == 1.0 for leak in network.leaks)
+
+
+def thresholds_of_all_steps_at_once(network: Network, codes: torch.Tensor, steps: int) -> list[float]:
+    """99.7 percentiles × 0.8, with every step of every layer held as floats."""
+    peaks: list[float] = []
+    x = codes.permute(0, 3, 4, 1, 2)[None].expand(steps, *[-1] * 5)
+    for index, layer in enumerate(network.architecture.layers[:-1]):
+        weight = network.weights[index] * network.unit(index, 1.0)
+        currents = torch.stack([convolve(step, weight, layer) for step in x])
+        peaks.append(max(float(np.percentile(current.numpy(), 99.7)) for current in currents))
+        membrane, spikes = torch.zeros_like(currents[0]), []
+        for current in currents:
+            membrane = membrane + current
+            spikes.append((membrane > peaks[-1]).float())
+            membrane = membrane - peaks[-1] * spikes[-1]
+        x = torch.stack(spikes)
+    return [torch.tensor(peak).mul(0.8).item() for peak in peaks]
+
+
+@pytest.mark.parametrize("architecture", [cnn3d(16, 3), cnn32h(60, 7), PADDED], ids=lambda a: a.name)
+def test_conversion_that_keeps_spikes_as_bits_finds_what_one_that_keeps_all_does(architecture: Architecture) -> None:
+    network = Network(architecture, GRID, seed=6)
+    codes = torch.randint(-32, 32, (3, *architecture.input_shape)).float()
+    with torch.no_grad():
+        expected = thresholds_of_all_steps_at_once(network, codes, 9)
+    assert convert(network, codes, steps=9, percentile=99.7, factor=0.8) == expected
+
+
+def test_a_spiking_network_evaluated_in_parts_predicts_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = cnn3d(16, 3)
+    network = Network(architecture, GRID, seed=6)
+    codes = torch.randint(0, 64, (7, *architecture.input_shape), dtype=torch.uint8)
+    whole = network.forward_spiking(network.centre(codes), Precision(weight_bits=6), 4)
+    # conv1 has the most neurons, 14 bands · 3 · 3 positions · 20 channels = 2520: room for two samples of 4 steps
+    monkeypatch.setattr(evaluate, "SPIKING_VALUES", 2520 * 4 * 3 - 1)
+    sizes: list[int] = []
+    forward = network.forward_spiking
+    monkeypatch.setattr(network, "forward_spiking", lambda x, *rest: (sizes.append(len(x)), forward(x, *rest))[1])
+    parts = evaluate.spiking_forward(network, Precision(weight_bits=6), 4)(network.centre(codes))
+    assert sizes == [2, 2, 2, 1]
+    assert torch.equal(whole, parts)
 
 
 def test_leaks_and_thresholds_are_clamped_to_what_hardware_can_hold() -> None:
