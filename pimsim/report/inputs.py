@@ -15,7 +15,7 @@ from pimsim.archive.reader import ArchiveReader
 from pimsim.errors import MissingFileError, SceneError, TraceError
 from pimsim.model.network import IntegerNetwork
 from pimsim.resources import TRACE, find, shipped
-from pimsim.scenes import Patches, Scene, extract_patches, load_scene, stratified_split
+from pimsim.scenes import Patches, Scene, extract_patches, load_scene, trained_division
 from pimsim.traces import Trace, check_belongs, load_trace, select
 
 BATCH = 1024
@@ -123,12 +123,10 @@ def _check_fits(network: IntegerNetwork, scene: Scene) -> None:
 
 
 def _test_pixels(provenance: Mapping[str, Any], scene: Scene, patches: Patches) -> tuple[npt.NDArray[np.int64], str]:
-    """Pixels that the model was not trained on, where its provenance says how it was split."""
-    seed, fraction = provenance.get("seed"), provenance.get("train_fraction")
-    same = provenance.get("scene") == scene.name
-    if same and isinstance(seed, int) and isinstance(fraction, float) and 0 < fraction < 1:
-        _, test = stratified_split(patches.labels, train_fraction=fraction, seed=seed)
-        return test, f"test pixels (seed {seed}, {fraction:g} for training)"
+    """Pixels to test on: those of the split that the provenance records; all where it records none of this scene."""
+    division = trained_division(provenance, scene, patches.windows.shape[-1])
+    if division is not None:
+        return division.test, f"test pixels ({division.split.text})"
     return np.arange(len(patches), dtype=np.int64), "labelled pixels"
 
 

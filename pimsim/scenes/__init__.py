@@ -1,9 +1,27 @@
 """Hyperspectral scenes: a cube, labels of its pixels, patches around them, and a split; no torch."""
 
+from pimsim.scenes.division import Division, divide
 from pimsim.scenes.load import load_scene
+from pimsim.scenes.overlap import Overlap
 from pimsim.scenes.patches import Patches, extract_patches
 from pimsim.scenes.scene import Scene
-from pimsim.scenes.split import stratified_split
+from pimsim.scenes.split import Split
+from pimsim.scenes.split_file import SplitFile
 from pimsim.scenes.statistics import band_statistics
+from pimsim.scenes.stratified import stratified_split
+from pimsim.scenes.trained import trained_division
 
-__all__ = ["Patches", "Scene", "band_statistics", "extract_patches", "load_scene", "stratified_split"]
+__all__ = [
+    "Division",
+    "Overlap",
+    "Patches",
+    "Scene",
+    "Split",
+    "SplitFile",
+    "band_statistics",
+    "divide",
+    "extract_patches",
+    "load_scene",
+    "stratified_split",
+    "trained_division",
+]

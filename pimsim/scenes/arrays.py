@@ -41,6 +41,15 @@ def pick(arrays: Arrays, dimensions: int, path: Path, *, role: str, key: str | N
     raise SceneError(f'"{path}": expected {wanted} as {role}, found {held}')
 
 
+def whole_numbers(raw: npt.NDArray[Any], path: Path) -> npt.NDArray[np.int64]:
+    """Labels as int64; MATLAB saves whole numbers as floats.  Raises SceneError for any other number."""
+    with np.errstate(invalid="ignore"):
+        labels = raw.astype(np.int64)
+    if not np.array_equal(labels, raw):
+        raise SceneError(f'"{path}": labels must be whole numbers, found {raw[labels != raw][0]}')
+    return labels
+
+
 def _read_npy(path: Path) -> Arrays:
     try:
         return {path.stem: np.load(path, allow_pickle=False)}

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import MissingFileError, SceneError
-from pimsim.scenes.arrays import SUFFIXES, pick, read_arrays
+from pimsim.scenes.arrays import SUFFIXES, pick, read_arrays, whole_numbers
 from pimsim.scenes.catalogue import INDIAN_PINES, PUBLISHED, SOURCE, Published, published
 from pimsim.scenes.scene import Scene
 
@@ -50,7 +50,7 @@ def load_scene(
     return Scene(
         name=BUNDLED if known is INDIAN_PINES else path.stem.removesuffix("_corrected"),
         cube=_native(cube),
-        labels=_integers(raw, label_path),
+        labels=whole_numbers(raw, label_path),
         names=known.names if known else {},
         attribution=known.attribution if known else "",
     )
@@ -71,7 +71,7 @@ def _from_tensorly() -> Scene:
 
 def _find_cube(given: Path) -> Path:
     known = published(given.name)
-    for folder in _folders(given):
+    for folder in folders_of(given):
         names = [given.name, *(given.name + suffix for suffix in SUFFIXES), *([known.file] if known else [])]
         for candidate in (folder / name for name in names):
             if candidate.is_file():
@@ -79,7 +79,8 @@ def _find_cube(given: Path) -> Path:
     raise MissingFileError(_not_found(given, known))
 
 
-def _folders(given: Path) -> list[Path]:
+def folders_of(given: Path) -> list[Path]:
+    """Where a file is looked for: in the folder given, then, of a bare name, in ``$PIMSIM_SCENES``."""
     own = [given.parent]
     if len(given.parts) == 1 and os.environ.get(FOLDER_VARIABLE):
         own.append(Path(os.environ[FOLDER_VARIABLE]))
@@ -117,12 +118,3 @@ def _find_labels(cube_path: Path, given: Path | None, arrays: dict[str, npt.NDAr
 def _native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The machine's byte order, whatever the file's."""
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-
-
-def _integers(raw: npt.NDArray[Any], path: Path) -> npt.NDArray[np.int64]:
-    """Labels as int64; MATLAB saves whole numbers as floats."""
-    with np.errstate(invalid="ignore"):
-        labels = raw.astype(np.int64)
-    if not np.array_equal(labels, raw):
-        raise SceneError(f'"{path}": labels must be whole numbers, found {raw[labels != raw][0]}')
-    return labels

@@ -1,40 +1,78 @@
-"""Seeded split of labelled samples into training and test."""
+"""How labelled pixels are parted into training and test: the settings, as recipes and provenance carry them."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass
 
 from pimsim.errors import SceneError
+from pimsim.scenes.split_file import SplitFile
 
-IndexArray = npt.NDArray[np.int64]
+RANDOM, BLOCKS, FILE = KINDS = ("random", "blocks", "file")
+#: side of a block in pixels where none is given: about half a field of Indian Pines
+BLOCK = 16
 
 
-def stratified_split(
-    labels: npt.NDArray[np.integer], *, train_fraction: float = 0.4, seed: int = 0
-) -> tuple[IndexArray, IndexArray]:
-    """Indices of the training and of the test samples, each ascending; together every sample once.
+@dataclass(frozen=True)
+class Split:
+    """One way of parting a scene, checked when it is made.
 
-    Within each class, ``n · train_fraction`` samples, rounded half up, are drawn for training, but at
-    least 1 and at most n − 1, so that a class with two samples or more is on both sides.  A class with
-    one sample trains.  The draw depends on seed and labels alone, on every platform and NumPy version.
-    Raises SceneError for a fraction outside (0, 1) or a negative seed.
+    kind            random: pixels drawn within each class; blocks: spatially disjoint blocks; file: published maps
+    train_fraction  wanted share of each class, 0 … 1 exclusive (random, blocks)
+    seed            from 0 (random, blocks)
+    block           side of a block in pixels (blocks)
+    guard           rows and columns that lie at least between a training and a test pixel; pixels in between are
+                    used by neither.  None: as many as keep patches apart (blocks), 0 (file); random has none
+    train, test     the maps (file); without ``test`` every labelled pixel that does not train is for test
+
+    Raises SceneError that names key, value and limit.
     """
-    if not 0.0 < train_fraction < 1.0:
-        raise SceneError(f"train_fraction={train_fraction} is not between 0 and 1")
-    if seed < 0:
-        raise SceneError(f"seed={seed} is negative")
-    # raw bits: NumPy promises a stable stream for these, but not for Generator.permutation
-    bits = np.random.PCG64(seed)
-    in_training = np.zeros(len(labels), dtype=bool)
-    for value in np.unique(labels):
-        members = np.flatnonzero(labels == value)
-        order = np.argsort(bits.random_raw(len(members)), kind="stable")
-        in_training[members[order[: _training_count(len(members), train_fraction)]]] = True
-    return np.flatnonzero(in_training).astype(np.int64), np.flatnonzero(~in_training).astype(np.int64)
 
+    kind: str = RANDOM
+    train_fraction: float = 0.4
+    seed: int = 0
+    block: int = BLOCK
+    guard: int | None = None
+    train: SplitFile | None = None
+    test: SplitFile | None = None
 
-def _training_count(members: int, fraction: float) -> int:
-    if members == 1:
-        return 1
-    return min(max(int(members * fraction + 0.5), 1), members - 1)
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise SceneError(f"split kind={self.kind!r} is none of {', '.join(KINDS)}")
+        if not 0.0 < self.train_fraction < 1.0:
+            raise SceneError(f"split train_fraction={self.train_fraction} is not between 0 and 1")
+        for key, value, least in (("seed", self.seed, 0), ("block", self.block, 1), ("guard", self.guard, 0)):
+            if value is not None and value < least:
+                raise SceneError(f"split {key}={value} is below {least}")
+        if self.kind == RANDOM and self.guard:
+            raise SceneError(f"split guard={self.guard}: a random split has no guard, its pixels lie side by side")
+        if (self.train is None) == (self.kind == FILE):
+            problem = "needs the file of its training pixels" if self.kind == FILE else "has no files"
+            raise SceneError(f"split kind={self.kind} {problem}")
+
+    def resolve_guard(self, patch: int) -> int:
+        """Rows and columns between the parts, for patches of ``patch`` × ``patch`` pixels.
+
+        Patches of pixels ``patch`` rows apart do not touch, so ``patch − 1`` rows between them do; an even patch
+        mirrored at the first row reaches one row further.
+        """
+        if self.guard is not None:
+            return self.guard
+        return patch - patch % 2 if self.kind == BLOCKS else 0
+
+    @property
+    def text(self) -> str:
+        """The settings in a line of words."""
+        if self.train is not None:
+            named = self.train.name + (f" and {self.test.name}" if self.test else "")
+            return named + (f", guard {self.guard}" if self.guard else "")
+        drawn = f"seed {self.seed}, {self.train_fraction:g} for training"
+        return drawn if self.kind == RANDOM else f"blocks of {self.block}, guard {self.guard}, {drawn}"
+
+    def describe(self) -> dict[str, object]:
+        """Every setting that this kind has, as JSON has it; `from_description` leads back."""
+        if self.kind == FILE:
+            files = {"train": self.train, "test": self.test}
+            named = {key: {"name": file.name, "sha256": file.sha256} for key, file in files.items() if file}
+            return {"kind": self.kind, "guard": self.guard, **named}
+        drawn = {"kind": self.kind, "train_fraction": self.train_fraction, "seed": self.seed}
+        return drawn | ({"block": self.block, "guard": self.guard} if self.kind == BLOCKS else {})

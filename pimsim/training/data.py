@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pimsim.model.network import InputQuantization
-from pimsim.scenes import band_statistics, extract_patches, load_scene, stratified_split
+from pimsim.scenes import Division, band_statistics, divide, extract_patches, load_scene
 from pimsim.training.quantize import Grid
 from pimsim.training.recipe import Recipe
 
@@ -18,7 +18,8 @@ from pimsim.training.recipe import Recipe
 class Dataset:
     """Labelled patches as input codes.
 
-    codes (M, 1, bands, p, p) uint8; labels (M,) int64 from 0; train, test: indices into both.
+    codes (M, 1, bands, p, p) uint8; labels (M,) int64 from 0; train, test: indices into both, as ``division``
+    parted them.
     """
 
     scene: str
@@ -29,6 +30,7 @@ class Dataset:
     labels: Tensor
     train: Tensor
     test: Tensor
+    division: Division
 
     @property
     def grid(self) -> Grid:
@@ -52,7 +54,7 @@ def prepare(recipe: Recipe) -> Dataset:
     grid = Grid.affine(-recipe.input_clip, recipe.input_clip, recipe.input_bits)
     quantization = InputQuantization(recipe.input_bits, grid.scale, grid.zero_point, mean, deviation)
     patches = extract_patches(scene, recipe.patch)
-    train, test = stratified_split(patches.labels, train_fraction=recipe.train_fraction, seed=recipe.seed)
+    division = divide(scene, recipe.parting, recipe.patch)
     return Dataset(
         scene=scene.name,
         attribution=scene.attribution,
@@ -60,8 +62,9 @@ def prepare(recipe: Recipe) -> Dataset:
         quantization=quantization,
         codes=torch.from_numpy(np.concatenate([quantization.quantize(part) for part in patches.batches(1024)])),
         labels=torch.from_numpy(patches.labels.astype(np.int64)),
-        train=torch.from_numpy(train),
-        test=torch.from_numpy(test),
+        train=torch.from_numpy(division.train),
+        test=torch.from_numpy(division.test),
+        division=division,
     )
 
 

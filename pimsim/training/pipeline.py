@@ -19,6 +19,7 @@ from pimsim.model import save_network
 from pimsim.model.accuracy import Accuracy, accuracy
 from pimsim.model.architecture import ARCHITECTURES
 from pimsim.model.network import SCALE, IntegerNetwork
+from pimsim.scenes.trained import KEY
 from pimsim.simulation import execute
 from pimsim.traces import Trace, save_trace, unpack_spikes
 from pimsim.training import steps
@@ -42,6 +43,7 @@ def train(recipe: Recipe, out: Path, *, command: str, report: Report, threads: i
     data = prepare(recipe)
     architecture = ARCHITECTURES[recipe.network](data.bands, data.classes, recipe.patch)
     run = Run(out, recipe.digest, recipe.seed, report)
+    run.report("split", 1, 1, data.division.summary)
     bits = recipe.qat.activation_bits if recipe.qat else None
     network = Network(architecture, data.grid, seed=recipe.seed, activation_bits=bits)
     accuracies = steps.train_relu(network, data, recipe, run)
@@ -91,7 +93,7 @@ def _export(
         "scene": data.scene,
         "attribution": data.attribution,
         "seed": recipe.seed,
-        "train_fraction": recipe.train_fraction,
+        KEY: data.division.describe(),
     }
     passes = recipe.time_steps if recipe.qstdb is not None else 1
     convert = partial(export, network, data.quantization, steps.recipe_precision(recipe), time_steps=passes)
@@ -103,13 +105,14 @@ def _export(
     pick = data.test[torch.randperm(len(data.test), generator=torch.Generator().manual_seed(recipe.seed))]
     chosen = torch.sort(pick[:TRACE_SAMPLES]).values
     trace = execute(integer, data.codes[chosen].numpy(), data.labels[chosen].numpy())
-    trace = replace(trace, provenance={key: provenance[key] for key in ("tool", "scene", "attribution", "seed")})
+    trace = replace(trace, provenance={key: provenance[key] for key in ("tool", "scene", "attribution", "seed", KEY)})
     values = "activation" if integer.is_cnn else "spike"
     agreements = _agreement(network, integer, trace, recipe)
     result: dict[str, object] = {
         **provenance,
         "recipe": recipe.settings,
         "test_samples": len(data.test),
+        "classes": data.division.classes(),
         "accuracy": summary,
         f"{values}_agreement_percent": {name: value.describe() for name, value in agreements.items()},
         **_neurons(integer),

@@ -13,6 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pimsim.errors import MissingFileError, TrainingError
+from pimsim.scenes import Split
+from pimsim.training.split_settings import SplitSettings
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -77,6 +79,7 @@ class Recipe(_Strict):
     network: Literal["cnn3d", "cnn32h"]
     scene: str
     patch: Annotated[int, Field(ge=1, le=63)] = 5
+    split: SplitSettings = SplitSettings()
     train_fraction: Fraction = 0.4
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     weight_bits: Annotated[int, Field(ge=2, le=8)] = 6
@@ -98,6 +101,11 @@ class Recipe(_Strict):
         if self.qat is not None and surplus:
             raise ValueError(f"{surplus[0]}: only a spiking network has it, this recipe's qat makes a CNN")
         return self
+
+    @property
+    def parting(self) -> Split:
+        """How the scene's labelled pixels are parted into training and test."""
+        return self.split.split(self.train_fraction, self.seed)
 
     @property
     def settings(self) -> dict[str, object]:
