@@ -59,7 +59,7 @@ class Rivals:
 
     def conv1d(self, x: Tensor) -> Tensor:
         """The same with the spectral axis innermost, where kernels that are 1×1 in space are 1-D convolutions."""
-        return self._steps(x.permute(0, 3, 4, 1, 2), convolve)
+        return self._steps(x.permute(0, 2, 3, 4, 1), convolve)
 
     def _steps(self, x: Tensor, convolved: Convolution, spikes: list[Tensor] | None = None) -> Tensor:
         layers = self.network.layers

@@ -122,7 +122,7 @@ def test_conversion_takes_the_largest_percentile_of_the_input_current() -> None:
 def thresholds_of_all_steps_at_once(network: Network, codes: torch.Tensor, steps: int) -> list[float]:
     """99.7 percentiles × 0.8, with every step of every layer held as floats."""
     peaks: list[float] = []
-    x = codes.permute(0, 3, 4, 1, 2)[None].expand(steps, *[-1] * 5)
+    x = codes.permute(0, 2, 3, 4, 1)[None].expand(steps, *[-1] * 5)
     for index, layer in enumerate(network.architecture.layers[:-1]):
         weight = network.weights[index] * network.unit(index, 1.0)
         currents = torch.stack([convolve(step, weight, layer) for step in x])
@@ -172,10 +172,10 @@ def test_leaks_and_thresholds_are_clamped_to_what_hardware_can_hold() -> None:
 
 @pytest.mark.parametrize("pool", [(1, 2, 2), (2, 1, 3), (3, 2, 1)])
 def test_a_pool_is_the_sum_over_its_windows_and_spreads_its_gradient(pool: tuple[int, int, int]) -> None:
-    x = torch.randint(-9, 10, (2, 5, 7, 3, 6)).float().requires_grad_()  # 5 and 7 leave a row and columns over
+    x = torch.randint(-9, 10, (2, 6, 5, 7, 3)).float().requires_grad_()  # 5 and 7 leave a row and columns over
     twin = x.detach().clone().requires_grad_()
-    sums = sum_windows(x, (pool[1], pool[2], pool[0]))
-    expected = F.avg_pool3d(twin.permute(0, 3, 4, 1, 2), pool, divisor_override=1).permute(0, 3, 4, 1, 2)
+    sums = sum_windows(x, pool)
+    expected = F.avg_pool3d(twin.permute(0, 4, 1, 2, 3), pool, divisor_override=1).permute(0, 2, 3, 4, 1)
     assert torch.equal(sums, expected)
     upstream = torch.randn_like(sums)
     sums.backward(upstream)

@@ -39,7 +39,7 @@ def convert(network: Network, codes: Tensor, *, steps: int, percentile: float, f
         for index, layer in enumerate(layers[:-1]):
             weight = _weight(network, index)
             if index == 0:  # the same current at every step
-                current = convolve(codes.permute(0, 3, 4, 1, 2), weight, layer)
+                current = convolve(codes.permute(0, 2, 3, 4, 1), weight, layer)
                 peak = _peak([current], percentile)
                 spikes = _fire(repeat(current, steps), peak)
             else:
@@ -58,7 +58,7 @@ def calibrate(network: Network, codes: Tensor, *, percentile: float) -> list[flo
     ``codes``: one batch of centred input codes (N, C, D, H, W).  Of the activations above 0 alone: most are 0.
     """
     with torch.no_grad():
-        x = codes.permute(0, 3, 4, 1, 2)
+        x = codes.permute(0, 2, 3, 4, 1)
         for index, layer in enumerate(network.architecture.layers[:-1]):
             x = torch.relu(convolve(x, _weight(network, index), layer))
             active = x[x > 0].numpy()

@@ -87,7 +87,7 @@ class Network(nn.Module):
 
     def forward_relu(self, codes: Tensor, precision: Precision) -> Tensor:
         """Centred input codes (N, C, D, H, W) → logits (N, classes)."""
-        x = codes.permute(0, 3, 4, 1, 2)
+        x = codes.permute(0, 2, 3, 4, 1)
         last = len(self.architecture.layers) - 1
         for index, layer in enumerate(self.architecture.layers):
             weight, scale = self.weight(index, precision)
@@ -101,7 +101,7 @@ class Network(nn.Module):
 
         ``activations`` collects every hidden layer's codes, (N, H, W, C, D).
         """
-        x = codes.permute(0, 3, 4, 1, 2)
+        x = codes.permute(0, 2, 3, 4, 1)
         last = len(self.architecture.layers) - 1
         for index, layer in enumerate(self.architecture.layers):
             weight, scale = self.weight(index, precision)
@@ -110,7 +110,7 @@ class Network(nn.Module):
                 break
             x = requantize(sums, self.ratio(index, scale), self.highest)
             if activations is not None:
-                activations.append(x)
+                activations.append(x.permute(0, 2, 3, 4, 1))
             x = F.dropout(x, self.dropout, self.training)
         return sums.float().flatten(1) * self.unit(last, scale) * self.step(last - 1)
 
@@ -158,7 +158,7 @@ class Network(nn.Module):
         every hidden layer's spikes, (T, N, H, W, C, D).
         """
         count = codes.shape[0]
-        x = codes.permute(0, 3, 4, 1, 2)
+        x = codes.permute(0, 2, 3, 4, 1)
         for index, layer in enumerate(self.architecture.layers[:-1]):
             weight, scale = self.weight(index, precision)
             current = convolve(x, weight, layer, half=precision.half)
@@ -166,7 +166,7 @@ class Network(nn.Module):
             leak, threshold = self.neuron(index, scale, precision)
             x = spike(current, leak, threshold, steps, floor_leak=precision.floor_leak)
             if spikes is not None:
-                spikes.append(x)
+                spikes.append(x.permute(0, 1, 3, 4, 5, 2))
             if self.dropout and self.training:  # one mask per sample for all steps (DIET-SNN)
                 x = x * F.dropout(torch.ones_like(x[:1]), self.dropout)
             x = x.flatten(0, 1)
@@ -174,7 +174,7 @@ class Network(nn.Module):
         weight, scale = self.weight(last, precision)
         current = convolve(x, weight, self.architecture.layers[-1], half=precision.half).float()
         # a network of one layer has no time axis: its constant current is added at every step
-        total = current.flatten(1).reshape(-1, count, current.shape[3]).sum(0)
+        total = current.flatten(1).reshape(-1, count, current.shape[4]).sum(0)
         return total * (self.unit(last, scale) * (steps if last == 0 else 1))
 
     def clamp(self) -> None:
