@@ -62,16 +62,26 @@ def test_gradient_of_a_single_step_is_the_surrogate_in_closed_form() -> None:
     assert threshold.grad.item() == pytest.approx(-0.075)
 
 
-def test_neurons_beyond_one_chunk_are_treated_like_those_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
-    current = torch.randn(5, 37, requires_grad=True)
-    whole = neuron.spike(current, torch.tensor(0.95), torch.tensor(0.5), 5)
-    (gradient,) = torch.autograd.grad(whole.sum(), current)
-    monkeypatch.setattr(neuron, "CHUNK", 10)
-    parts = neuron.spike(current, torch.tensor(0.95), torch.tensor(0.5), 5)
-    (gradient_of_parts,) = torch.autograd.grad(parts.sum(), current)
-    assert torch.equal(whole, parts)
-    torch.testing.assert_close(gradient, gradient_of_parts)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rows", [1, 5])
+@pytest.mark.parametrize("count", [1, 37, neuron.BLOCK, neuron.BLOCK + 1, 3 * neuron.BLOCK - 5])
+def test_compiled_loops_do_what_whole_tensors_do(dtype: Any, rows: int, count: int) -> None:
+    torch.manual_seed(count)
+    current, upstream = torch.randn(rows, count).to(dtype), torch.randn(5, count).to(dtype)
+    leak, threshold = torch.tensor(0.95), torch.tensor(0.5)
+    inputs = [value.requires_grad_() for value in (current, leak, threshold)]
+    fired = neuron.spike(*inputs, 5)
+    membranes, expected = neuron.integrate(current.detach(), leak.detach(), threshold.detach(), 5)
+    assert fired.dtype == dtype
+    assert torch.equal(fired, expected)
+    of_current, of_leak, of_threshold = neuron._through_time(
+        membranes, expected, upstream, leak.detach(), threshold.detach(), constant=rows == 1
+    )
+    found = torch.autograd.grad(fired, inputs, upstream)
+    precise = 2**-7 if dtype == torch.bfloat16 else 1e-5  # one step of bfloat16's 8 bits
+    torch.testing.assert_close(found[0], of_current, rtol=precise, atol=1e-6)
+    assert found[1].item() == pytest.approx(of_leak, rel=1e-4, abs=1e-4)
+    assert found[2].item() == pytest.approx(of_threshold, rel=1e-4, abs=1e-4)
 
 
 @given(

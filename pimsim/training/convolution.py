@@ -29,14 +29,14 @@ def convolve(x: Tensor, weight: Tensor, layer: LayerShape, *, half: bool = False
     (_, kh, kw), (sd, sh, sw), (pd, ph, pw) = layer.kernel, layer.stride, layer.padding
     if layer.kernel == layer.in_shape[1:] and layer.positions == 1:
         # a linear layer's weights are most of a network: its few inputs take their order
-        y = F.linear(x.permute(0, 4, 1, 2, 3).flatten(1), weight.flatten(1))
-        return y.reshape(len(y), 1, 1, 1, -1)
+        return F.linear(x.permute(0, 4, 1, 2, 3).flatten(1), weight.flatten(1))[:, None, None, None]
     if layer.in_shape[1] == 1 and pd == 0:
-        y = F.conv2d(x[:, 0].permute(0, 3, 1, 2), weight[:, :, 0], stride=(sh, sw), padding=(ph, pw))
-        return y.permute(0, 2, 3, 1).unsqueeze(1)
+        planes = F.conv2d(x[:, 0].permute(0, 3, 1, 2), weight[:, :, 0], stride=(sh, sw), padding=(ph, pw))
+        return planes.permute(0, 2, 3, 1).unsqueeze(1)
     rows = _windows(F.pad(x, (0, 0, pw, pw, ph, ph)), (kh, kw), (sh, sw))
     taps = weight.permute(0, 2, 3, 4, 1).flatten(2)
-    return _Spectral.apply(rows, taps, sd, pd).reshape(len(x), *layer.out_size, layer.out_channels)
+    y: Tensor = _Spectral.apply(rows, taps, sd, pd)
+    return y.reshape(len(x), *layer.out_size, layer.out_channels)
 
 
 def _windows(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:

@@ -80,10 +80,11 @@ class Network(nn.Module):
         return Grid.of(self.weights[index].detach(), precision.weight_bits, precision.scheme)
 
     def weight(self, index: int, precision: Precision) -> tuple[Tensor, float]:
-        """A layer's weight in units of the returned scale."""
+        """A layer's weight in units of the returned scale; bfloat16 where the precision is half, rounded if float."""
         weight: Tensor = self.weights[index]
+        dtype = torch.bfloat16 if precision.half else torch.float32
         grid = self.weight_grid(index, precision)
-        return (weight, 1.0) if grid is None else (fake_quantize(weight, grid), grid.scale)
+        return (weight.to(dtype), 1.0) if grid is None else (fake_quantize(weight, grid, dtype), grid.scale)
 
     def forward_relu(self, codes: Tensor, precision: Precision) -> Tensor:
         """Centred input codes (N, C, D, H, W) → logits (N, classes)."""
@@ -91,7 +92,9 @@ class Network(nn.Module):
         last = len(self.architecture.layers) - 1
         for index, layer in enumerate(self.architecture.layers):
             weight, scale = self.weight(index, precision)
-            x = convolve(x, weight * self.unit(index, scale), layer, half=precision.half)
+            x = convolve(x, weight, layer, half=precision.half)
+            unit = self.unit(index, scale)
+            x = x if unit == 1.0 else x * unit
             if index < last:
                 x = F.dropout(F.relu(x), self.dropout, self.training)
         return x.float().flatten(1)

@@ -18,10 +18,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from pimsim.model.network import AFFINE, MAX_MULTIPLIER, MAX_SHIFT, SCALE
+from pimsim.training import kernels
+from pimsim.training.words import has_words, words
 
 MULTIPLIER_BITS = MAX_MULTIPLIER.bit_length()
 
@@ -52,11 +56,22 @@ class Grid:
     @staticmethod
     def of(tensor: Tensor, bits: int, scheme: str) -> Grid:
         """Grid over the range of a tensor."""
+        minimum, maximum = (float(end) for end in tensor.aminmax())
         if scheme == AFFINE:
-            return Grid.affine(float(tensor.min()), float(tensor.max()), bits)
+            return Grid.affine(minimum, maximum, bits)
         if scheme == SCALE:
-            return Grid.symmetric(float(tensor.abs().max()), bits)
+            return Grid.symmetric(max(-minimum, maximum), bits)
         raise ValueError(f"quantization scheme {scheme!r} is not one of {AFFINE}, {SCALE}")
+
+    @property
+    def lowest(self) -> int:
+        """The lowest code minus the zero point."""
+        return self.low - self.zero_point
+
+    @property
+    def highest(self) -> int:
+        """The highest code minus the zero point."""
+        return self.high - self.zero_point
 
     def codes(self, tensor: Tensor) -> Tensor:
         """Integer codes, as floats."""
@@ -69,22 +84,40 @@ class Grid:
 
 class _Centred(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, tensor: Tensor, grid: Grid) -> Tensor:
-        low, high = grid.low - grid.zero_point, grid.high - grid.zero_point
-        units = tensor / grid.scale
-        ctx.save_for_backward((units >= low - 0.5) & (units <= high + 0.5))
-        ctx.scale = grid.scale
-        return grid.centred(tensor)
+    def forward(ctx: Any, tensor: Tensor, grid: Grid, dtype: torch.dtype) -> Tensor:
+        ctx.save_for_backward(tensor)
+        ctx.grid, ctx.dtype = grid, dtype
+        if not has_words(tensor):
+            return grid.centred(tensor).to(dtype)
+        result = torch.empty(tensor.shape, dtype=dtype)
+        scalars = map(np.float32, (grid.scale, grid.lowest, grid.highest))
+        kernels.centred_codes(_flat(tensor), *scalars, _flat(result))
+        return result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (inside,) = ctx.saved_tensors
-        return gradients[0] * inside / ctx.scale, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (tensor,) = ctx.saved_tensors
+        grid, upstream = ctx.grid, gradients[0]
+        if not has_words(tensor):
+            units = tensor / grid.scale
+            inside = (units >= grid.lowest - 0.5) & (units <= grid.highest + 0.5)
+            return upstream.to(tensor.dtype) * inside / grid.scale, None, None
+        gradient = torch.empty(tensor.shape)
+        scalars = map(np.float32, (grid.scale, grid.lowest, grid.highest))
+        kernels.centred_codes_backward(_flat(tensor), _flat(upstream), *scalars, _flat(gradient))
+        return gradient, None, None
 
 
-def fake_quantize(tensor: Tensor, grid: Grid) -> Tensor:
-    """Codes minus zero point; the gradient is that of tensor / scale inside the grid's range, else 0."""
-    result: Tensor = _Centred.apply(tensor, grid)
+def _flat(tensor: Tensor) -> npt.NDArray[Any]:
+    return words(tensor.contiguous().view(-1))
+
+
+def fake_quantize(tensor: Tensor, grid: Grid, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Codes minus zero point; the gradient is that of tensor / scale inside the grid's range, else 0.
+
+    ``dtype`` is the result's; bfloat16 holds codes of up to 8 bits.
+    """
+    result: Tensor = _Centred.apply(tensor, grid, dtype)
     return result
 
 

@@ -1,0 +1,142 @@
+"""Compiled loops of training; self-contained, since numba's cache does not notice edits elsewhere.
+
+Tensors are float32, or bfloat16 as the upper half of a float32's bits in a uint16.  Loops run over blocks of
+neurons whose membranes, of all time steps, stay in the first-level cache.
+"""
+
+# ruff: noqa: ARG001 (numba dictates the parameters of intrinsics and of their generators)
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="misc"
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+
+from pimsim.simulation.compiled import kernel, part
+
+ZERO, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
+#: added to a float32 below 2^22 in magnitude and subtracted again, it leaves the nearest integer, ties to even
+ROUNDING = np.float32(1.5 * 2**23)
+
+
+def _widened(typing_context, value):
+    """A word of either format as a float32."""
+
+    def generate(context, builder, signature, arguments):
+        if signature.args[0] == types.float32:
+            return arguments[0]
+        word = context.get_value_type(types.uint32)
+        bits = builder.shl(builder.zext(arguments[0], word), word(16))
+        return builder.bitcast(bits, context.get_value_type(types.float32))
+
+    return types.float32(value), generate
+
+
+def _narrowed(typing_context, value, like):
+    """A float32 in the format of ``like``, rounded to nearest, ties to even."""
+
+    def generate(context, builder, signature, arguments):
+        if signature.return_type == types.float32:
+            return arguments[0]
+        word = context.get_value_type(types.uint32)
+        bits = builder.bitcast(arguments[0], word)
+        odd = builder.and_(builder.lshr(bits, word(16)), word(1))
+        bits = builder.add(bits, builder.add(odd, word(0x7FFF)))
+        return builder.trunc(builder.lshr(bits, word(16)), context.get_value_type(types.uint16))
+
+    return like(value, like), generate
+
+
+widened: Any = intrinsic(_widened)
+narrowed: Any = intrinsic(_narrowed)
+
+
+@kernel
+def fire(current, leak, threshold, membrane, spikes):
+    """Spikes (T, M) as 0 and 1 for a current (T or 1, M); ``membrane`` is a block of float32 to work in."""
+    count, last = spikes.shape[1], current.shape[0] - 1
+    for start in range(0, count, membrane.size):
+        end = min(start + membrane.size, count)
+        u = membrane[: end - start]
+        u[:] = ZERO
+        for t in range(spikes.shape[0]):
+            i, o = current[min(t, last), start:end], spikes[t, start:end]
+            for j in range(u.size):
+                reset = threshold if u[j] > threshold else ZERO
+                u[j] = u[j] * leak + widened(i[j]) - reset
+                o[j] = narrowed(ONE if u[j] > threshold else ZERO, o[j])
+
+
+@part
+def membranes_of(current, start, end, leak, threshold, membranes):
+    """Membranes (T + 1, block), from before the first step on, of neurons ``start`` to ``end``."""
+    last = current.shape[0] - 1
+    membranes[0] = ZERO
+    for t in range(membranes.shape[0] - 1):
+        # one slice of a row at a time: the rows of a sliced block would have strides, and no vectors
+        i, before, u = current[min(t, last), start:end], membranes[t, : end - start], membranes[t + 1, : end - start]
+        for j in range(i.size):
+            reset = threshold if before[j] > threshold else ZERO
+            u[j] = before[j] * leak + widened(i[j]) - reset
+
+
+@kernel
+def fire_backward(current, upstream, leak, threshold, gamma, membranes, sums, gradient, totals):
+    """Gradients of `fire`, its membranes computed anew.
+
+    upstream (T, M); membranes (T + 1, block) and sums (4, block), float32, to work in; gradient (T or 1, M), the
+    current's; totals (2, block) float64, to which the leak's and the threshold's are added lane by lane.
+    """
+    constant = current.shape[0] == 1
+    steps, count = upstream.shape
+    inverse = ONE / threshold
+    steepness = gamma * inverse
+    for start in range(0, count, totals.shape[1]):
+        end = min(start + totals.shape[1], count)
+        size = end - start
+        membranes_of(current, start, end, leak, threshold, membranes)
+        sums[:] = ZERO
+        delta, of_leak, of_threshold, of_current = sums[0, :size], sums[1, :size], sums[2, :size], sums[3, :size]
+        for t in range(steps - 1, -1, -1):
+            up, before, now = upstream[t, start:end], membranes[t, :size], membranes[t + 1, :size]
+            g = gradient[0 if constant else t, start:end]
+            for j in range(size):
+                ratio = now[j] * inverse
+                distance = ratio - ONE
+                slope = ONE - (distance if distance > ZERO else -distance)
+                through_z = widened(up[j]) * ((slope if slope > ZERO else ZERO) * steepness)
+                whole = through_z + leak * delta[j]
+                delta[j] = whole
+                of_leak[j] += whole * before[j]
+                of_threshold[j] -= through_z * ratio + (whole if before[j] > threshold else ZERO)
+                if constant:
+                    of_current[j] += whole
+                else:
+                    g[j] = narrowed(whole, g[j])
+        if constant:
+            g = gradient[0, start:end]
+            for j in range(size):
+                g[j] = narrowed(of_current[j], g[j])
+        for j in range(size):
+            totals[0, j] += of_leak[j]
+            totals[1, j] += of_threshold[j]
+
+
+@kernel
+def centred_codes(values, scale, low, high, result):
+    """Nearest integers to values / scale, within [low, high] (up to ± 2^22); flat float32, the result of either."""
+    for j in range(values.size):
+        units = values[j] / scale
+        units = low if units < low else units  # in this order a NaN stays one
+        units = high if units > high else units
+        result[j] = narrowed((units + ROUNDING) - ROUNDING, result[j])
+
+
+@kernel
+def centred_codes_backward(values, upstream, scale, low, high, gradient):
+    """Upstream / scale where values / scale rounds to within [low, high], else 0; gradient flat float32."""
+    for j in range(values.size):
+        units = values[j] / scale
+        inside = (units >= low - HALF) & (units <= high + HALF)
+        gradient[j] = widened(upstream[j]) / scale if inside else ZERO
