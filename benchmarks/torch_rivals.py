@@ -58,7 +58,7 @@ class Rivals:
         return self._steps(x, _conv3d, spikes)
 
     def conv1d(self, x: Tensor) -> Tensor:
-        """The same with the spectral axis innermost, where kernels that are 1×1 in space are 1-D convolutions."""
+        """The same with channels innermost and kernels that are 1×1 in space as matrix products."""
         return self._steps(x.permute(0, 2, 3, 4, 1), convolve)
 
     def _steps(self, x: Tensor, convolved: Convolution, spikes: list[Tensor] | None = None) -> Tensor:
