@@ -6,10 +6,10 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -58,9 +58,17 @@ def write_archive(
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes beside the target and renames, so that a reader never meets half a file.
+    """`replacing` a file by ``data``."""
+    with replacing(path) as stream:
+        stream.write(data)
 
-    Raises `OutputError` where the target cannot be written; nothing is left behind then.
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A stream that becomes the file at ``path`` when the block ends.
+
+    Written beside the target and renamed, so that a reader never meets half a file.  Raises `OutputError`
+    where the target cannot be written; nothing is left behind then, nor where the block raises.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -68,7 +76,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         if target.is_dir():
             raise IsADirectoryError(f"{target} is a folder")
         with open(temporary, "wb") as stream:
-            stream.write(data)
+            yield stream
         os.replace(temporary, target)
     except OSError as problem:
         reason = problem.strerror or str(problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,12 @@ from pimsim.model.network import (
     IntegerNetwork,
     Neuron,
 )
+from pimsim.training.evaluate import samples_at_once
 from pimsim.training.network import Network, Precision
 from pimsim.training.quantize import Grid, fixed_ratio
+
+#: values of every hidden layer and predicted classes, of some samples
+Recorded = tuple[list[np.ndarray], np.ndarray]
 
 
 def export(
@@ -100,12 +104,15 @@ def agreement(
 
     codes (N, C, D, H, W) uint8; spikes per hidden layer bool (N, T, D, H, W, C); predictions (N,).
     """
-    recorded: list[torch.Tensor] = []
-    with torch.no_grad():
-        logits = network.forward_spiking(network.centre(codes), precision, spikes[0].shape[1], recorded)
-    # (T, N, H, W, C, D) → (N, T, D, H, W, C)
-    mine = [part.permute(1, 0, 5, 2, 3, 4).numpy() > 0 for part in recorded]
-    return _agreement(network, zip(mine, spikes, strict=True), logits, predictions)
+    steps = spikes[0].shape[1]
+
+    def run(part: torch.Tensor) -> Recorded:
+        recorded: list[torch.Tensor] = []
+        logits = network.forward_spiking(network.centre(part), precision, steps, recorded)
+        # (T, N, H, W, C, D) → (N, T, D, H, W, C)
+        return [layer.permute(1, 0, 5, 2, 3, 4).numpy() > 0 for layer in recorded], logits.argmax(1).numpy()
+
+    return _agreement(network, run, codes.split(samples_at_once(network, steps)), spikes, predictions)
 
 
 def activation_agreement(
@@ -116,16 +123,32 @@ def activation_agreement(
     predictions: np.ndarray,
 ) -> Agreement:
     """`agreement` of a CNN: activations per hidden layer unsigned (N, D, H, W, C)."""
-    recorded: list[torch.Tensor] = []
-    with torch.no_grad():
-        logits = network.forward_quantized(network.centre(codes), precision, recorded)
-    mine = [part.permute(0, 4, 1, 2, 3).numpy() for part in recorded]  # (N, H, W, C, D) → (N, D, H, W, C)
-    return _agreement(network, zip(mine, activations, strict=True), logits, predictions)
+
+    def run(part: torch.Tensor) -> Recorded:
+        recorded: list[torch.Tensor] = []
+        logits = network.forward_quantized(network.centre(part), precision, recorded)
+        # (N, H, W, C, D) → (N, D, H, W, C)
+        return [layer.permute(0, 4, 1, 2, 3).numpy() for layer in recorded], logits.argmax(1).numpy()
+
+    return _agreement(network, run, codes.split(samples_at_once(network, 1)), activations, predictions)
 
 
 def _agreement(
-    network: Network, pairs: Iterable[tuple[np.ndarray, np.ndarray]], logits: torch.Tensor, predictions: np.ndarray
+    network: Network,
+    run: Callable[[torch.Tensor], Recorded],
+    parts: Iterable[torch.Tensor],
+    theirs: list[np.ndarray],
+    predictions: np.ndarray,
 ) -> Agreement:
-    equal = tuple(float(np.mean(mine == theirs)) for mine, theirs in pairs)
+    equal, same, start = [0] * len(theirs), 0, 0
+    for part in parts:
+        chosen = slice(start, start + len(part))
+        start = chosen.stop
+        with torch.no_grad():
+            mine, classes = run(part)
+        for index, (own, other) in enumerate(zip(mine, theirs, strict=True)):
+            equal[index] += int(np.count_nonzero(own == other[chosen]))
+        same += int(np.count_nonzero(classes == predictions[chosen]))
+    shares = tuple(count / max(layer.size, 1) for count, layer in zip(equal, theirs, strict=True))
     names = tuple(layer.name for layer in network.architecture.layers[:-1])
-    return Agreement(names, equal, float(np.mean(logits.argmax(1).numpy() == predictions)))
+    return Agreement(names, shares, same / max(len(predictions), 1))

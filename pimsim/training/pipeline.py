@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from pimsim import __version__
@@ -22,15 +21,12 @@ from pimsim.model.network import SCALE, IntegerNetwork
 from pimsim.scenes.trained import KEY
 from pimsim.simulation import execute
 from pimsim.traces import Trace, save_trace, unpack_spikes
-from pimsim.training import steps
+from pimsim.training import record, steps
 from pimsim.training.data import Dataset, prepare
 from pimsim.training.export import Agreement, activation_agreement, agreement, export
 from pimsim.training.network import Network
 from pimsim.training.recipe import Recipe
 from pimsim.training.stages import Report, Run
-
-#: samples of the shipped trace, and of the comparison of float and integer spikes
-TRACE_SAMPLES = 200
 
 
 def train(recipe: Recipe, out: Path, *, command: str, report: Report, threads: int | None = None) -> dict[str, object]:
@@ -57,10 +53,7 @@ def train(recipe: Recipe, out: Path, *, command: str, report: Report, threads: i
 
 def _integer_accuracy(integer: IntegerNetwork, data: Dataset) -> Accuracy:
     codes, labels = data.codes[data.test].numpy(), data.labels[data.test].numpy()
-    # in parts: a trace of every test pixel at once would hold gigabytes
-    parts = (codes[start : start + 512] for start in range(0, len(labels), 512))
-    predictions = [execute(integer, part).outputs.argmax(1) for part in parts]
-    return accuracy(labels, np.concatenate(predictions), data.classes)
+    return accuracy(labels, record.predictions(integer, codes), data.classes)
 
 
 def _agreement(network: Network, integer: IntegerNetwork, trace: Trace, recipe: Recipe) -> dict[str, Agreement]:
@@ -103,7 +96,7 @@ def _export(
     summary = {name: value.percent() for name, value in accuracies.items()}
     integer = convert(provenance=provenance | {"accuracy": summary["export"], "float_accuracy": summary["ann"]})
     pick = data.test[torch.randperm(len(data.test), generator=torch.Generator().manual_seed(recipe.seed))]
-    chosen = torch.sort(pick[:TRACE_SAMPLES]).values
+    chosen = torch.sort(pick[: record.trace_samples(integer)]).values
     trace = execute(integer, data.codes[chosen].numpy(), data.labels[chosen].numpy())
     trace = replace(trace, provenance={key: provenance[key] for key in ("tool", "scene", "attribution", "seed", KEY)})
     values = "activation" if integer.is_cnn else "spike"
