@@ -13,8 +13,8 @@ from pimsim.scenes.stratified import training_count
 Block = tuple[int, int, int, int]
 Counts = npt.NDArray[np.int64]
 
-#: weight of a missed training share, against 1 for what is lost of the test: 4 misses by 10 points, 16 tests fewer
-SHARE_WEIGHT = 8
+#: weight of a missed training share, against 1 for what is lost of the test: two points off cost as much as eight lost
+SHARE_WEIGHT = 16
 #: resolution of the shares in the cost
 SHARES = 1000
 #: cost of a class that one side lacks: over what the shares of 255 classes can cost together
@@ -46,7 +46,7 @@ class _Flip:
 class BlockSearch:
     """Training pixels of one start, their cost, and how to lower it.
 
-    cost = Σ over divisible classes  8 · ((training − wanted) / pixels)² + (lost / (pixels − training))²
+    cost = Σ over divisible classes  16 · ((training − wanted) / pixels)² + (lost / (pixels − training))²
     in integers, where ``lost`` pixels lie between the sides, and `ABSENT` for each class that has no training or no
     test pixel.  Squares: one class that loses all costs more than several that lose some.
 
@@ -78,25 +78,29 @@ class BlockSearch:
     def cost(self) -> int:
         return self._cost(self._train, self._test)
 
-    def run(self, blocks: list[Block], bits: np.random.PCG64) -> None:
-        """Draw blocks, each with the wanted share as probability; then flip what lowers the cost, until none does."""
-        pieces = [self._piece(block) for block in blocks]
-        trains = bits.random_raw(len(pieces)) < np.uint64(int(self._fraction * 2**53) << 11)
-        for index in np.flatnonzero(trains):
-            self._take(pieces[index], self._flip(pieces[index], trains=False))
+    def draw(self, blocks: list[Block], bits: np.random.PCG64) -> None:
+        """Give blocks to training, each with the wanted share as its probability."""
+        drawn = bits.random_raw(len(blocks)) < np.uint64(int(self._fraction * 2**53) << 11)
+        for index in np.flatnonzero(drawn):
+            piece = self._piece(blocks[index])
+            self._take(piece, self._flip(piece, trains=False))
+
+    def descend(self, blocks: list[Block], bits: np.random.PCG64) -> None:
+        """Flip blocks, each wholly on one side before, in rounds of random order, until none lowers the cost."""
+        pieces = [piece for piece in map(self._piece, blocks) if piece.pixels.any()]
         for _ in range(ROUNDS):
-            if not self._round(pieces, trains, np.argsort(bits.random_raw(len(pieces)), kind="stable")):
+            order = np.argsort(bits.random_raw(len(pieces)), kind="stable")
+            if not self._round([pieces[index] for index in order]):
                 return
 
-    def _round(self, pieces: list[_Piece], trains: npt.NDArray[np.bool_], order: npt.NDArray[np.intp]) -> bool:
-        """Try every block once, in that order; whether any was flipped."""
+    def _round(self, pieces: list[_Piece]) -> bool:
+        """Try every block once; whether any was flipped."""
         before = cost = self.cost
-        for index in order:
-            flip = self._flip(pieces[index], trains=bool(trains[index]))
+        for piece in pieces:
+            flip = self._flip(piece, trains=bool(self._training[piece.window][piece.pixels][0]))
             changed = self._cost(flip.train, flip.test)
             if changed < cost:
-                self._take(pieces[index], flip)
-                trains[index] = not trains[index]
+                self._take(piece, flip)
                 cost = changed
         return cost < before
 

@@ -21,6 +21,8 @@ from pimsim.scenes.neighbourhood import BoolMap
 PARTS = 3
 #: grid squares visited by all starts together, and how many starts there are at least and at most: a second or less
 SQUARES, STARTS = 4000, (2, 16)
+#: 24 pixels become 6, little more than a guard
+QUARTERINGS = 2
 
 
 def block_training(
@@ -35,12 +37,18 @@ def block_training(
     classes = np.searchsorted(ids, labels)
     divisible = _divisible(classes, len(ids), guard)
     bits = np.random.PCG64(seed)
-    searches = []
+    starts = []
     for _ in range(_starts(labels.shape, block)):
         search = BlockSearch(classes, divisible, guard, train_fraction)
-        search.run(_blocks(classes, divisible, block, bits), bits)
-        searches.append(search)
-    return min(searches, key=lambda search: search.cost).training
+        blocks = _blocks(classes, divisible, block, bits)
+        search.draw(blocks, bits)
+        search.descend(blocks, bits)
+        starts.append((search, blocks))
+    search, blocks = min(starts, key=lambda start: start[0].cost)
+    for _ in range(QUARTERINGS):
+        blocks = [quarter for whole in blocks for half in _halves(*whole) for quarter in _halves(*half)]
+        search.descend(blocks, bits)
+    return search.training
 
 
 def _starts(shape: tuple[int, ...], block: int) -> int:
@@ -77,7 +85,7 @@ def _cuts(length: int, block: int, offset: int) -> list[tuple[int, int]]:
 
 
 def _halves(top: int, bottom: int, left: int, right: int) -> list[Block]:
-    """Two parts across the longer side."""
+    """Two parts across the longer side; one of them is empty where that is a single pixel."""
     if bottom - top >= right - left:
         middle = (top + bottom) // 2
         return [(top, middle, left, right), (middle, bottom, left, right)]

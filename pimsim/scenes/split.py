@@ -8,8 +8,8 @@ from pimsim.errors import SceneError
 from pimsim.scenes.split_file import SplitFile
 
 RANDOM, BLOCKS, FILE = KINDS = ("random", "blocks", "file")
-#: side of a block in pixels where none is given: about half a field of Indian Pines
-BLOCK = 16
+#: side of a block in pixels where none is given: about a field of Indian Pines
+BLOCK = 24
 
 
 @dataclass(frozen=True)
