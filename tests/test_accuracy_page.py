@@ -11,8 +11,9 @@ from made_results import BASE
 
 from pimsim.errors import ResultsError
 from pimsim.report import accuracy_table, paper_figures
-from pimsim.report.accuracy_page import PARTS, markdown, refreshed
+from pimsim.report.accuracy_page import PARTS, refreshed
 from pimsim.report.accuracy_table import summarise
+from pimsim.report.made_parts import markdown
 from pimsim.report.paper_tables import TextTable
 
 ROOT = Path(__file__).parent.parent

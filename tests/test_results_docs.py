@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from pimsim import report
-from pimsim.report import Comparison
+from pimsim.report import Comparison, made_parts
+from pimsim.report.network_energies import NetworkEnergy, measured, parts, shipped_snns
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,6 +18,21 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def compared() -> Comparison:
     return report.comparison("cnn3d_6b")
+
+
+@pytest.fixture(scope="module")
+def energies() -> list[NetworkEnergy]:
+    return [measured(name) for name in shipped_snns()]
+
+
+@pytest.mark.slow
+def test_energies_of_every_network_on_the_results_page_are_those_of_the_shipped_ones(
+    energies: list[NetworkEnergy],
+) -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    stale = "stale: python benchmarks/results.py, then read the prose of docs/results.md again"
+    assert made_parts.refreshed(page, parts(energies)) == page, stale
+    assert all(f"<!-- made: {name} -->" in page for name in parts(energies))
 
 
 def test_tables_of_the_results_page_are_those_of_the_command(compared: Comparison) -> None:

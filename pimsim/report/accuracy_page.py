@@ -1,15 +1,13 @@
-"""The generated parts of docs/accuracy.md: tables of a results file in Markdown, between marks in hand-written text.
-
-A part begins with ``<!-- made: NAME -->`` and ends with ``<!-- end -->``; `refreshed` writes what lies between anew.
-"""
+"""The generated parts of docs/accuracy.md: tables of a results file in Markdown."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
-from pimsim.errors import ResultsError
+from pimsim.report import made_parts
 from pimsim.report.accuracy_table import AccuracyRow, Summary, summarise
+from pimsim.report.made_parts import markdown, titled
 from pimsim.report.paper_tables import (
     ALL_SCENES,
     NONE,
@@ -25,7 +23,6 @@ from pimsim.report.paper_tables import (
 )
 from pimsim.report.published import NETWORKS, scene_title
 
-_PART = re.compile(r"(<!-- made: ([a-z0-9 ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 Part = Callable[[Sequence[AccuracyRow], Sequence[Summary]], Iterable[str]]
 """(rows, their summaries) → blocks of Markdown"""
 
@@ -36,32 +33,11 @@ def refreshed(page: str, rows: Sequence[AccuracyRow]) -> str:
     Raises ResultsError for a part of an unknown name.
     """
     summaries = summarise(rows)
-
-    def part(found: re.Match[str]) -> str:
-        name = found[2]
-        if name not in PARTS:
-            raise ResultsError(f'"made: {name}": no such part of the page; there are {", ".join(PARTS)}')
-        return found[1] + "\n" + "\n\n".join(PARTS[name](rows, summaries)) + "\n\n" + found[3]
-
-    return _PART.sub(part, page)
-
-
-def markdown(table: TextTable) -> str:
-    """A table without its title: labels left, figures right."""
-    lines = [table.columns, ("---", *("---:" for _ in table.columns[1:])), *table.rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _titled(table: TextTable) -> str:
-    return f"**{table.title}**\n\n{markdown(table)}"
+    return made_parts.refreshed(page, {name: partial(part, rows, summaries) for name, part in PARTS.items()})
 
 
 def _table_ii(network: str) -> Part:
-    return lambda _, summaries: [_titled(table_ii(summaries, network, scene)) for scene in ALL_SCENES]
+    return lambda _, summaries: [titled(table_ii(summaries, network, scene)) for scene in ALL_SCENES]
 
 
 def _table_iii(_: Sequence[AccuracyRow], summaries: Sequence[Summary]) -> Iterable[str]:
@@ -70,7 +46,7 @@ def _table_iii(_: Sequence[AccuracyRow], summaries: Sequence[Summary]) -> Iterab
 
 def _exported(_: Sequence[AccuracyRow], summaries: Sequence[Summary]) -> Iterable[str]:
     tables = [export_table(summaries, network, scene) for network in NETWORKS for scene in ALL_SCENES]
-    return [_titled(table) for table in tables if table.rows]
+    return [titled(table) for table in tables if table.rows]
 
 
 def _figure_4(rows: Sequence[AccuracyRow], summaries: Sequence[Summary]) -> Iterable[str]:
@@ -80,7 +56,7 @@ def _figure_4(rows: Sequence[AccuracyRow], summaries: Sequence[Summary]) -> Iter
                 series = figure(summaries, network, scene, split)
                 if sum(any(one.points) for one in series) > 1:  # a single series compares nothing
                     beside = "" if split == RANDOM else f", {split}"
-                    yield _titled(series_table(f"Fig. {name}, {network} on {scene}{beside}", series))
+                    yield titled(series_table(f"Fig. {name}, {network} on {scene}{beside}", series))
 
 
 def _run(rows: Sequence[AccuracyRow]) -> list[tuple[str, str]]:

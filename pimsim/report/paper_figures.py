@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from pimsim.cost import FULL
 from pimsim.errors import MissingPackageError, OutputError
-from pimsim.report.accuracy_table import Summary
+from pimsim.report.accuracy_table import QSTDB, Summary
 from pimsim.report.compare_plot import FORMATS, STYLE
+from pimsim.report.network_energies import CNN_6, CNN_32, DIGITAL, LEAN, NetworkEnergy
 from pimsim.report.paper_tables import RANDOM, Series, figure_4a, figure_4b
 from pimsim.report.published import BITS, TITLES, printed, scene_title
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#2a6f97", "#f4a259", "#8a8a8a", "#5b8e7d", "#bc4b51", "#404040")
+BLUE, ORANGE, GREY, GREEN, RED, BLACK = COLOURS = ("#2a6f97", "#f4a259", "#b0b0b0", "#5b8e7d", "#c1121f", "#404040")
 _BAR = 0.8
 """Share of the space between two groups that the bars of one group fill."""
 
@@ -32,20 +34,20 @@ def check(plot: str) -> None:
 
 def quantization(summaries: Sequence[Summary], network: str, scene: str, plot: str, split: str = RANDOM) -> bytes:
     """Fig. 4 of one network and scene: affine against scale, and training against rounding afterwards."""
+    name = f"{TITLES.get(network, network)}, {scene_title(scene)}"
+    *trained, wide = figure_4b(summaries, network, scene, split)
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, sharey=True)
-        name = f"{TITLES[network]}, {scene_title(scene)}"
-        _bars(left, figure_4a(summaries, network, scene, split), f"{name}: scheme of quantization (Fig. 4a)")
-        *bars, wide = figure_4b(summaries, network, scene, split)
-        _bars(right, bars, f"{name}: when quantized (Fig. 4b)")
-        _level(right, wide)
-        _paper(right, network, scene)
-        for axes in (left, right):
-            _legend(axes)
+        lowest = _bars(left, figure_4a(summaries, network, scene, split), (BLUE, ORANGE, GREEN))
+        lowest = min(lowest, _bars(right, trained, (GREY, BLUE)), _marks(right, wide, network, scene))
+        left.set_ylim(_floor(lowest), 100)
         left.set_ylabel("overall accuracy, %")
+        for axes, title in ((left, "scheme of quantization (Fig. 4a)"), (right, "when quantized (Fig. 4b)")):
+            axes.set_title(f"{name}: {title}", loc="left")
+            _legend(axes)
 
-    return drawn(draw, plot, (9, 3.4))
+    return drawn(draw, plot, (9, 4))
 
 
 def drawn(draw: Callable[[Figure], None], plot: str, size: tuple[float, float]) -> bytes:
@@ -63,20 +65,33 @@ def drawn(draw: Callable[[Figure], None], plot: str, size: tuple[float, float]) 
     return stream.getvalue()
 
 
-def _bars(axes: Axes, series: Sequence[Series], title: str) -> None:
-    """A group of bars at every number of bits; ± σ over seeds where there are several."""
+def _bars(axes: Axes, series: Sequence[Series], colours: Sequence[str]) -> float:
+    """A group of bars at every number of bits, ± σ where there are several seeds; returns the lowest height."""
     width = _BAR / len(series)
     lowest = 100.0
-    for number, one in enumerate(series):
+    for number, (one, colour) in enumerate(zip(series, colours, strict=True)):
         offset = (number - (len(series) - 1) / 2) * width
-        known = [(at + offset, point) for at, point in enumerate(one.points) if point is not None]
-        heights = [point.overall.mean for _, point in known]
-        errors = [point.overall.deviation or 0.0 for _, point in known]
-        axes.bar([at for at, _ in known], heights, width, yerr=errors, label=one.title, color=COLOURS[number])
+        known = [(at + offset, point.overall) for at, point in enumerate(one.points) if point is not None]
+        heights = [value.mean for _, value in known]
+        errors = [value.deviation or 0.0 for _, value in known]
+        if known:
+            axes.bar([at for at, _ in known], heights, width, yerr=errors, label=one.title, color=colour)
         lowest = min([lowest, *heights])
     axes.set_xticks(range(len(BITS)), [f"{bits} bits" for bits in BITS])
-    axes.set_ylim(_floor(lowest), 100)
-    axes.set_title(title, loc="left")
+    axes.set_xlim(-0.6, len(BITS) - 0.4)
+    return lowest
+
+
+def _marks(axes: Axes, wide: Series, network: str, scene: str) -> float:
+    """The 32-bit SNN as a line over all groups, the paper's Q-STDB as stars; returns the lowest."""
+    point = wide.points[0]
+    if point is not None:
+        axes.axhline(point.overall.mean, color="black", linewidth=0.8, linestyle="--", label=wide.title)
+    known = [(at, printed(network, scene, QSTDB, bits)) for at, bits in enumerate(BITS)]
+    stars = [(at, value.overall) for at, value in known if value is not None]
+    if stars:
+        axes.plot(*zip(*stars, strict=True), "k*", markersize=7, linestyle="", label="Q-STDB in the paper (Table II)")
+    return min((height for _, height in stars), default=100.0)
 
 
 def _floor(lowest: float) -> float:
@@ -84,21 +99,61 @@ def _floor(lowest: float) -> float:
     return max(0.0, 5 * ((lowest - 1) // 5))
 
 
-def _level(axes: Axes, wide: Series) -> None:
-    """The 32-bit SNN as a line over all groups."""
-    point = wide.points[0]
-    if point is not None:
-        axes.axhline(point.overall.mean, color="black", linewidth=0.8, linestyle="--", label=wide.title)
-
-
-def _paper(axes: Axes, network: str, scene: str) -> None:
-    """What the paper's Table II has for Q-STDB at these bits."""
-    known = [printed(network, scene, "qstdb", bits) for bits in BITS]
-    points = [(at, value.overall) for at, value in enumerate(known) if value is not None]
-    if points:
-        axes.plot(*zip(*points, strict=True), "k*", markersize=6, linestyle="", label="Q-STDB in the paper (Table II)")
-
-
 def _legend(axes: Axes) -> None:
+    """Below the axes, so that it hides nothing."""
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="lower right", framealpha=0.9)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), frameon=False)
+
+
+def energy(energies: Sequence[NetworkEnergy], plot: str) -> bytes:
+    """Fig. 5: energy of one inference, as the paper counts and in full; logarithmic, for it spans three decades."""
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+        paper = [(name, [one.paper_uj(name) for one in energies]) for name in (CNN_32, CNN_6, DIGITAL)]
+        full = [(name, [one.energy_uj(name, FULL) for one in energies]) for name in (CNN_32, CNN_6, DIGITAL, LEAN)]
+        for axes, values, title in (
+            (left, paper, "HYPER-SNN's formula: arithmetic alone"),
+            (right, full, "counted: with memory, leakage, clock"),
+        ):
+            _rows(axes, values, [one.title for one in energies])
+            axes.set_title(title, loc="left")
+        figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+
+    return drawn(draw, plot, (9, 1.6 + 0.8 * max(len(energies), 1)))
+
+
+def _rows(axes: Axes, values: Sequence[tuple[str, Sequence[float]]], titles: Sequence[str]) -> None:
+    """A group of horizontal bars per network, with their values; first network on top."""
+    width = _BAR / len(values)
+    for number, ((name, heights), colour) in enumerate(zip(values, (GREY, BLACK, BLUE, GREEN), strict=False)):
+        places = [row + (number - (len(values) - 1) / 2) * width for row in range(len(heights))]
+        axes.barh(places, heights, width, color=colour, label=_SYSTEM_TITLES[name])
+        for place, height in zip(places, heights, strict=True):
+            axes.annotate(f"{height:.3g}", (height, place), (3, 0), textcoords="offset points", va="center")
+    axes.set_yticks(range(len(titles)), titles)
+    axes.set_ylim(max(len(titles), 1) - 0.5, -0.5)
+    axes.set_xscale("log")
+    axes.margins(x=0.15)
+    axes.set_xlabel("energy of one inference, µJ")
+
+
+_SYSTEM_TITLES = {CNN_32: "CNN, 32 bits", CNN_6: "CNN, 6 bits", DIGITAL: f"SNN, {DIGITAL}", LEAN: f"SNN, {LEAN}"}
+
+
+def spikes(energies: Sequence[NetworkEnergy], plot: str) -> bytes:
+    """Fig. 6: spikes of a neuron over all time steps, layer by layer; a panel per network, a line per scene."""
+    networks = list(dict.fromkeys(one.network for one in energies))
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, max(len(networks), 1), squeeze=False, sharey=True)[0]
+        for axes, network in zip(panels, networks, strict=False):
+            shown = [one for one in energies if one.network == network]
+            for one, colour in zip(shown, COLOURS, strict=False):
+                axes.plot(one.layers, one.spikes_per_neuron, "o-", color=colour, label=one.scene, clip_on=False)
+            axes.set_title(TITLES.get(network, network), loc="left")
+            axes.set_ylim(bottom=0)
+            _legend(axes)
+        panels[0].set_ylabel("spikes per neuron over all steps")
+
+    return drawn(draw, plot, (9, 3.6))

@@ -255,6 +255,12 @@ def absent(summaries: Sequence[Summary], scene: str) -> str:
     """What stands in place of a figure that no run has: of a scene without any run, the file that it needs."""
     title = scene_title(scene)
     known = any(scene_title(found.example.scene) == title for found in summaries)
-    if known or title == BUNDLED.title:
-        return "not run"
-    return next((f"needs {one.file}" for one in PUBLISHED if one.title == title), "not run")
+    return "not run" if known else needed_file(scene) or "not run"
+
+
+def needed_file(scene: str) -> str:
+    """``needs PaviaU.mat`` for a public scene that no package carries; else empty."""
+    title = scene_title(scene)
+    if title == BUNDLED.title:
+        return ""
+    return next((f"needs {one.file}" for one in PUBLISHED if one.title == title), "")

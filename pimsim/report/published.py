@@ -19,6 +19,9 @@ INDIAN_PINES, PAVIA_UNIVERSITY, SALINAS = SCENES = ("Indian Pines", "Pavia Unive
 """By their titles in `pimsim.scenes.catalogue`; the paper calls them IP, PU and SS."""
 TITLES = MappingProxyType({CNN_3D: "CNN-3D", CNN_32H: "CNN-32H"})
 
+BANDS_CLASSES = MappingProxyType({INDIAN_PINES: (200, 16), PAVIA_UNIVERSITY: (103, 9), SALINAS: (204, 16)})
+"""Of the corrected cubes, which give the weight counts of Table I."""
+
 TRAIN_FRACTION = 0.4
 """Of the labelled pixels, drawn at random."""
 TIME_STEPS, CONVERTED_STEPS = 5, 50
