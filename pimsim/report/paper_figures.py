@@ -133,7 +133,8 @@ def _rows(axes: Axes, values: Sequence[tuple[str, Sequence[float]]], titles: Seq
             axes.annotate(f"{height:.3g}", (height, place), (3, 0), textcoords="offset points", va="center")
     axes.set_yticks(range(len(titles)), titles)
     axes.set_ylim(max(len(titles), 1) - 0.5, -0.5)
-    axes.set_xscale("log")
+    if titles:  # an empty axis has no logarithm
+        axes.set_xscale("log")
     axes.margins(x=0.15)
     axes.set_xlabel("energy of one inference, µJ")
 
