@@ -74,6 +74,37 @@ def test_a_measurement_is_named_by_stage_form_and_epochs(
     assert (found.network, found.scene, found.split, found.seed) == ("cnn3d", "indian_pines", "random", 3)
 
 
+def test_wall_time_is_that_of_the_stages_that_the_network_passed_through() -> None:
+    stages = {
+        name: {"epochs": 1, "wall_s": seconds, "threads": threads}
+        for name, seconds, threads in (("ann", 1.0, 1), ("conversion", 2.0, 1), ("snn", 4.0, 1), ("qstdb", 8.0, 2))
+    }
+    names = ("ann", "converted_5_steps", "snn", "export")
+    rows = rows_of(document(accuracy=dict.fromkeys(names, FIGURES), stages=stages))
+    assert [row.wall_s for row in rows] == [1.0, 3.0, 7.0, 15.0]
+    assert [row.threads for row in rows] == [1, 1, 1, 2]
+    assert {row.wall_s for row in rows_of(document())} == {None}
+
+
+def test_quantization_after_training_has_the_epochs_of_the_spiking_network() -> None:
+    made = document(accuracy={"ptq": FIGURES, "export": FIGURES})
+    del made["recipe"]["qstdb"]
+    made["recipe"]["ptq"] = {"start": "snn"}
+    rows = rows_of(made)
+    assert {(row.row, row.start, row.epochs, row.weight_bits) for row in rows} == {("ptq", "snn", "60+40", 5)}
+    assert [row.inference for row in rows] == ["float", "integer"]
+
+
+def test_a_split_and_parameters_of_the_network_are_named() -> None:
+    made = document(split={"kind": "file", "seed": 0}, split_label="published_train", train_samples=7)
+    made["recipe"]["network"] = {"name": "cnn32h", "pool": 4, "width": 512}
+    (row,) = rows_of(made)
+    assert (row.split, row.split_kind) == ("file published_train", "file")
+    assert (row.network, row.train_samples) == ("cnn32h pool 4", 7)
+    (row,) = rows_of(document(split={"kind": "blocks"}, split_label="blocks guard 2"))
+    assert row.split == "blocks guard 2"
+
+
 def test_a_measurement_that_no_table_has_gives_no_row() -> None:
     assert rows_of(document(accuracy={"calibrated": FIGURES})) == ()
 
@@ -89,6 +120,8 @@ def test_a_measurement_that_no_table_has_gives_no_row() -> None:
         ({"seed": True}, "seed=True is no int"),
         ({"scene": None}, "scene=None is no str"),
         ({"recipe": {}}, 'has no key "network"'),
+        ({"stages": {"ann": {"wall_s": "long", "threads": 1}}}, "stages.ann.wall_s='long' is no number"),
+        ({"stages": {"ann": {"wall_s": 1.0}}}, "threads=None is no int"),
     ],
 )
 def test_what_is_no_run_is_refused_by_key(changes: dict[str, Any], message: str) -> None:

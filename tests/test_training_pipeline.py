@@ -13,8 +13,9 @@ torch = pytest.importorskip("torch")
 from pimsim.errors import TrainingError  # noqa: E402
 from pimsim.model import load_network, network_hash, reference  # noqa: E402
 from pimsim.traces import load_trace  # noqa: E402
-from pimsim.training import pipeline, stages  # noqa: E402
+from pimsim.training import pipeline, run_folder  # noqa: E402
 from pimsim.training.data import augment, prepare  # noqa: E402
+from pimsim.training.graph import Key  # noqa: E402
 from pimsim.training.recipe import Recipe, load_recipe  # noqa: E402
 
 
@@ -65,16 +66,16 @@ def test_a_run_that_was_stopped_and_continued_gives_the_same_network(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(recipe, tmp_path / "whole")
-    save, calls = stages.save_checkpoint, 0
+    save, calls = run_folder.save_checkpoint, 0
 
-    def fail_at_fourth(path: Path, state: dict[str, object]) -> None:
+    def fail_late(path: Path, key: Key, state: dict[str, object]) -> None:
         nonlocal calls
         calls += 1
-        if calls == 4:  # the second epoch of Q-STDB is computed and lost
+        if calls == 5:  # the second epoch of Q-STDB is computed and lost
             raise Stop
-        save(path, state)
+        save(path, key, state)
 
-    monkeypatch.setattr(stages, "save_checkpoint", fail_at_fourth)
+    monkeypatch.setattr(run_folder, "save_checkpoint", fail_late)
     with pytest.raises(Stop):
         run(recipe, tmp_path / "parts")
     monkeypatch.undo()
@@ -88,7 +89,7 @@ def test_a_run_that_was_stopped_and_continued_gives_the_same_network(
 def test_a_run_folder_of_other_settings_is_refused(recipe: Recipe, tmp_path: Path) -> None:
     run(recipe, tmp_path / "run")
     other = recipe.model_copy(update={"seed": 1})
-    with pytest.raises(TrainingError, match="another recipe"):
+    with pytest.raises(TrainingError, match=r"ann\.ckpt: made with other settings: .*seed 0 there, 1 here"):
         run(other, tmp_path / "run")
 
 

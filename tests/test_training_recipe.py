@@ -10,8 +10,11 @@ torch = pytest.importorskip("torch")
 
 from pimsim.errors import MissingFileError, OutputError, TrainingError  # noqa: E402
 from pimsim.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from pimsim.training.graph import Key  # noqa: E402
 from pimsim.training.recipe import load_recipe, shipped_recipes  # noqa: E402
 from pimsim.training.stages import learning_rate  # noqa: E402
+
+KEY = Key({"ann.epochs": 3, "seed": 0}, "d")
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
@@ -27,7 +30,7 @@ def test_every_shipped_recipe_is_valid_and_carries_its_file_name(name: str) -> N
         ("qstdb.epochs", 0, "qstdb.epochs=0"),
         ("qstdb.learning_rate", float("nan"), "qstdb.learning_rate=nan"),
         ("qstdb.epoch", 3, "qstdb.epoch=3"),
-        ("network", "vgg", "network='vgg'"),
+        ("network", "vgg", "network.name='vgg'"),
         ("train_fraction", 1.0, "train_fraction=1.0"),
         ("seed.x", 1, "seed is a value"),
     ],
@@ -38,11 +41,11 @@ def test_a_wrong_setting_is_named_with_its_value(key: str, value: object, expect
     assert "\n" not in str(caught.value)
 
 
-def test_an_override_changes_the_setting_and_the_digest() -> None:
+def test_an_override_changes_the_setting() -> None:
     plain, changed = load_recipe("cnn3d_6b"), load_recipe("cnn3d_6b", {"qstdb.epochs": 3})
     assert changed.qstdb.epochs == 3
-    assert plain.digest != changed.digest
-    assert plain.digest == load_recipe("cnn3d_6b.yaml").digest
+    assert plain.settings != changed.settings
+    assert plain.settings == load_recipe("cnn3d_6b.yaml").settings
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "name: x\n"])
@@ -60,28 +63,31 @@ def test_an_unknown_recipe_lists_the_shipped_ones() -> None:
 
 def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.ckpt"
-    save_checkpoint(path, {"digest": "d", "weights": torch.arange(3)})
-    state = load_checkpoint(path, "d")
+    save_checkpoint(path, KEY, {"weights": torch.arange(3)})
+    state = load_checkpoint(path, KEY)
     assert state is not None
     assert state["weights"].tolist() == [0, 1, 2]
     assert [entry.name for entry in path.parent.iterdir()] == ["a.ckpt"]
-    assert load_checkpoint(tmp_path / "none.ckpt", "d") is None
+    assert load_checkpoint(tmp_path / "none.ckpt", KEY) is None
 
 
-def test_a_checkpoint_of_another_recipe_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_or_a_damaged_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.ckpt"
-    save_checkpoint(path, {"digest": "d"})
-    with pytest.raises(TrainingError, match="another recipe"):
-        load_checkpoint(path, "e")
+    save_checkpoint(path, KEY, {})
+    with pytest.raises(TrainingError, match=r"a\.ckpt: made with other settings: ann\.epochs 3 there, 4 here"):
+        load_checkpoint(path, Key({"ann.epochs": 4, "seed": 0}, "e"))
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(TrainingError, match="not a readable checkpoint"):
-        load_checkpoint(path, "d")
+        load_checkpoint(path, KEY)
+    torch.save({"digest": "d"}, path)
+    with pytest.raises(TrainingError, match="not a checkpoint of this version"):
+        load_checkpoint(path, KEY)
 
 
 def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
-        save_checkpoint(tmp_path / "file" / "a.ckpt", {"digest": "d"})
+        save_checkpoint(tmp_path / "file" / "a.ckpt", KEY, {})
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero() -> None:

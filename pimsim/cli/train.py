@@ -17,15 +17,41 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder. [default: runs/RECIPE]")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder. [default: runs/NAME]")
 @click.option("--set", "settings", multiple=True, metavar="PATH=VALUE", help="Change a setting, e.g. qstdb.epochs=100.")
+@click.option("--until", metavar="STAGE", help="Stop after that stage: ann, conversion, snn, qstdb, ptq or qat.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Take finished stages of the same settings from another run's folder.",
+)
+@click.option(
+    "--results",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="CSV",
+    help="Add the accuracies to a table of results.",
+)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @options.THREADS
-def train(recipe: str, out: Path | None, settings: tuple[str, ...], threads: int | None) -> None:
-    """Take RECIPE (a shipped name or a YAML file) from its scene to an exported network.
+def train(
+    recipe: str,
+    out: Path | None,
+    settings: tuple[str, ...],
+    until: str | None,
+    source: Path | None,
+    results: Path | None,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Take RECIPE (a shipped name or a YAML file) from its scene to its last network.
 
     The same command continues a run that was stopped.
     """
     from pimsim.hardware import parse_override
+    from pimsim.report.accuracy_table import append, read
+    from pimsim.report.run_rows import rows_of
     from pimsim.training.recipe import load_recipe
 
     chosen = load_recipe(recipe, dict(parse_override(text) for text in settings))
@@ -36,11 +62,26 @@ def train(recipe: str, out: Path | None, settings: tuple[str, ...], threads: int
             raise
         raise TrainingError(f'training needs {error.name}, not installed here: pip install "pimsim[train]"') from error
 
-    command = shlex.join(["pimsim", "train", recipe, *(part for text in settings for part in ("--set", text))])
+    if results is not None:
+        read(results)  # a file of another kind is refused before hours of training
+    parts = [*(part for text in settings for part in ("--set", text)), *(("--until", until) if until else ())]
+    command = shlex.join(["pimsim", "train", recipe, *parts])
     folder = out or Path("runs") / chosen.name
     with _Board() as board:
-        run_pipeline(chosen, folder, command=command, report=board.show, threads=threads)
-    click.echo(f"{folder / chosen.name}.npz")
+        result = run_pipeline(
+            chosen,
+            folder,
+            command=command,
+            report=board.show,
+            until=until,
+            source=source,
+            threads=threads,
+            device=device,
+        )
+    if results is not None:
+        append(results, rows_of(result))
+    exported = folder / f"{chosen.name}.npz"
+    click.echo(exported if result["last_stage"] == "export" else exported.with_suffix(".json"))
 
 
 class _Board:

@@ -29,6 +29,9 @@ RANDOM = "random"
 """Split of a run that states none."""
 CONVERSION = "conversion"
 """Start of a Q-STDB that states none."""
+_STARTS = {QSTDB: CONVERSION, PTQ: SNN, QAT: ""}
+_PAPER = {"pool": 2, "width": 512}
+"""Parameters of CNN-32H that its name alone stands for."""
 _CONVERTED = re.compile(r"converted_([1-9][0-9]*)_steps")
 _MEMBRANE = re.compile(r"export_membrane_([1-9][0-9]*)")
 _EXPORTS = {"export": INTEGER, "export_scale_weights": SCALE_WEIGHTS}
@@ -59,18 +62,17 @@ def rows_of(document: object) -> tuple[AccuracyRow, ...]:
     return tuple(
         row
         for name, measured in accuracies.items()
-        for row in _measured(name, _mapping(measured, f"accuracy.{name}"), common, recipe)
+        for row in _measured(name, _mapping(measured, f"accuracy.{name}"), common, recipe, top)
     )
 
 
 def _common(top: Mapping[str, object], recipe: Mapping[str, object]) -> AccuracyRow:
     """What all rows of a run share, as the row of its ReLU network; accuracies still to be filled in."""
-    network = _at(recipe, "network")
     return _checked(
         {
-            "network": network.get("name") if isinstance(network, Mapping) else network,
+            "network": _network(_at(recipe, "network")),
             "scene": _at(top, "scene"),
-            "split": top.get("split", RANDOM),
+            "split": _split(top),
             "seed": _at(top, "seed"),
             "row": ANN,
             "start": "",
@@ -86,7 +88,7 @@ def _common(top: Mapping[str, object], recipe: Mapping[str, object]) -> Accuracy
             "test_samples": _at(top, "test_samples"),
             "train_samples": top.get("train_samples"),
             "wall_s": None,
-            "threads": top.get("threads"),
+            "threads": None,
             "name": _at(recipe, "name"),
             "command": top.get("command", ""),
             "tool": top.get("tool", ""),
@@ -94,12 +96,29 @@ def _common(top: Mapping[str, object], recipe: Mapping[str, object]) -> Accuracy
     )
 
 
+def _network(network: object) -> object:
+    """A network's name, with the parameters that are not those of the paper."""
+    if not isinstance(network, Mapping):
+        return network
+    changed = [f"{key} {value}" for key, value in network.items() if key != "name" and _PAPER.get(key) != value]
+    return " ".join([str(network.get("name")), *changed])
+
+
+def _split(top: Mapping[str, object]) -> object:
+    """The kind of split first, then what it was set to."""
+    split = top.get("split", RANDOM)
+    if not isinstance(split, Mapping):
+        return split
+    kind, label = str(split.get("kind", RANDOM)), str(top.get("split_label", ""))
+    return label if label.split(" ")[0] == kind else f"{kind} {label}".strip()
+
+
 def _checked(values: Mapping[str, object]) -> AccuracyRow:
     """A row, with the type of every value checked: JSON carries any."""
     for name, kinds in (
         *((name, (str,)) for name in ("network", "scene", "split", "epochs", "name", "command", "tool")),
         *((name, (int,)) for name in ("seed", "input_bits", "test_samples")),
-        *((name, (int, type(None))) for name in ("train_samples", "threads")),
+        ("train_samples", (int, type(None))),
     ):
         if isinstance(values[name], bool) or not isinstance(values[name], kinds):
             raise ResultsError(f"{name}={values[name]!r} is no {kinds[0].__name__}")
@@ -107,15 +126,38 @@ def _checked(values: Mapping[str, object]) -> AccuracyRow:
 
 
 def _measured(
-    name: str, measured: Mapping[str, object], common: AccuracyRow, recipe: Mapping[str, object]
+    name: str,
+    measured: Mapping[str, object],
+    common: AccuracyRow,
+    recipe: Mapping[str, object],
+    top: Mapping[str, object],
 ) -> Iterator[AccuracyRow]:
     row = _stage(name, common, recipe)
     if row is not None:
-        figures = {key: _number(measured, f"{word}_percent", name) for key, word in _FIGURES.items()}
-        yield replace(row, **figures)  # type: ignore[arg-type] # floats by name
+        figures = {key: _number(measured, f"{word}_percent", f"accuracy.{name}") for key, word in _FIGURES.items()}
+        yield replace(row, **figures, **_effort(row, top))  # type: ignore[arg-type] # types by name
 
 
 _FIGURES = {"oa_percent": "overall", "aa_percent": "average", "kappa_percent": "kappa"}
+
+
+def _effort(row: AccuracyRow, top: Mapping[str, object]) -> dict[str, object]:
+    """Seconds of the stages that the row's network passed through, and the threads of the last of them."""
+    recorded = _mapping(top.get("stages", {}), "stages")
+    through = {
+        ANN: (ANN,),
+        CONVERTED: (ANN, CONVERSION),
+        SNN: (ANN, CONVERSION, SNN),
+        QAT: (ANN, QAT),
+    }.get(row.row) or (ANN, CONVERSION, *([SNN] if row.start == SNN else []), row.row)
+    stages = {name: _mapping(recorded[name], f"stages.{name}") for name in through if name in recorded}
+    if not stages:
+        return {}
+    seconds = sum(_number(stage, "wall_s", f"stages.{name}") for name, stage in stages.items())
+    threads = next(reversed(stages.values())).get("threads")
+    if isinstance(threads, bool) or not isinstance(threads, int):
+        raise ResultsError(f"stages: threads={threads!r} is no int")
+    return {"wall_s": round(seconds, 1), "threads": threads}
 
 
 def _stage(name: str, common: AccuracyRow, recipe: Mapping[str, object]) -> AccuracyRow | None:
@@ -139,7 +181,7 @@ def _quantized(common: AccuracyRow, recipe: Mapping[str, object], inference: str
     if not isinstance(bits, int) or not isinstance(scheme, str):
         raise ResultsError(f"recipe: weight_bits={bits!r}, scheme={scheme!r} are no number and no word")
     settings = recipe.get(stage)
-    start = settings.get("start", CONVERSION) if isinstance(settings, Mapping) and stage == QSTDB else ""
+    start = settings.get("start", _STARTS[stage]) if isinstance(settings, Mapping) else _STARTS[stage]
     return replace(
         common,
         row=stage,
@@ -148,7 +190,7 @@ def _quantized(common: AccuracyRow, recipe: Mapping[str, object], inference: str
         scheme=scheme,
         inference=inference,
         time_steps=1 if stage == QAT else _steps(recipe),
-        epochs=_epochs(recipe, ANN, *([SNN] if stage != QAT and start != CONVERSION else []), stage),
+        epochs=_epochs(recipe, ANN, *([SNN] if start == SNN else []), stage),
     )
 
 
@@ -172,7 +214,7 @@ def _epochs(recipe: Mapping[str, object], *stages: str) -> str:
 def _number(measured: Mapping[str, object], key: str, name: str) -> float:
     value = measured.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ResultsError(f"accuracy.{name}.{key}={value!r} is no number")
+        raise ResultsError(f"{name}.{key}={value!r} is no number")
     return float(value)
 
 

@@ -19,7 +19,7 @@ def predict(network: Network, codes: Tensor, forward: Callable[[Tensor], Tensor]
     """Class indices (N,) for input codes (N, C, D, H, W) uint8."""
     network.eval()
     with torch.no_grad():
-        parts = [forward(network.centre(part)).argmax(1) for part in codes.split(batch)]
+        parts = [forward(network.centre(part.to(network.device))).argmax(1).cpu() for part in codes.split(batch)]
     return torch.cat(parts)
 
 

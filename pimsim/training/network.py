@@ -9,15 +9,18 @@ passes on integers likewise, and differs in nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pimsim.errors import ModelError
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.model.network import AFFINE
 from pimsim.training.convolution import convolve
+from pimsim.training.dropout import drop
 from pimsim.training.neuron import spike
 from pimsim.training.quantize import Grid, fake_quantize, requantize, round_through
 
@@ -52,14 +55,13 @@ class Network(nn.Module):
         architecture: Architecture,
         input_grid: Grid,
         *,
-        dropout: float = 0.0,
         seed: int = 0,
         activation_bits: int | None = None,
     ) -> None:
         super().__init__()
         self.architecture = architecture
         self.input_grid = input_grid
-        self.dropout = dropout
+        self.set_dropout(0.0)
         generator = torch.Generator().manual_seed(seed)
         self.weights = nn.ParameterList([_kaiming(layer, generator) for layer in architecture.layers])
         hidden = len(architecture.layers) - 1
@@ -68,6 +70,30 @@ class Network(nn.Module):
         self.thresholds = _scalars(spiking)
         self.leaks = _scalars(spiking)
         self.clips = _scalars(clipped)
+
+    def set_dropout(self, rate: float, layers: Iterable[str] | None = None) -> None:
+        """In training, drop a share ``rate`` of what enters the named layers; None: every layer but the first.
+
+        Raises ModelError for a name that none of these layers has.
+        """
+        names = [layer.name for layer in self.architecture.layers[1:]]
+        chosen = names if layers is None else list(layers)
+        for name in chosen:
+            if name not in names:
+                raise ModelError(f'dropout_layers: no "{name}" among those behind the first: {", ".join(names)}')
+        self.dropout = {name: rate for name in chosen if rate}
+
+    def _dropped(self, x: Tensor, index: int) -> Tensor:
+        """What enters a layer, with dropout where training has it."""
+        layer = self.architecture.layers[index]
+        rate = self.dropout.get(layer.name) if self.training else None
+        return drop(x, rate, layer) if rate else x
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        weight: Tensor = self.weights[0]
+        return weight.device
 
     def centre(self, codes: Tensor) -> Tensor:
         """Input codes (uint8) → codes minus zero point, float32."""
@@ -96,7 +122,7 @@ class Network(nn.Module):
             unit = self.unit(index, scale)
             x = x if unit == 1.0 else x * unit
             if index < last:
-                x = F.dropout(F.relu(x), self.dropout, self.training)
+                x = self._dropped(F.relu(x), index + 1)
         return x.float().flatten(1)
 
     def forward_quantized(self, codes: Tensor, precision: Precision, activations: list[Tensor] | None = None) -> Tensor:
@@ -114,7 +140,7 @@ class Network(nn.Module):
             x = requantize(sums, self.ratio(index, scale), self.highest)
             if activations is not None:
                 activations.append(x.permute(0, 2, 3, 4, 1))
-            x = F.dropout(x, self.dropout, self.training)
+            x = self._dropped(x, index + 1)
         return sums.float().flatten(1) * self.unit(last, scale) * self.step(last - 1)
 
     @property
@@ -170,9 +196,7 @@ class Network(nn.Module):
             x = spike(current, leak, threshold, steps, floor_leak=precision.floor_leak)
             if spikes is not None:
                 spikes.append(x.permute(0, 1, 3, 4, 5, 2))
-            if self.dropout and self.training:  # one mask per sample for all steps (DIET-SNN)
-                x = x * F.dropout(torch.ones_like(x[:1]), self.dropout)
-            x = x.flatten(0, 1)
+            x = self._dropped(x, index + 1).flatten(0, 1)
         last = len(self.architecture.layers) - 1
         weight, scale = self.weight(last, precision)
         current = convolve(x, weight, self.architecture.layers[-1], half=precision.half).float()

@@ -1,54 +1,121 @@
-"""From a recipe to an exported network, each stage resumable.
-
-A spiking network: ANN → conversion → Q-STDB → export; a CNN: ANN → quantization-aware training → export.
-"""
+"""From a recipe to its network, stage by stage; each is resumable, and can be taken over from another run."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from pimsim import __version__
 from pimsim.archive.writer import write_bytes
 from pimsim.model import save_network
 from pimsim.model.accuracy import Accuracy, accuracy
-from pimsim.model.architecture import ARCHITECTURES
 from pimsim.model.network import SCALE, IntegerNetwork
 from pimsim.scenes.trained import KEY
 from pimsim.simulation import execute
 from pimsim.traces import Trace, save_trace, unpack_spikes
-from pimsim.training import record, steps
+from pimsim.training import graph, record, steps
 from pimsim.training.data import Dataset, prepare
 from pimsim.training.export import Agreement, activation_agreement, agreement, export
 from pimsim.training.network import Network
 from pimsim.training.recipe import Recipe
-from pimsim.training.stages import Report, Run
+from pimsim.training.run_folder import Effort, Report, Run, locked, take
+from pimsim.training.steps import Job
 
 
-def train(recipe: Recipe, out: Path, *, command: str, report: Report, threads: int | None = None) -> dict[str, object]:
-    """Run every stage that is not done yet in ``out`` and export the network there.
+def train(
+    recipe: Recipe,
+    out: Path,
+    *,
+    command: str,
+    report: Report,
+    until: str | None = None,
+    source: Path | None = None,
+    threads: int | None = None,
+    device: str = "auto",
+) -> dict[str, object]:
+    """Run every stage that is not done yet in ``out``, up to ``until``, and export the network there.
 
-    Writes ``<name>.npz``, ``<name>.json`` (command, seed, accuracies, agreement) and
-    ``<name>_trace.npz``; returns the JSON's content.  Raises TrainingError, OutputError, SceneError.
+    ``source``: folder of another run, whose finished stages are taken over as far as they are this recipe's.  Writes
+    ``<name>.json`` (command, seed, accuracies, effort) and, at an export, ``<name>.npz`` and ``<name>_trace.npz``;
+    returns the JSON's content.  Raises TrainingError, OutputError, SceneError, ModelError.
     """
-    steps.prepare_machine(threads)
+    stages = graph.path_until(recipe, until)
+    place = steps.prepare_machine(threads, device)
     data = prepare(recipe)
-    architecture = ARCHITECTURES[recipe.network](data.bands, data.classes, recipe.patch)
-    run = Run(out, recipe.digest, recipe.seed, report)
-    run.report("split", 1, 1, data.division.summary)
+    architecture = recipe.network.architecture(data.bands, data.classes, recipe.patch)
     bits = recipe.qat.activation_bits if recipe.qat else None
-    network = Network(architecture, data.grid, seed=recipe.seed, activation_bits=bits)
-    accuracies = steps.train_relu(network, data, recipe, run)
-    if recipe.qat is not None:
-        accuracies |= steps.train_quantized(network, data, recipe, recipe.qat, run)
-    if recipe.qstdb is not None:
-        accuracies |= steps.set_thresholds(network, data, recipe, run)
-        accuracies |= steps.train_spiking(network, data, recipe, recipe.qstdb, run)
-    return _export(network, data, recipe, run, accuracies, command)
+    network = Network(architecture, data.grid, seed=recipe.seed, activation_bits=bits).to(place)
+    _check_dropout(network, recipe)
+    keys = graph.keys(recipe, _content(data, data.train))
+    run = Run(out, keys, recipe.seed, report, place, _content(data, data.test))
+    with locked(out):
+        run.check()
+        run.report("split", 1, 1, data.division.summary)
+        if source is not None:
+            take(run, source, tuple(stage for stage in stages if stage not in (graph.PTQ, graph.EXPORT)))
+        job = Job(network, data, recipe, run)
+        accuracies: dict[str, Accuracy] = {}
+        efforts: dict[str, Effort] = {}
+        for stage in (stage for stage in stages if stage != graph.EXPORT):
+            outcome = steps.perform(stage, job)
+            accuracies |= outcome.accuracies
+            efforts |= {} if outcome.effort is None else {stage: outcome.effort}
+        network.to("cpu")
+        product = _export(job, accuracies, command) if graph.EXPORT in stages else {}
+        summary = {name: value.percent() for name, value in accuracies.items()}
+        result = _summary(job, command, stages, efforts) | {"accuracy": summary} | product
+        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+        write_bytes(out / f"{recipe.name}.json", text.encode())
+    return result
+
+
+def _content(data: Dataset, chosen: Tensor) -> str:
+    """Hash of what a network sees of the ``chosen`` samples: codes, their grid, and labels."""
+    digest = hashlib.sha256(repr((data.grid, tuple(data.codes.shape[1:]), data.classes)).encode())
+    for part in chosen.split(1024):
+        digest.update(data.codes[part].numpy().tobytes())
+        digest.update(data.labels[part].numpy().tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _check_dropout(network: Network, recipe: Recipe) -> None:
+    """Name a wrong layer before hours of training; raises ModelError."""
+    for stage in (recipe.ann, recipe.snn, recipe.qstdb, recipe.qat):
+        if stage is not None:
+            network.set_dropout(0.0, stage.dropout_layers)
+
+
+def _provenance(job: Job, command: str) -> dict[str, object]:
+    recipe, data = job.recipe, job.data
+    return {
+        "command": command,
+        "tool": f"pimsim {__version__}",
+        "scene": data.scene,
+        "attribution": data.attribution,
+        "seed": recipe.seed,
+        KEY: data.division.describe(),
+    }
+
+
+def _summary(job: Job, command: str, stages: tuple[str, ...], efforts: Mapping[str, Effort]) -> dict[str, object]:
+    """What the JSON file says of every run, exported or not."""
+    return {
+        **_provenance(job, command),
+        "recipe": job.recipe.settings,
+        "test_samples": len(job.data.test),
+        "train_samples": len(job.data.train),
+        "split_label": job.data.division.label,
+        "classes": job.data.division.classes(),
+        "last_stage": stages[-1],
+        "stages": {stage: asdict(effort) for stage, effort in efforts.items()},
+    }
 
 
 def _integer_accuracy(integer: IntegerNetwork, data: Dataset) -> Accuracy:
@@ -72,28 +139,14 @@ def _agreement(network: Network, integer: IntegerNetwork, trace: Trace, recipe: 
     return {name: agreement(network, codes, form, spikes, predictions) for name, form in forms.items()}
 
 
-def _export(
-    network: Network,
-    data: Dataset,
-    recipe: Recipe,
-    run: Run,
-    accuracies: dict[str, Accuracy],
-    command: str,
-) -> dict[str, object]:
-    provenance = {
-        "command": command,
-        "tool": f"pimsim {__version__}",
-        "scene": data.scene,
-        "attribution": data.attribution,
-        "seed": recipe.seed,
-        KEY: data.division.describe(),
-    }
-    passes = recipe.time_steps if recipe.qstdb is not None else 1
+def _export(job: Job, accuracies: dict[str, Accuracy], command: str) -> dict[str, object]:
+    """Write model and trace; adds the integer network's accuracies, returns what else the JSON file says of it."""
+    network, data, recipe, run = job.network, job.data, job.recipe, job.run
+    passes = 1 if recipe.qat is not None else recipe.time_steps
     convert = partial(export, network, data.quantization, steps.recipe_precision(recipe), time_steps=passes)
-    accuracies["export"] = _integer_accuracy(convert(), data)
-    if recipe.scheme != SCALE:
-        accuracies["export_scale_weights"] = _integer_accuracy(convert(scheme=SCALE), data)
-    summary = {name: value.percent() for name, value in accuracies.items()}
+    accuracies |= _integer_accuracies(job, convert)
+    summary = {name: accuracies[name].percent() for name in ("export", "ann")}
+    provenance = _provenance(job, command)
     integer = convert(provenance=provenance | {"accuracy": summary["export"], "float_accuracy": summary["ann"]})
     pick = data.test[torch.randperm(len(data.test), generator=torch.Generator().manual_seed(recipe.seed))]
     chosen = torch.sort(pick[: record.trace_samples(integer)]).values
@@ -101,25 +154,27 @@ def _export(
     trace = replace(trace, provenance={key: provenance[key] for key in ("tool", "scene", "attribution", "seed", KEY)})
     values = "activation" if integer.is_cnn else "spike"
     agreements = _agreement(network, integer, trace, recipe)
-    result: dict[str, object] = {
-        **provenance,
-        "recipe": recipe.settings,
-        "test_samples": len(data.test),
-        "classes": data.division.classes(),
-        "accuracy": summary,
-        f"{values}_agreement_percent": {name: value.describe() for name, value in agreements.items()},
-        **_neurons(integer),
-    }
     save_network(integer, run.folder / f"{recipe.name}.npz")
     save_trace(trace, run.folder / f"{recipe.name}_trace.npz")
-    for name in [key for key in accuracies if key.startswith("export")]:
-        run.report(name, 1, 1, f"test OA {100 * accuracies[name].overall:.2f} % in integer arithmetic")
     for name, value in agreements.items():
         shares = ", ".join(f"{layer} {share:.2f}" for layer, share in value.describe().items())
         run.report(f"{values} agreement {name}", 1, 1, f"% equal: {shares}")
-    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-    write_bytes(run.folder / f"{recipe.name}.json", text.encode())
-    return result
+    return {
+        f"{values}_agreement_percent": {name: value.describe() for name, value in agreements.items()},
+        **_neurons(integer),
+    }
+
+
+def _integer_accuracies(job: Job, convert: Callable[..., IntegerNetwork]) -> dict[str, Accuracy]:
+    """Of the integer network as trained, and with weights quantized without a zero point as the paper infers."""
+    schemes = {"export": None} | ({} if job.recipe.scheme == SCALE else {"export_scale_weights": SCALE})
+    known = job.run.measured(graph.EXPORT, graph.EXPORT)
+    for name, scheme in schemes.items():
+        if name not in known:
+            known[name] = _integer_accuracy(convert(scheme=scheme), job.data)
+            job.run.keep_measured(graph.EXPORT, graph.EXPORT, known)
+        job.run.report(name, 1, 1, f"test OA {100 * known[name].overall:.2f} % in integer arithmetic")
+    return {name: known[name] for name in schemes}
 
 
 def _neurons(integer: IntegerNetwork) -> dict[str, object]:

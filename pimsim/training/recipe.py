@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from pimsim.errors import MissingFileError, TrainingError
+from pimsim.model.architecture import ARCHITECTURES, Architecture
 from pimsim.scenes import Split
 from pimsim.training.split_settings import SplitSettings
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
+Start = Literal["conversion", "snn"]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
@@ -26,7 +35,11 @@ class _Strict(BaseModel):
 
 
 class Stage(_Strict):
-    """Optimizer settings of one stage: AdamW, one-cycle learning rate."""
+    """Optimizer settings of one stage: AdamW, one-cycle learning rate.
+
+    ``dropout`` acts on what enters the layers named in ``dropout_layers``, behind their pool; None names every
+    layer but the first.  One mask per sample holds for all time steps.
+    """
 
     epochs: Positive
     batch: Positive
@@ -34,13 +47,26 @@ class Stage(_Strict):
     weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
     dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
+    dropout_layers: list[str] | None = None
     augment: bool = True
 
 
 class SpikingStage(Stage):
-    """Q-STDB; the last ``exact_epochs`` run in float32, the ones before in bfloat16."""
+    """Training through time (STDB); the last ``exact_epochs`` run in float32, the ones before in bfloat16."""
 
     exact_epochs: Annotated[int, Field(ge=0)] = 0
+
+
+class QuantizedSpikingStage(SpikingStage):
+    """Q-STDB, from the ``start``: the converted network, as in the paper, or the float spiking network."""
+
+    start: Start = "conversion"
+
+
+class PostTraining(_Strict):
+    """Quantization without training of the spiking network at ``start`` (HYPER-SNN, Fig. 4b)."""
+
+    start: Start = "snn"
 
 
 class QuantizedStage(Stage):
@@ -65,18 +91,59 @@ class Conversion(_Strict):
     factor: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8
 
 
-#: settings that a CNN has no use for
-SPIKING_ONLY = ("time_steps", "leak_fraction_bits", "conversion")
+class NetworkChoice(_Strict):
+    """A network by name; of CNN-32H the edge of the pooling window and the width of the linear layer behind it."""
+
+    name: Literal["cnn3d", "cnn32h"]
+    pool: Annotated[int, Field(ge=1, le=16)] | None = None
+    width: Annotated[int, Field(ge=1, le=65536)] | None = None
+
+    @model_validator(mode="after")
+    def _parameters_fit(self) -> NetworkChoice:
+        if self.name != "cnn32h" and self.parameters:
+            raise ValueError(f"network.{next(iter(self.parameters))}: only cnn32h has it, this network is {self.name}")
+        return self
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """Those that the network has, for `ARCHITECTURES`."""
+        return {key: value for key, value in (("pool", self.pool), ("width", self.width)) if value is not None}
+
+    @model_serializer(mode="wrap")
+    def _short(self, form: SerializerFunctionWrapHandler) -> object:
+        return form(self) if self.parameters else self.name
+
+    def architecture(self, bands: int, classes: int, patch: int) -> Architecture:
+        """Raises ModelError where the network does not fit the sizes."""
+        return ARCHITECTURES[self.name](bands, classes, patch, **self.parameters)
+
+
+#: what HYPER-SNN's weight counts imply (Table I)
+_CNN32H = {"pool": 2, "width": 512}
+
+
+def _named(value: object) -> object:
+    """A bare name as a mapping, with the parameters that it leaves open."""
+    choice = {"name": value} if isinstance(value, str) else value
+    return {**_CNN32H, **choice} if isinstance(choice, dict) and choice.get("name") == "cnn32h" else choice
+
+
+#: settings that a CNN has no use for, and those that a network of float weights has none for
+SPIKING_ONLY = ("time_steps", "leak_fraction_bits", "conversion", "snn")
+QUANTIZED_ONLY = ("weight_bits", "scheme", "leak_fraction_bits")
+#: stages of which a recipe has one at most: each ends it in another network
+ENDS = ("qstdb", "ptq", "qat")
 
 
 class Recipe(_Strict):
-    """A training run from a scene to an exported network; units: epochs, samples, bits, deviations.
+    """A training run from a scene to its last network; units: epochs, samples, bits, deviations.
 
-    With ``qstdb`` it ends in a spiking network, with ``qat`` in a CNN.
+    With ``qstdb`` or ``ptq`` it ends in a quantized spiking network, with ``qat`` in a CNN, with ``snn`` alone in a
+    spiking network of float weights.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
-    network: Literal["cnn3d", "cnn32h"]
+    network: Annotated[NetworkChoice, BeforeValidator(_named)]
     scene: str
     patch: Annotated[int, Field(ge=1, le=63)] = 5
     split: SplitSettings = SplitSettings()
@@ -90,17 +157,46 @@ class Recipe(_Strict):
     leak_fraction_bits: Annotated[int, Field(ge=1, le=16)] = 8
     ann: Stage
     conversion: Conversion = Conversion()
-    qstdb: SpikingStage | None = None
+    snn: SpikingStage | None = None
+    qstdb: QuantizedSpikingStage | None = None
+    ptq: PostTraining | None = None
     qat: QuantizedStage | None = None
 
     @model_validator(mode="after")
-    def _one_kind(self) -> Recipe:
-        if (self.qstdb is None) == (self.qat is None):
-            raise ValueError("a recipe has either qstdb, for a spiking network, or qat, for a CNN")
-        surplus = [key for key in SPIKING_ONLY if key in self.model_fields_set]
-        if self.qat is not None and surplus:
-            raise ValueError(f"{surplus[0]}: only a spiking network has it, this recipe's qat makes a CNN")
+    def _one_end(self) -> Recipe:
+        ends = [key for key in ENDS if getattr(self, key) is not None]
+        if len(ends) > 1:
+            raise ValueError(f"a recipe ends in one of {', '.join(ENDS)}; this one has {' and '.join(ends)}")
+        if not ends and self.snn is None:
+            raise ValueError(f"a recipe ends in one of {', '.join(ENDS)} or, for float weights, snn; this one has none")
+        start = self.start
+        if start == "snn" and self.snn is None:
+            raise ValueError(f"{ends[0]}.start=snn: the recipe has no snn")
+        if start == "conversion" and self.snn is not None:
+            raise ValueError(f"snn: {ends[0]} starts at the conversion; set {ends[0]}.start=snn, or snn=null")
+        self._check_surplus()
         return self
+
+    def _check_surplus(self) -> None:
+        kind = "a spiking network has it, this recipe's qat makes a CNN" if self.qat else "quantized weights need it"
+        surplus = [key for key in self.unused if key in self.model_fields_set]
+        if surplus:
+            raise ValueError(f"{surplus[0]}: only {kind}")
+
+    @property
+    def start(self) -> str | None:
+        """The stage that the quantized spiking network starts from; None where there is no such network."""
+        for end in (self.qstdb, self.ptq):
+            if end is not None:
+                return end.start
+        return None
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Settings that have no effect on this recipe's result."""
+        if self.qat is not None:
+            return SPIKING_ONLY
+        return QUANTIZED_ONLY if self.start is None else ()
 
     @property
     def parting(self) -> Split:
@@ -110,14 +206,7 @@ class Recipe(_Strict):
     @property
     def settings(self) -> dict[str, object]:
         """What the run depends on, as JSON has it."""
-        unused = set(SPIKING_ONLY) if self.qat is not None else set()
-        return self.model_dump(exclude_none=True, exclude=unused)
-
-    @property
-    def digest(self) -> str:
-        """Hash of the settings: a checkpoint continues only the recipe that it was made by."""
-        text = json.dumps(self.settings, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return self.model_dump(exclude_none=True, exclude=set(self.unused))
 
 
 def shipped_recipes() -> list[str]:
@@ -129,15 +218,11 @@ def shipped_recipes() -> list[str]:
 def load_recipe(name: str, overrides: Mapping[str, object] | None = None) -> Recipe:
     """A shipped recipe by name, or a YAML file by path; ``overrides`` maps dotted keys to values.
 
-    Raises MissingFileError, or TrainingError naming file, key, value and limit.
+    A recipe with ``base`` (a name or a path, from the recipe's folder) changes that one: sections are merged, null
+    takes a key away, in the overrides as well.  Raises MissingFileError, or TrainingError naming file, key, value and
+    limit.
     """
-    text = _read(name)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise TrainingError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise TrainingError(f"{name}: a recipe is a mapping of settings, this is {type(content).__name__}")
+    content = _content(name, ())
     for path, value in (overrides or {}).items():
         _override(content, path, value)
     try:
@@ -146,10 +231,53 @@ def load_recipe(name: str, overrides: Mapping[str, object] | None = None) -> Rec
         raise TrainingError(f"{name}: {_first(error)}") from error
 
 
+def _content(name: str, above: tuple[str, ...]) -> dict[str, object]:
+    """A recipe's settings, on top of those of its bases; ``above``: the recipes that led here."""
+    if name in above:
+        raise TrainingError(f"{name}: is its own base, by way of {' → '.join((*above, name))}")
+    text = _read(name)
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise TrainingError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise TrainingError(f"{name}: a recipe is a mapping of settings, this is {type(content).__name__}")
+    base = content.pop("base", None)
+    if base is None:
+        return _merged(name, {}, content)
+    if not isinstance(base, str):
+        raise TrainingError(f"{name}: base={base!r}: expected the name or the path of a recipe")
+    return _merged(name, _content(_beside(name, base), (*above, name)), content)
+
+
+def _beside(name: str, base: str) -> str:
+    """A base's path is meant from the folder of the file that names it."""
+    path = Path(name).parent / base
+    return str(path) if Path(name).is_file() and path.is_file() else base
+
+
+def _merged(name: str, base: dict[str, object], changes: Mapping[object, object]) -> dict[str, object]:
+    result = dict(base)
+    for key, value in changes.items():
+        if not isinstance(key, str):
+            raise TrainingError(f"{name}: {key!r}: a setting's name is a text")
+        if value is None and key not in base:
+            raise TrainingError(f"{name}: {key}: is empty, and there is nothing that it could take away")
+        before = result.pop(key, None)
+        if isinstance(value, dict):
+            result[key] = _merged(name, before if isinstance(before, dict) else {}, value)
+        elif value is not None:
+            result[key] = value
+    return result
+
+
 def _read(name: str) -> str:
     path = Path(name)
-    if path.is_file():
-        return path.read_text(encoding="utf-8")
+    try:
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{name}: cannot be read as text ({error})") from error
     if name.removesuffix(".yaml") in shipped_recipes():
         return (resources.files("pimsim.training") / "recipes" / f"{name.removesuffix('.yaml')}.yaml").read_text(
             "utf-8"
@@ -161,15 +289,22 @@ def _override(content: dict[str, object], path: str, value: object) -> None:
     *parents, last = path.split(".")
     for key in parents:
         inner = content.setdefault(key, {})
+        if key == "network" and isinstance(inner, str):  # a bare name is a network without parameters
+            inner = content["network"] = {"name": inner}
         if not isinstance(inner, dict):
             raise TrainingError(f"--set {path}: {key} is a value, it has no key below it")
         content = inner
-    content[last] = value
+    if value is None:
+        if last not in content:
+            raise TrainingError(f"--set {path}=null: the recipe has no {path}, there is nothing to take away")
+        del content[last]
+    else:
+        content[last] = value
 
 
 def _first(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
-    if not where:
+    if problem["type"] == "value_error":
         return str(problem["msg"]).removeprefix("Value error, ")
     return f"{where}={problem['input']!r}: {problem['msg']}"

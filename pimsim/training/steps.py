@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from pimsim.errors import TrainingError
 from pimsim.model.accuracy import Accuracy
-from pimsim.training.checkpoint import load_checkpoint, save_checkpoint
+from pimsim.training import graph
 from pimsim.training.conversion import calibrate, convert
 from pimsim.training.data import Dataset
 from pimsim.training.evaluate import evaluate, spiking_forward
 from pimsim.training.network import Network, Precision
 from pimsim.training.recipe import QuantizedStage, Recipe, SpikingStage
-from pimsim.training.stages import Run, train_stage
+from pimsim.training.run_folder import Effort, Run
+from pimsim.training.stages import load_network, parameters, train_stage
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -25,102 +28,175 @@ Forward = Callable[[Tensor], Tensor]
 CONVERTED_STEPS = 50
 
 
-def prepare_machine(threads: int | None) -> None:
-    """Keep freed memory: returning it to the system and faulting it in anew costs up to half of a step."""
+def prepare_machine(threads: int | None, device: str = "auto") -> torch.device:
+    """Set the threads and choose the device, ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+
+    Freed memory is kept: returning it to the system and faulting it in anew costs up to half of a step.  A GPU is told
+    to compute float32 in float32, in which sums of spikes are exact, and the same way each time.  Raises TrainingError
+    where the device is not there.
+    """
     if threads is not None:
         torch.set_num_threads(threads)
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):  # glibc
         library.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
         library.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
+    if device == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("--device cuda: PyTorch finds no such device here")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    return torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
 
 
-def _measure(
-    name: str, network: Network, data: Dataset, run: Run, forwards: Mapping[str, Forward]
-) -> dict[str, Accuracy]:
-    """Test accuracy of each forward pass, from the stage's checkpoint where an earlier run measured it."""
-    path = run.folder / f"{name}.accuracy.ckpt"
-    state = load_checkpoint(path, run.digest)
-    if state is None:
-        codes, labels = data.codes[data.test], data.labels[data.test]
-        found = {key: evaluate(network, codes, labels, data.classes, forward) for key, forward in forwards.items()}
-        state = {"digest": run.digest, "accuracies": {key: astuple(value) for key, value in found.items()}}
-        save_checkpoint(path, state)
-    accuracies = {key: Accuracy(*values) for key, values in state["accuracies"].items()}
-    for key, value in accuracies.items():
-        run.report(key, 1, 1, f"test OA {100 * value.overall:.2f} %")
-    return accuracies
+@dataclass(frozen=True)
+class Job:
+    """What every stage works on: the network, which it changes, and the data, by the recipe, in the run's folder."""
+
+    network: Network
+    data: Dataset
+    recipe: Recipe
+    run: Run
+
+    @property
+    def training(self) -> tuple[Tensor, Tensor]:
+        """Input codes and labels of the training samples."""
+        return self.data.codes[self.data.train], self.data.labels[self.data.train]
 
 
-def train_relu(network: Network, data: Dataset, recipe: Recipe, run: Run) -> dict[str, Accuracy]:
+@dataclass(frozen=True)
+class Outcome:
+    """Test accuracies by name, and what the stage took; None where it has nothing to train."""
+
+    accuracies: dict[str, Accuracy] = field(default_factory=dict)
+    effort: Effort | None = None
+
+
+def _measure(job: Job, stage: str, forwards: Mapping[str, Forward], name: str | None = None) -> dict[str, Accuracy]:
+    """Test accuracy of each forward pass after ``stage``; what an earlier sitting measured is not measured again."""
+    data, name = job.data, name or stage
+    known = job.run.measured(stage, name)
+    for key, forward in forwards.items():
+        if key not in known:
+            codes, labels = data.codes[data.test], data.labels[data.test]
+            known[key] = evaluate(job.network, codes, labels, data.classes, forward)
+            job.run.keep_measured(stage, name, known)
+        job.run.report(key, 1, 1, f"test OA {100 * known[key].overall:.2f} %")
+    return {key: known[key] for key in forwards}
+
+
+def train_relu(job: Job) -> Outcome:
+    network = job.network
     fast, exact = (partial(network.forward_relu, precision=Precision(half=half)) for half in (True, False))
-    codes, labels = data.codes[data.train], data.labels[data.train]
-    network.dropout = recipe.ann.dropout
-    train_stage("ann", network, lambda x, _: fast(x), codes, labels, recipe.ann, run)
-    return _measure("ann", network, data, run, {"ann": exact})
+    effort = train_stage(
+        graph.ANN, network, lambda x, _: fast(x), *job.training, job.recipe.ann, job.run, neurons=False
+    )
+    return Outcome(_measure(job, graph.ANN, {"ann": exact}), effort)
 
 
-def set_thresholds(network: Network, data: Dataset, recipe: Recipe, run: Run) -> dict[str, Accuracy]:
-    settings = recipe.conversion
-    thresholds = convert(
-        network,
-        _one_batch(network, data, recipe, settings.batch),
+def set_thresholds(job: Job) -> Outcome:
+    """Conversion, from its checkpoint where an earlier sitting did it."""
+    network, run = job.network, job.run
+    state = run.load(graph.CONVERSION)
+    if state is None:
+        effort = _convert(job)
+        run.save(graph.CONVERSION, {"network": parameters(network), "finished": True}, effort)
+    else:
+        load_network(network, state, run.file(graph.CONVERSION))
+        effort = Effort.of(state)
+    thresholds = " ".join(f"{value.item():.3f}" for value in network.thresholds)
+    run.report(graph.CONVERSION, 1, 1, f"thresholds {thresholds}")
+    forwards = {
+        # a spike is exact in bfloat16; over so many steps the rounding of the sums changes next to no prediction
+        f"converted_{CONVERTED_STEPS}_steps": spiking_forward(network, Precision(half=True), CONVERTED_STEPS),
+        f"converted_{job.recipe.time_steps}_steps": spiking_forward(network, Precision(), job.recipe.time_steps),
+    }
+    return Outcome(_measure(job, graph.CONVERSION, forwards), effort)
+
+
+def _convert(job: Job) -> Effort:
+    """Thresholds and leaks from one batch; on the processor, whose percentiles do not depend on the device."""
+    settings, began = job.recipe.conversion, time.perf_counter()
+    job.network.to("cpu")
+    convert(
+        job.network,
+        _one_batch(job, settings.batch),
         steps=settings.steps,
         percentile=settings.percentile,
         factor=settings.factor,
     )
-    run.report("conversion", 1, 1, "thresholds " + " ".join(f"{value:.3f}" for value in thresholds))
-    forwards = {
-        # a spike is exact in bfloat16; over so many steps the rounding of the sums changes next to no prediction
-        f"converted_{CONVERTED_STEPS}_steps": spiking_forward(network, Precision(half=True), CONVERTED_STEPS),
-        f"converted_{recipe.time_steps}_steps": spiking_forward(network, Precision(), recipe.time_steps),
-    }
-    return _measure("converted", network, data, run, forwards)
+    job.network.to(job.run.device)
+    return Effort().plus(epochs=0, wall_s=time.perf_counter() - began, device=torch.device("cpu"))
 
 
-def _one_batch(network: Network, data: Dataset, recipe: Recipe, samples: int) -> Tensor:
+def _one_batch(job: Job, samples: int) -> Tensor:
     """Centred codes of training samples that the seed chooses."""
-    generator = torch.Generator().manual_seed(recipe.seed)
+    data, generator = job.data, torch.Generator().manual_seed(job.recipe.seed)
     batch = data.train[torch.randperm(len(data.train), generator=generator)[:samples]]
-    return network.centre(data.codes[batch])
+    return job.network.centre(data.codes[batch])
 
 
-def train_quantized(
-    network: Network, data: Dataset, recipe: Recipe, stage: QuantizedStage, run: Run
-) -> dict[str, Accuracy]:
+def train_quantized(job: Job, stage: QuantizedStage) -> Outcome:
     """Clips from the ReLU network's activations, then quantization-aware training of weights and clips."""
-    batch = _one_batch(network, data, recipe, stage.calibration)
-    clips = calibrate(network, batch, percentile=stage.percentile)
-    run.report("calibration", 1, 1, "clips " + " ".join(f"{value:.3f}" for value in clips))
+    network = job.network.to("cpu")
+    clips = calibrate(network, _one_batch(job, stage.calibration), percentile=stage.percentile)
+    network.to(job.run.device)
+    job.run.report("calibration", 1, 1, "clips " + " ".join(f"{value:.3f}" for value in clips))
     fast, exact = (
-        partial(network.forward_quantized, precision=recipe_precision(recipe, half=half)) for half in (True, False)
+        partial(network.forward_quantized, precision=recipe_precision(job.recipe, half=half)) for half in (True, False)
     )
-    accuracies = _measure("calibrated", network, data, run, {"calibrated": exact})
+    accuracies = _measure(job, graph.QAT, {"calibrated": exact}, "calibrated")
 
     def forward(x: Tensor, epoch: int) -> Tensor:
         return exact(x) if epoch >= stage.epochs - stage.exact_epochs else fast(x)
 
-    network.dropout = stage.dropout
-    train_stage("qat", network, forward, data.codes[data.train], data.labels[data.train], stage, run)
-    return accuracies | _measure("qat", network, data, run, {"qat": exact})
+    effort = train_stage(graph.QAT, network, forward, *job.training, stage, job.run)
+    return Outcome(accuracies | _measure(job, graph.QAT, {"qat": exact}), effort)
 
 
 def recipe_precision(recipe: Recipe, *, half: bool = False, floor_leak: bool = False) -> Precision:
     return Precision(recipe.weight_bits, recipe.scheme, recipe.leak_fraction_bits, half=half, floor_leak=floor_leak)
 
 
-def train_spiking(
-    network: Network, data: Dataset, recipe: Recipe, stage: SpikingStage, run: Run
-) -> dict[str, Accuracy]:
-    fast, exact = (
-        partial(network.forward_spiking, precision=recipe_precision(recipe, half=half), steps=recipe.time_steps)
-        for half in (True, False)
-    )
+def train_float_spiking(job: Job, stage: SpikingStage) -> Outcome:
+    """STDB: weights, thresholds and leaks in float."""
+    return _train_through_time(job, graph.SNN, stage, Precision(half=True), Precision())
+
+
+def train_spiking(job: Job, stage: SpikingStage) -> Outcome:
+    """Q-STDB: fake-quantized weights, thresholds and leaks in the accelerator's integers."""
+    fast, exact = (recipe_precision(job.recipe, half=half) for half in (True, False))
+    return _train_through_time(job, graph.QSTDB, stage, fast, exact)
+
+
+def _train_through_time(job: Job, name: str, stage: SpikingStage, fast: Precision, exact: Precision) -> Outcome:
+    network, steps = job.network, job.recipe.time_steps
 
     def forward(x: Tensor, epoch: int) -> Tensor:
-        return exact(x) if epoch >= stage.epochs - stage.exact_epochs else fast(x)
+        return network.forward_spiking(x, exact if epoch >= stage.epochs - stage.exact_epochs else fast, steps)
 
-    network.dropout = stage.dropout
-    train_stage("qstdb", network, forward, data.codes[data.train], data.labels[data.train], stage, run)
-    measured = spiking_forward(network, recipe_precision(recipe), recipe.time_steps)
-    return _measure("qstdb", network, data, run, {"qstdb": measured})
+    effort = train_stage(name, network, forward, *job.training, stage, job.run)
+    return Outcome(_measure(job, name, {name: spiking_forward(network, exact, steps)}), effort)
+
+
+def quantize_after_training(job: Job) -> Outcome:
+    """The spiking network as it is, with weights, thresholds and leaks rounded: nothing is trained."""
+    forward = spiking_forward(job.network, recipe_precision(job.recipe), job.recipe.time_steps)
+    return Outcome(_measure(job, graph.PTQ, {graph.PTQ: forward}))
+
+
+def perform(stage: str, job: Job) -> Outcome:
+    """The work of one of the recipe's stages before the export."""
+    recipe = job.recipe
+    if stage == graph.ANN:
+        return train_relu(job)
+    if stage == graph.CONVERSION:
+        return set_thresholds(job)
+    if stage == graph.SNN and recipe.snn is not None:
+        return train_float_spiking(job, recipe.snn)
+    if stage == graph.QSTDB and recipe.qstdb is not None:
+        return train_spiking(job, recipe.qstdb)
+    if stage == graph.PTQ:
+        return quantize_after_training(job)
+    if stage == graph.QAT and recipe.qat is not None:
+        return train_quantized(job, recipe.qat)
+    raise ValueError(f"the recipe {recipe.name} has no stage {stage!r}")

@@ -1,0 +1,173 @@
+"""Where a run lives: its stages' checkpoints and measured accuracies, one process at a time.
+
+``STAGE.ckpt`` is the network after a stage, or, with the optimizer, after an epoch of it; ``STAGE.accuracy.json`` what
+was measured of it.  Both carry the digest of what they depend on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+from pimsim.archive.writer import write_bytes
+from pimsim.errors import OutputError, TrainingError
+from pimsim.model.accuracy import Accuracy
+from pimsim.training.checkpoint import load_checkpoint, make_folder, mismatch, read_checkpoint, save_checkpoint
+from pimsim.training.graph import Key
+
+if sys.platform != "win32":
+    import fcntl
+
+Report = Callable[[str, int, int, str], None]
+"""(stage, epochs done, epochs, message)"""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a stage has taken: epochs, seconds over all sittings, and on what it was computed last."""
+
+    epochs: int = 0
+    wall_s: float = 0.0
+    threads: int = 1
+    device: str = "cpu"
+
+    @staticmethod
+    def of(state: Mapping[str, Any] | None) -> Effort:
+        """As a checkpoint has it."""
+        return Effort() if state is None else Effort(*(state[name] for name in Effort.__dataclass_fields__))
+
+    def plus(self, *, epochs: int, wall_s: float, device: torch.device) -> Effort:
+        return Effort(self.epochs + epochs, self.wall_s + wall_s, torch.get_num_threads(), device.type)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, what identifies its stages, and whom it tells of its progress.
+
+    ``test_content``: hash of the test patches, on which accuracies depend beside the stage.
+    """
+
+    folder: Path
+    keys: Mapping[str, Key]
+    seed: int
+    report: Report
+    device: torch.device
+    test_content: str = ""
+
+    def file(self, stage: str) -> Path:
+        return self.folder / f"{stage}.ckpt"
+
+    def load(self, stage: str) -> dict[str, Any] | None:
+        """A stage's checkpoint; raises TrainingError for one of other settings."""
+        return load_checkpoint(self.file(stage), self.keys[stage])
+
+    def save(self, stage: str, state: dict[str, Any], effort: Effort) -> None:
+        record = dict(zip(Effort.__dataclass_fields__, astuple(effort), strict=True))
+        save_checkpoint(self.file(stage), self.keys[stage], state | record)
+
+    def check(self) -> None:
+        """Refuse a folder of other settings before anything is computed."""
+        for stage in self.keys:
+            self.load(stage)
+
+    def measured(self, stage: str, name: str) -> dict[str, Accuracy]:
+        """Accuracies that an earlier sitting measured under ``name``, of the network after ``stage``."""
+        try:
+            content = json.loads(self._accuracy_file(name).read_bytes())
+            if content["digest"] != self._accuracy_digest(stage):
+                return {}
+            return {key: Accuracy(*map(float, values)) for key, values in content["accuracies"].items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return {}  # nothing is lost: what is not known is measured again
+
+    def keep_measured(self, stage: str, name: str, accuracies: Mapping[str, Accuracy]) -> None:
+        values = {key: astuple(value) for key, value in accuracies.items()}
+        text = json.dumps({"digest": self._accuracy_digest(stage), "accuracies": values}, indent=1)
+        make_folder(self.folder)
+        write_bytes(self._accuracy_file(name), text.encode())
+
+    def _accuracy_file(self, name: str) -> Path:
+        return self.folder / f"{name}.accuracy.json"
+
+    def _accuracy_digest(self, stage: str) -> str:
+        return hashlib.sha256(f"{self.keys[stage].digest} {self.test_content}".encode()).hexdigest()[:32]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The folder, made where missing, for one process at a time; it ends with the process, however that ends.
+
+    Raises TrainingError where another process trains there.  What a killed one left half-written is removed.
+    """
+    make_folder(folder)
+    if sys.platform == "win32":
+        yield
+        return
+    with _lock_file(folder / ".lock") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise TrainingError(f"{folder}: another process trains here; wait for it, or give another --out") from error
+        for part in folder.glob(".*.part"):
+            part.unlink(missing_ok=True)
+        yield
+
+
+def _lock_file(path: Path) -> BinaryIO:
+    try:
+        return open(path, "wb")
+    except OSError as error:
+        raise OutputError(f"{path.parent}: cannot be written to ({error.strerror})") from error
+
+
+def take(run: Run, source: Path, stages: tuple[str, ...]) -> None:
+    """Copy what is finished of ``stages`` from another run's folder, as far as its settings are this run's.
+
+    What is finished here stays.  Raises TrainingError where there is nothing to take, with the reason.
+    """
+    if not source.is_dir():
+        raise TrainingError(f"--from {source}: no such folder")
+    if source.resolve() == run.folder.resolve():
+        raise TrainingError(f"--from {source}: is the folder of this run")
+    begun = False
+    for stage in stages:
+        reason = "" if _finished(run.load(stage)) else _copy(run, source, stage)
+        if reason and not begun:
+            raise TrainingError(f"--from {source}: nothing to take: {reason}")
+        if reason:
+            run.report(stage, 1, 1, f"not taken from {source}: {reason}")
+            return
+        begun = True
+
+
+def _finished(state: Mapping[str, Any] | None) -> bool:
+    return state is not None and bool(state.get("finished"))
+
+
+def _copy(run: Run, source: Path, stage: str) -> str:
+    """Why ``stage`` cannot be taken from ``source``; empty, and it is copied, where it can."""
+    path = source / f"{stage}.ckpt"
+    state = read_checkpoint(path)
+    if state is None:
+        return f"there is no {path.name}"
+    reason = mismatch(state, run.keys[stage])
+    if reason:
+        return f"{stage} was made with other settings: {reason}"
+    if not _finished(state):
+        return f"{stage} is not finished there, {state.get('epochs', 0)} epochs are done"
+    run.save(stage, {key: state[key] for key in ("network", "finished")}, Effort.of(state))
+    for accuracies in source.glob("*.accuracy.json"):
+        name = accuracies.name.removesuffix(".accuracy.json")
+        found = Run(source, run.keys, run.seed, run.report, run.device, run.test_content).measured(stage, name)
+        if found:
+            run.keep_measured(stage, name, found)
+    run.report(stage, 1, 1, f"{state['epochs']} epochs taken from {source}")
+    return ""
