@@ -169,5 +169,6 @@ def _copy(run: Run, source: Path, stage: str) -> str:
         found = Run(source, run.keys, run.seed, run.report, run.device, run.test_content).measured(stage, name)
         if found:
             run.keep_measured(stage, name, found)
-    run.report(stage, 1, 1, f"{state['epochs']} epochs taken from {source}")
+    epochs = f"{state['epochs']} epochs " if state["epochs"] else ""
+    run.report(stage, 1, 1, f"{epochs}taken from {source}")
     return ""
