@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pimsim.archive.writer import write_bytes
+from pimsim.archive.writer import replacing
 from pimsim.errors import OutputError, TrainingError
 from pimsim.training.graph import Key
 
@@ -19,9 +18,8 @@ def save_checkpoint(path: Path, key: Key, state: dict[str, Any]) -> None:
     Raises OutputError.
     """
     make_folder(path.parent)
-    buffer = io.BytesIO()
-    torch.save({**state, "digest": key.digest, "settings": dict(key.settings)}, buffer)
-    write_bytes(path, buffer.getvalue())
+    with replacing(path) as stream:  # as it is made: CNN-32H and its optimizer are 375 MB
+        torch.save({**state, "digest": key.digest, "settings": dict(key.settings)}, stream)
 
 
 def make_folder(path: Path) -> None:
