@@ -34,7 +34,7 @@ def test_every_command_of_the_readme_works(
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/scenes.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/scenes.md", "docs/evaluation.md"])
 def test_every_example_in_python_works(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorly")
     monkeypatch.chdir(tmp_path)

@@ -52,6 +52,16 @@ def test_a_patch_holds_its_neighbourhood_mirrored_at_the_border(
                 assert patch[0, :, i, j].tolist() == source.tolist()
 
 
+def test_patches_of_every_pixel_hold_those_of_the_labelled_ones() -> None:
+    scene = scene_of(5, 6, 2)
+    every, labelled = extract_patches(scene, 3, unlabelled=True), extract_patches(scene, 3)
+    assert list(zip(every.rows, every.columns, strict=True)) == [(r, c) for r in range(5) for c in range(6)]
+    known = np.flatnonzero(every.labels >= 0)
+    assert every.labels[known].tolist() == labelled.labels.tolist()
+    assert np.array_equal(every.take(known), labelled.take(range(len(labelled))))
+    assert set(every.labels[scene.labels.ravel() == 0]) == {-1}
+
+
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_patch_has_at_least_one_pixel(size: int) -> None:
     with pytest.raises(SceneError, match=f"patch size {size} is not in 1"):

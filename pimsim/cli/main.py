@@ -21,6 +21,7 @@ COMMANDS = {
     "run": ("pimsim.cli.run", "Cost of a network on a machine, layer by layer."),
     "compare": ("pimsim.cli.compare", "One network on several machines, side by side."),
     "train": ("pimsim.cli.train", "Train, convert, quantize and export a network (needs pimsim[train])."),
+    "evaluate": ("pimsim.cli.evaluate", "Accuracy of a network, class by class, on pixels it was not trained on."),
     "costs": ("pimsim.cli.costs", "Every number of a cost table with its range and source."),
     "info": ("pimsim.cli.info", "What a model, trace or hardware file holds."),
 }

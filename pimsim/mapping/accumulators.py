@@ -83,13 +83,17 @@ def _numerics(
 
 
 def membrane_shift(layer: IntegerLayer, engine: Pim | Mac | Event) -> int:
-    """The smallest shift with which a stored membrane reaches ``membrane_range`` thresholds.
-
-    It leaves the stored word inside the accumulator, which may be too narrow for the whole range.
-    """
-    wanted = ceil(engine.membrane_range * layer.neuron.threshold)
-    highest = 2 ** (engine.membrane_bits - 1) - 1
+    """`smallest_shift` of a layer on an engine."""
     room = engine.accumulator_bits - engine.membrane_bits
+    return smallest_shift(engine.membrane_range * layer.neuron.threshold, engine.membrane_bits, room)
+
+
+def smallest_shift(reach: float, membrane_bits: int, room: int) -> int:
+    """The smallest shift with which a stored membrane of ``membrane_bits`` reaches ``reach``, at most ``room``.
+
+    ``room`` leaves the stored word inside the accumulator, which may be too narrow for the whole reach.
+    """
+    wanted, highest = ceil(reach), 2 ** (membrane_bits - 1) - 1
     return next((shift for shift in range(room) if highest << shift >= wanted), room)
 
 

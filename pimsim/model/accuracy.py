@@ -47,7 +47,11 @@ def accuracy(labels: npt.NDArray[np.integer], predictions: npt.NDArray[np.intege
     >>> accuracy(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]), 2)
     Accuracy(overall=0.75, average=0.75, kappa=0.5)
     """
-    matrix = confusion_matrix(labels, predictions, classes)
+    return accuracy_of_counts(confusion_matrix(labels, predictions, classes))
+
+
+def accuracy_of_counts(matrix: npt.NDArray[np.int64]) -> Accuracy:
+    """Accuracy of a `confusion_matrix` that counts at least one sample."""
     total = int(matrix.sum())
     hits, rows, columns = np.diag(matrix), matrix.sum(1), matrix.sum(0)
     overall = int(hits.sum()) / total

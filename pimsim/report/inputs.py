@@ -65,9 +65,14 @@ def resolve(
                 "--input"
             )
         return _from_trace(network, model_hash, path, samples)
-    if Path(given).suffix == TRACE.suffix or any(os.fspath(given) == path.stem for path in shipped(TRACE)):
+    if is_trace(given):
         return _from_trace(network, model_hash, find(TRACE, given), samples)
     return _from_scene(network, load_scene(given), samples)
+
+
+def is_trace(given: str | os.PathLike[str]) -> bool:
+    """Whether an input is named as a trace is, and not as a scene."""
+    return Path(given).suffix == TRACE.suffix or any(os.fspath(given) == path.stem for path in shipped(TRACE))
 
 
 def shipped_trace(model_hash: str) -> Path | None:
@@ -101,10 +106,10 @@ def _from_trace(network: IntegerNetwork, model_hash: str, path: Path, samples: i
 
 
 def _from_scene(network: IntegerNetwork, scene: Scene, samples: int | None) -> Source:
-    _check_fits(network, scene)
+    check_fits(network, scene)
     patches = extract_patches(scene, network.architecture.input_shape[2])
     indices, which = _test_pixels(network.provenance, scene, patches)
-    chosen = _spread(indices, samples, scene.name)
+    chosen = spread(indices, samples, scene.name)
     codes = np.concatenate(
         [network.input.quantize(patches.take(chosen[start : start + BATCH])) for start in range(0, len(chosen), BATCH)]
     )
@@ -112,7 +117,8 @@ def _from_scene(network: IntegerNetwork, scene: Scene, samples: int | None) -> S
     return Source("scene", scene.name, selection, Samples(codes, patches.labels[chosen]), scene.attribution)
 
 
-def _check_fits(network: IntegerNetwork, scene: Scene) -> None:
+def check_fits(network: IntegerNetwork, scene: Scene) -> None:
+    """Refuse a scene with other bands or another number of classes than the network's.  Raises SceneError."""
     channels, bands, height, width = network.architecture.input_shape
     if channels != 1 or height != width:
         raise SceneError(f"the model takes {channels}×{bands}×{height}×{width} inputs, not square patches of a scene")
@@ -130,7 +136,7 @@ def _test_pixels(provenance: Mapping[str, Any], scene: Scene, patches: Patches) 
     return np.arange(len(patches), dtype=np.int64), "labelled pixels"
 
 
-def _spread(indices: npt.NDArray[np.int64], samples: int | None, name: str) -> npt.NDArray[np.int64]:
+def spread(indices: npt.NDArray[np.int64], samples: int | None, name: str) -> npt.NDArray[np.int64]:
     """``samples`` of the indices at even distances: neighbours mostly share a class, so the first would mislead."""
     if samples is None:
         return indices

@@ -1,4 +1,4 @@
-"""Square patches around the labelled pixels, cut when they are asked for."""
+"""Square patches around the pixels of a scene, cut when they are asked for."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pimsim.scenes.scene import Scene
 
 @dataclass(frozen=True, eq=False)
 class Patches:
-    """Patches of M labelled pixels, in row-major order of the pixels.
+    """Patches of M pixels, in row-major order of the pixels.
 
     windows        (H, W, B, p, p) view on the padded cube, one window per pixel: no patch is copied
                    before it is asked for, so the object is as large as the scene
     rows, columns  (M,) position of each patch's centre pixel
-    labels         (M,) int64 class index from 0, see `Scene.class_ids`
+    labels         (M,) int64 class index from 0, see `Scene.class_ids`; −1 of an unlabelled pixel
     """
 
     windows: npt.NDArray[Any]
@@ -42,8 +42,8 @@ class Patches:
             yield self.take(np.arange(start, min(start + size, len(self))))
 
 
-def extract_patches(scene: Scene, size: int) -> Patches:
-    """Patches of ``size`` × ``size`` pixels and all bands around every labelled pixel.
+def extract_patches(scene: Scene, size: int, *, unlabelled: bool = False) -> Patches:
+    """Patches of ``size`` × ``size`` pixels and all bands around every labelled pixel, or around every pixel.
 
     The pixel sits at index ``size // 2``.  Beyond the border the scene is mirrored about its outermost
     pixel, which is not repeated (``c b | a b c | b a``).
@@ -57,6 +57,6 @@ def extract_patches(scene: Scene, size: int) -> Patches:
         raise SceneError(f'scene "{scene.name}": patch size {size} is not in 1 … {limit} for {height}×{width} pixels')
     padded = np.pad(scene.cube, ((before, after), (before, after), (0, 0)), mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(0, 1))
-    rows, columns = np.nonzero(scene.labels)
-    labels = np.searchsorted(scene.class_ids, scene.labels[rows, columns]).astype(np.int64)
-    return Patches(windows, rows, columns, labels)
+    rows, columns = np.nonzero((scene.labels > 0) | unlabelled)
+    classes = np.searchsorted((0, *scene.class_ids), scene.labels[rows, columns]).astype(np.int64)
+    return Patches(windows, rows, columns, classes - 1)
