@@ -31,12 +31,21 @@ def convolve(x: Tensor, weight: Tensor, layer: LayerShape, *, half: bool = False
         # a linear layer's weights are most of a network: its few inputs take their order
         return F.linear(x.permute(0, 4, 1, 2, 3).flatten(1), weight.flatten(1))[:, None, None, None]
     if layer.in_shape[1] == 1 and pd == 0:
-        planes = F.conv2d(x[:, 0].permute(0, 3, 1, 2), weight[:, :, 0], stride=(sh, sw), padding=(ph, pw))
+        planes = F.conv2d(_plane(x, layer), weight[:, :, 0], stride=(sh, sw), padding=(ph, pw))
         return planes.permute(0, 2, 3, 1).unsqueeze(1)
     rows = _windows(F.pad(x, (0, 0, pw, pw, ph, ph)), (kh, kw), (sh, sw))
     taps = weight.permute(0, 2, 3, 4, 1).flatten(2)
     y: Tensor = _Spectral.apply(rows, taps, sd, pd)
     return y.reshape(len(x), *layer.out_size, layer.out_channels)
+
+
+def _plane(x: Tensor, layer: LayerShape) -> Tensor:
+    """(N, 1, H, W, C) → (N, C, H, W), channels innermost."""
+    if x.shape[4] == 1 and layer.stride != (1, 1, 1):
+        # of one channel both orders are the same memory, and which one the strides name decides: with that of
+        # channels innermost, PyTorch 2.13 returns wrong sums for some strided kernels
+        return x[:, 0, :, :, 0].unsqueeze(1)
+    return x[:, 0].permute(0, 3, 1, 2)
 
 
 def _windows(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
