@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from pimsim.errors import TrainingError
 from pimsim.model.architecture import LayerShape
 from pimsim.training.convolution import convolve
 from pimsim.training.network import Network, Precision
@@ -28,8 +29,8 @@ from pimsim.training.network import Network, Precision
 def convert(network: Network, codes: Tensor, *, steps: int, percentile: float, factor: float) -> list[float]:
     """Set thresholds and leaks of ``network`` in place; returns the thresholds (real units).
 
-    ``codes``: one batch of centred input codes (N, C, D, H, W).  ``percentile`` in (0, 100).
-    Float weights are used, as in the paper.
+    ``codes``: one batch of centred input codes (N, C, D, H, W).  ``percentile`` in (0, 100].
+    Float weights are used, as in the paper.  Raises TrainingError for a layer whose threshold would not be above 0.
     """
     layers = network.architecture.layers
     with torch.no_grad():
@@ -46,6 +47,11 @@ def convert(network: Network, codes: Tensor, *, steps: int, percentile: float, f
                 peak = _peak(_currents(spikes, weight, layer), percentile)
                 if index < len(layers) - 2:  # nobody listens to the last hidden layer here
                     spikes = _fire(_currents(spikes, weight, layer), peak)
+            if peak <= 0:  # z = u / v − 1 divides by it, and below 0 a neuron fires for ever
+                raise TrainingError(
+                    f'layer "{layer.name}": {percentile} % of its input currents are at or below {peak:g}, which '
+                    "leaves no threshold above 0: train the ReLU stage longer, or raise conversion.percentile"
+                )
             network.thresholds[index].fill_(peak)
         for threshold in network.thresholds:
             threshold.mul_(factor)
