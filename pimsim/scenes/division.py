@@ -129,7 +129,8 @@ def divide(scene: Scene, split: Split, patch: int) -> Division:
     guard = split.resolve_guard(patch)
     train, test, done, unlabelled = _sides(scene, split, guard)
     test &= count_near(train, guard) == 0
-    division = Division(scene, replace(done, guard=guard), patch, train, test, unlabelled)
+    done = done if split.kind == RANDOM else replace(done, guard=guard)
+    division = Division(scene, done, patch, train, test, unlabelled)
     for side, name in ((train, "training"), (test, "test")):
         if not side.any():
             where = f"with {guard} pixels between the sides" if guard else "as given"
