@@ -117,7 +117,7 @@ def chosen(labels: np.ndarray, split: Split, patch: int) -> np.ndarray:
     return block_training(labels, train_fraction=split.train_fraction, seed=split.seed, block=split.block, guard=guard)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     labels=label_maps,
     patch=st.integers(1, 7),
@@ -143,7 +143,7 @@ def test_no_test_patch_of_blocks_shares_a_pixel_with_training(
     assert set(naive.pixels(division.test_map)) == naive.guarded_test(labels, division.train_map, guard)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=12)
 @given(labels=label_maps, guard=st.integers(0, 6), seed=st.integers(0, 9))
 def test_the_search_counts_as_its_definition_and_no_single_flip_is_cheaper(
     labels: np.ndarray, guard: int, seed: int
@@ -299,7 +299,7 @@ def test_a_test_map_limits_the_test_and_a_guard_takes_from_it() -> None:
     # rows 0 … 2 train, so that rows 3 and 4 are taken; column 7 is two off column 5, so that its rows 0 … 4 are
     assert np.array_equal(np.argwhere(guarded.test_map), [[5, c] for c in (0, 1, 2, 4, 5, 6, 7)])
     assert guarded.overlap.on_training_patch == 0.0
-    assert guarded.label == "train guard 2"
+    assert guarded.label == "file train.mat guard 2"
 
 
 @pytest.mark.usefixtures("folder")

@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pimsim.errors import MissingFileError, OutputError, TrainingError  # noqa: E402
+from pimsim.scenes import Split, SplitFile  # noqa: E402
 from pimsim.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from pimsim.training.graph import Key  # noqa: E402
 from pimsim.training.recipe import load_recipe, shipped_recipes  # noqa: E402
@@ -33,6 +34,14 @@ def test_every_shipped_recipe_is_valid_and_carries_its_file_name(name: str) -> N
         ("network", "vgg", "network.name='vgg'"),
         ("train_fraction", 1.0, "train_fraction=1.0"),
         ("seed.x", 1, "seed is a value"),
+        ("split", "chess", "split.kind='chess'"),
+        ("split", {"kind": "random", "guard": 2}, "guard: only a split of kind blocks or file has it"),
+        ("split", {"kind": "blocks", "train": "a.mat"}, "train: only a split of kind file has it"),
+        ("split", {"kind": "blocks", "guard": -1}, "split.guard=-1"),
+        ("split", {"kind": "blocks", "blocks": 3}, "split.blocks=3"),
+        ("split", "file", "needs the file of its training pixels"),
+        ("split", {"kind": "file", "train": "a.mat", "seed": 1}, "seed: a split of kind file draws nothing"),
+        ("split", 3, "split=3"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value(key: str, value: object, expected: str) -> None:
@@ -46,6 +55,26 @@ def test_an_override_changes_the_setting() -> None:
     assert changed.qstdb.epochs == 3
     assert plain.settings != changed.settings
     assert plain.settings == load_recipe("cnn3d_6b.yaml").settings
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("random", Split("random", 0.3, 7)),
+        ("blocks", Split("blocks", 0.3, 7)),
+        ({"kind": "blocks", "seed": 2, "block": 12, "guard": 8}, Split("blocks", 0.3, 2, 12, 8)),
+        (
+            {"kind": "file", "train": "a.mat", "test": "b.mat", "guard": 4},
+            Split("file", guard=4, train=SplitFile("a.mat"), test=SplitFile("b.mat")),
+        ),
+    ],
+)
+def test_a_split_takes_fraction_and_seed_from_the_recipe_unless_it_has_its_own(value: object, expected: Split) -> None:
+    assert load_recipe("cnn3d_6b", {"split": value, "train_fraction": 0.3, "seed": 7}).parting == expected
+
+
+def test_a_recipe_without_split_draws_pixels_at_random() -> None:
+    assert load_recipe("cnn3d_6b").parting == Split("random", 0.4, 0)
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "", "name: x\n"])

@@ -5,7 +5,7 @@ from pimsim.scenes.load import load_scene
 from pimsim.scenes.overlap import Overlap
 from pimsim.scenes.patches import Patches, extract_patches
 from pimsim.scenes.scene import Scene
-from pimsim.scenes.split import Split
+from pimsim.scenes.split import Split, chosen_split
 from pimsim.scenes.split_file import SplitFile
 from pimsim.scenes.statistics import band_statistics
 from pimsim.scenes.stratified import stratified_split
@@ -19,6 +19,7 @@ __all__ = [
     "Split",
     "SplitFile",
     "band_statistics",
+    "chosen_split",
     "divide",
     "extract_patches",
     "load_scene",

@@ -67,9 +67,9 @@ class Division:
 
     @property
     def label(self) -> str:
-        """A short name for tables: the kind, and what differs from its defaults."""
+        """For tables: the kind, then what differs from its defaults."""
         if self.split.kind == FILE and self.split.train is not None:
-            return self.split.train.name.rpartition(".")[0] + (f" guard {self.split.guard}" if self.split.guard else "")
+            return f"{FILE} {self.split.train.name}" + (f" guard {self.split.guard}" if self.split.guard else "")
         if self.split.kind == RANDOM:
             return RANDOM
         own_guard = replace(self.split, guard=None).resolve_guard(self.patch)

@@ -8,6 +8,8 @@ from pimsim.errors import SceneError
 from pimsim.scenes.split_file import SplitFile
 
 RANDOM, BLOCKS, FILE = KINDS = ("random", "blocks", "file")
+#: keys by the kinds of split that they have an effect on
+MEANT_FOR = {"block": (BLOCKS,), "guard": (BLOCKS, FILE), "train": (FILE,), "test": (FILE,)}
 #: side of a block in pixels where none is given: about a field of Indian Pines
 BLOCK = 24
 
@@ -76,3 +78,26 @@ class Split:
             return {"kind": self.kind, "guard": self.guard, **named}
         drawn = {"kind": self.kind, "train_fraction": self.train_fraction, "seed": self.seed}
         return drawn | ({"block": self.block, "guard": self.guard} if self.kind == BLOCKS else {})
+
+
+def chosen_split(
+    kind: str,
+    *,
+    train_fraction: float = 0.4,
+    seed: int = 0,
+    block: int | None = None,
+    guard: int | None = None,
+    train: str | None = None,
+    test: str | None = None,
+) -> Split:
+    """A split from what a reader gives, files by name; None stands for what is not given.
+
+    Raises SceneError for a key that the kind has no use for, and what `Split` raises.
+    """
+    given = {"block": block, "guard": guard, "train": train, "test": test}
+    for key, kinds in MEANT_FOR.items():
+        if given[key] is not None and kind not in kinds and kind in KINDS:
+            raise SceneError(f"{key}: only a split of kind {' or '.join(kinds)} has it, this one is {kind}")
+    drawn = {} if kind == FILE else {"train_fraction": train_fraction, "seed": seed}
+    files = {key: SplitFile(name) for key, name in (("train", train), ("test", test)) if name is not None}
+    return Split(kind, **drawn, block=BLOCK if block is None else block, guard=guard, **files)  # type: ignore[arg-type]

@@ -6,11 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pimsim.scenes import Split, SplitFile
-from pimsim.scenes.split import BLOCK, BLOCKS, FILE, RANDOM
-
-#: keys by the kinds of split that they have an effect on
-MEANT_FOR = {"seed": (RANDOM, BLOCKS), "block": (BLOCKS,), "guard": (BLOCKS, FILE), "train": (FILE,), "test": (FILE,)}
+from pimsim.scenes import Split, chosen_split
+from pimsim.scenes.split import FILE
 
 
 class SplitSettings(BaseModel):
@@ -34,23 +31,20 @@ class SplitSettings(BaseModel):
         return {"kind": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _meant(self) -> SplitSettings:
-        for key, kinds in MEANT_FOR.items():
-            if getattr(self, key) is not None and self.kind not in kinds:
-                raise ValueError(f"{key}: only a split of kind {' or '.join(kinds)} has it, this one is {self.kind}")
-        if self.kind == FILE and self.train is None:
-            raise ValueError("a split of kind file needs train, the map of its training pixels")
+    def _possible(self) -> SplitSettings:
+        if self.kind == FILE and self.seed is not None:
+            raise ValueError("seed: a split of kind file draws nothing")
+        self.split(train_fraction=0.5, seed=0)  # its SceneError is a ValueError, which pydantic reports
         return self
 
     def split(self, train_fraction: float, seed: int) -> Split:
         """The split of a recipe with that share for training and that seed."""
-        if self.kind == FILE and self.train is not None:
-            test = None if self.test is None else SplitFile(self.test)
-            return Split(FILE, guard=self.guard, train=SplitFile(self.train), test=test)
-        return Split(
+        return chosen_split(
             self.kind,
-            train_fraction,
-            seed if self.seed is None else self.seed,
-            block=BLOCK if self.block is None else self.block,
+            train_fraction=train_fraction,
+            seed=seed if self.seed is None else self.seed,
+            block=self.block,
             guard=self.guard,
+            train=self.train,
+            test=self.test,
         )
