@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pimsim.model.architecture import LayerShape
+from pimsim.training.words import has_words
 
 
 def convolve(x: Tensor, weight: Tensor, layer: LayerShape, *, half: bool = False) -> Tensor:
@@ -29,7 +30,8 @@ def convolve(x: Tensor, weight: Tensor, layer: LayerShape, *, half: bool = False
     (_, kh, kw), (sd, sh, sw), (pd, ph, pw) = layer.kernel, layer.stride, layer.padding
     if layer.kernel == layer.in_shape[1:] and layer.positions == 1:
         # a linear layer's weights are most of a network: its few inputs take their order
-        return F.linear(x.permute(0, 4, 1, 2, 3).flatten(1), weight.flatten(1))[:, None, None, None]
+        outputs: Tensor = _Linear.apply(x.permute(0, 4, 1, 2, 3).flatten(1), weight.flatten(1))
+        return outputs[:, None, None, None]
     if layer.in_shape[1] == 1 and pd == 0:
         planes = F.conv2d(_plane(x, layer), weight[:, :, 0], stride=(sh, sw), padding=(ph, pw))
         return planes.permute(0, 2, 3, 1).unsqueeze(1)
@@ -59,6 +61,42 @@ def _windows(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Ten
     return windows.permute(0, 1, 2, 3, 5, 6, 4).reshape(n, d, -1, kernel[0] * kernel[1] * c)
 
 
+#: whether this processor has oneDNN's product
+_ONEDNN = {
+    torch.float32: torch.backends.mkldnn.is_available(),
+    torch.bfloat16: torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+}
+
+
+def product(x: Tensor, weight: Tensor) -> Tensor:
+    """(M, K), (N, K) → (M, N).
+
+    oneDNN's product, where the library has it: in float32 it is twice as fast as the one that a plain matrix product
+    takes here, and in either format it takes transposed matrices as they are.
+    """
+    if has_words(x) and _ONEDNN[x.dtype]:
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
+        return result
+    return x @ weight.t()
+
+
+class _Linear(torch.autograd.Function):
+    """x (M, K), weight (N, K) → (M, N)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return product(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        x, weight = ctx.saved_tensors
+        (upstream,) = gradients
+        of_x = product(upstream, weight.t()) if ctx.needs_input_grad[0] else None
+        of_weight = product(upstream.t(), x.t()) if ctx.needs_input_grad[1] else None
+        return of_x, of_weight
+
+
 class _Spectral(torch.autograd.Function):
     """x (N, D, P, C), taps (C_out, K, C), stride, padding along D → (N, D', P, C_out)."""
 
@@ -66,7 +104,7 @@ class _Spectral(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, taps: Tensor, stride: int, padding: int) -> Tensor:
         count = (x.shape[1] + 2 * padding - taps.shape[1]) // stride + 1
         columns = _side_by_side(x, taps.shape[1], stride, -padding, count)
-        y = columns.flatten(0, 2) @ taps.flatten(1).t()
+        y = product(columns.flatten(0, 2), taps.flatten(1))
         ctx.save_for_backward(columns, taps)
         ctx.geometry = (stride, padding, x.shape)
         return y.reshape(*columns.shape[:3], -1)
@@ -78,9 +116,7 @@ class _Spectral(torch.autograd.Function):
         upstream = gradients[0].contiguous()
         x_gradient, taps_gradient = None, None
         if ctx.needs_input_grad[1]:
-            # transposed by a copy: the library's product of a transposed bfloat16 matrix takes twice as long
-            transposed = upstream.flatten(0, 2).t().contiguous()
-            taps_gradient = (transposed @ columns.flatten(0, 2)).reshape(taps.shape)
+            taps_gradient = product(upstream.flatten(0, 2).t(), columns.flatten(0, 2).t()).reshape(taps.shape)
         if ctx.needs_input_grad[0]:
             x_gradient = _transposed(upstream, taps, stride, padding, shape)
         return x_gradient, taps_gradient, None, None
@@ -100,8 +136,8 @@ def _transposed(upstream: Tensor, taps: Tensor, stride: int, padding: int, shape
         if mine.shape[1] == 0:  # a stride beyond the kernel skips these inputs
             continue
         columns = _side_by_side(upstream, mine.shape[1], 1, start - mine.shape[1] + 1, places.shape[1])
-        matrix = mine.transpose(0, 1).flatten(0, 1)
-        places.copy_((columns.flatten(0, 2) @ matrix).reshape(places.shape))
+        matrix = mine.permute(2, 1, 0).flatten(1)
+        places.copy_(product(columns.flatten(0, 2), matrix).reshape(places.shape))
     return result
 
 
