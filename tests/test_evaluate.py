@@ -360,7 +360,7 @@ def test_a_part_holds_fewer_samples_the_larger_the_network() -> None:
     assert part_samples(network) == evaluation_work.MOST
     long = replace(network, time_steps=4096)
     each = 39 * 4096 // 8 + 3 * 4096 // 8 + 8 * 9  # conv1, conv2, classifier; inputs
-    assert part_samples(long) == min(2**26 // each, evaluation_work.MOST)
+    assert part_samples(long) == min(2**27 // each, evaluation_work.MOST)
 
 
 @pytest.mark.parametrize("missing", [("plot", "svg"), ("whole_scene", True)])

@@ -18,7 +18,7 @@ from pimsim.simulation import Progress, execute
 from pimsim.traces import Trace
 
 #: what the inputs and spikes of a part may take, and its fewest and most samples
-PART_BYTES, FEWEST, MOST = 2**26, 64, 1024
+PART_BYTES, FEWEST, MOST = 2**27, 64, 1024
 #: the narrowest membrane that a hardware file may have
 LEAST_MEMBRANE_BITS = 4
 
