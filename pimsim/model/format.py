@@ -34,7 +34,7 @@ from pimsim.model.network import (
 FORMAT, VERSION = "pimsim-model", 1
 MEAN, DEVIATION = "input.mean", "input.deviation"
 MAX_LAYERS = 1000
-#: values that stay in a cache between being widened and being hashed; 31 million at once take three times as long and 0.4 GB
+#: values widened and hashed at a time, while in a cache; 31 million at once take three times as long, and 0.4 GB
 _HASHED_AT_ONCE = 2**16
 
 
@@ -70,7 +70,7 @@ def network_hash(network: IntegerNetwork) -> str:
         kind = "<f8" if array.dtype.kind == "f" else "<i4"
         digest.update(f"\n{name}\n".encode("ascii"))
         for start in range(0, array.size, _HASHED_AT_ONCE):
-            digest.update(array.reshape(-1)[start : start + _HASHED_AT_ONCE].astype(kind))
+            digest.update(array.reshape(-1)[start : start + _HASHED_AT_ONCE].astype(kind).data)
     return digest.hexdigest()
 
 
