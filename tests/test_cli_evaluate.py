@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pimsim.cli.main import main
+from pimsim.errors import OutputError
 from pimsim.model import load_network, save_network
 from pimsim.report.accuracy_table import append, read
 
@@ -163,6 +164,18 @@ def test_a_row_needs_the_runs_own_file(workplace: Path, refused: Callable[..., s
 def test_another_file_is_not_taken_for_a_table_of_results(workplace: Path, refused: Callable[..., str]) -> None:
     (workplace / "results.csv").write_text("a,b\n1,2\n")
     assert "has other columns than a table of results" in refused("--model", "made.npz", "--results", "results.csv")
+
+
+def test_a_table_that_cannot_be_written_is_known_before_the_work(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pimsim.report.evaluation_work.execute", lambda *_args, **_kwargs: pytest.fail("executed"))
+
+    def read_only(folder: Path, names: list[str]) -> None:
+        raise OutputError(f"{folder / names[0]} is read-only")
+
+    monkeypatch.setattr("pimsim.report.evaluation_rows.check_writable", read_only)
+    assert "all/results.csv is read-only" in refused("--model", "made.npz", "--results", "all/results.csv")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pimsim.errors import OutputError, SceneError
 from pimsim.model import load_network, network_hash
@@ -57,7 +58,7 @@ def evaluate(
     source = source_of(network, path.stem, network_hash(network), Wish(input, labels, pixels, samples))
     if whole_scene and source.scene is None:
         raise SceneError(f"a map needs a whole scene, {source.subject.source} is a trace")
-    template = None if results is None else template_of(path, source.subject, results)
+    template = None if results is None else template_of(path, source.subject, Path(results))
     work = Work(network, source, amount(source, len(words), whole_scene=whole_scene), threads, progress)
     found = work.run(source.indices)
     narrow = [narrowed(work, bits, numerics) for bits, numerics in words]

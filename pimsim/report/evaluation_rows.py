@@ -10,20 +10,22 @@ from pimsim.errors import MissingFileError, ResultsError
 from pimsim.model.accuracy import Accuracy
 from pimsim.report.accuracy_table import INTEGER, AccuracyRow, membrane_inference, read
 from pimsim.report.evaluation import TEST, Evaluation, Subject
-from pimsim.report.evaluation_input import Path_
+from pimsim.report.files import check_writable
 from pimsim.report.run_rows import rows_of_file
 
 #: what the JSON file and the model's provenance both say, if they are of one run
 _SHARED = ("command", "scene", "seed")
 
 
-def template_of(model: Path, subject: Subject, results: Path_) -> AccuracyRow:
+def template_of(model: Path, subject: Subject, results: Path) -> AccuracyRow:
     """The row of the integer network as its training noted it, in the JSON file beside the model.
 
     It says how the network was trained; accuracies are measured anew.  Raises ResultsError where ``results`` is
-    another file, where not all test pixels are evaluated, or where that file is of another model.
+    another file, where not all test pixels are evaluated, or where that file is of another model; OutputError where
+    ``results`` cannot be written.
     """
     read(results)
+    check_writable(results.parent, [results.name])
     if subject.pixels != TEST or not subject.complete:
         raise ResultsError(f'"{results}" is of all test pixels of a model, this is {subject.selection}')
     noted = model.with_suffix(".json")
