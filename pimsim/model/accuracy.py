@@ -37,7 +37,8 @@ def confusion_matrix(
     for name, values in (("label", labels), ("prediction", predictions)):
         if int(values.min()) < 0 or int(values.max()) >= classes:
             raise ValueError(f"a {name} lies outside 0 … {classes - 1}: {int(values.min())} … {int(values.max())}")
-    flat = np.bincount(labels.astype(np.int64) * classes + predictions, minlength=classes * classes)
+    pairs = labels.astype(np.int64) * classes + predictions.astype(np.int64)
+    flat = np.bincount(pairs, minlength=classes * classes)
     return flat.reshape(classes, classes).astype(np.int64)
 
 
