@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pimsim.errors import ModelError
 from pimsim.model.architecture import CONV2D, CONV3D, LINEAR, Architecture, LayerShape, cnn3d, cnn32h
@@ -34,6 +38,38 @@ def test_cnn32h_has_the_published_macs_in_every_layer(scene: tuple[int, int]) ->
     network = cnn32h(*scene)
     assert tuple(layer.macs for layer in network.layers) == CNN32H_MACS[scene]
     assert network.macs == CNN32H_TOTALS[scene]
+
+
+@pytest.mark.parametrize(("pool", "fc1"), [(1, 129_630_208), (2, 30_998_528), (3, 12_845_056), (4, 6_881_280)])
+def test_the_pool_of_cnn32h_changes_the_macs_of_the_layer_behind_it_alone(pool: int, fc1: int) -> None:
+    # behind conv3 lies a map of 23 × 86: ⌊23/p⌋ · ⌊86/p⌋ · 128 · 512
+    network = cnn32h(200, 16, pool=pool)
+    assert tuple(layer.macs for layer in network.layers) == (393_660, 1_267_200, 145_833_984, fc1, 8_192)
+
+
+@given(
+    build=st.sampled_from([cnn3d, cnn32h]),
+    bands=st.integers(67, 230),  # from here on CNN-32H leaves 4 rows for its pool
+    classes=st.integers(2, 20),
+    patch=st.integers(5, 7),
+    pool=st.integers(1, 4),
+)
+def test_macs_are_the_placements_of_every_kernel_counted_one_by_one(
+    build: Callable[..., Architecture], bands: int, classes: int, patch: int, pool: int
+) -> None:
+    # CNN-32H's reshape takes a map without height and width: its patch is the kernel
+    network = cnn3d(bands, classes, patch) if build is cnn3d else cnn32h(bands, classes, 3, pool, 11)
+    for layer in network.layers:
+        placements, taps = 1, 1
+        for size, kernel, stride, padding in zip(
+            layer.in_shape[1:], layer.kernel, layer.stride, layer.padding, strict=True
+        ):
+            placements *= sum(start + kernel <= size + 2 * padding for start in range(0, size + 2 * padding, stride))
+            taps *= kernel
+        assert layer.macs == placements * taps * layer.in_shape[0] * layer.out_channels
+        assert layer.neurons == placements * layer.out_channels
+    assert network.macs == sum(layer.macs for layer in network.layers)
+    assert network.layers[-1].out_shape == (classes, 1, 1, 1)
 
 
 def test_cnn3d_on_200_bands_has_the_measured_number_of_neurons() -> None:
