@@ -22,6 +22,14 @@ class MappingError(PimsimError, ValueError):
     """A model that does not fit on the given hardware."""
 
 
+class AccumulatorError(MappingError):
+    """Sums that an accumulator cannot hold: ``key`` of the hardware file, and the ``bits`` that they need."""
+
+    def __init__(self, text: str, key: str = "", bits: int = 0) -> None:
+        super().__init__(text)
+        self.key, self.bits = key, bits
+
+
 class SceneError(PimsimError, ValueError):
     """A scene, label map or patch set that cannot be used."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from math import ceil, prod
 
-from pimsim.errors import MappingError
+from pimsim.errors import AccumulatorError
 from pimsim.hardware import Event, Hardware, Mac
 from pimsim.hardware.hardware import EXACT, MULTIPLIER, Pim
 from pimsim.mapping.macro import crossbar_values
@@ -33,7 +33,7 @@ def layer_numerics(
     A `LayerNumerics.crossbar` is set only where a crossbar may give other sums than exact ones; where it draws at
     random it is that of ``chip`` with ``seed``, by default the hardware file's.  Where a CNN
     is only costed nothing is executed and nothing is proved: the widths are the engine's.
-    Raises MappingError naming the layer, the bits it needs and the bits it is given.
+    Raises AccumulatorError naming the layer, the bits it needs and the bits it is given.
     """
     names = engine_names(network, hardware)
     costed = costs_cnn(network, hardware)
@@ -121,7 +121,9 @@ def _prove(layer: IntegerLayer, section: str, numerics: LayerNumerics, inputs: R
         beside = f"on membranes of {numerics.membrane_bits} bits" + (f" in steps of {1 << shift}" if shift else "")
     needed = word_bits(low, high)
     if needed > numerics.accumulator_bits:
-        raise MappingError(
+        raise AccumulatorError(
             f'layer "{layer.name}": sums reach {low} … {high} {beside} and need {needed} bits, '
-            f"{section}.accumulator_bits={numerics.accumulator_bits}"
+            f"{section}.accumulator_bits={numerics.accumulator_bits}",
+            f"{section}.accumulator_bits",
+            needed,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pimsim.errors import MappingError
+from pimsim.errors import AccumulatorError
 from pimsim.hardware import Hardware
 from pimsim.hardware.hardware import LAYER_MAJOR, SHARED
 from pimsim.mapping.accumulators import layer_numerics
@@ -26,8 +26,8 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
     """Place a network on an accelerator.
 
     A bare `Architecture` will do for hardware with ``network: iso_cnn``, which costs it as a CNN's.  Raises
-    MappingError where a layer does not fit: an accumulator too narrow for its sums, a buffer or array too small,
-    an unknown layer name, activations in front of an event core.
+    MappingError where a layer does not fit: an accumulator too narrow for its sums (AccumulatorError), a buffer or
+    array too small, an unknown layer name, activations in front of an event core.
     """
     names = engine_names(source, hardware)
     facts = layer_facts(source, hardware)
@@ -115,9 +115,11 @@ def _prove_by_width(facts: LayerFacts, bits: int) -> None:
     largest = facts.shape.fan_in * (2**facts.magnitude_bits - 1) * _largest_input(facts)
     needed = word_bits(-largest, largest)
     if needed > bits:
-        raise MappingError(
+        raise AccumulatorError(
             f'layer "{facts.shape.name}": sums of {facts.shape.fan_in} products reach {largest} and need '
-            f"{needed} bits, engines.mac.accumulator_bits={bits}"
+            f"{needed} bits, engines.mac.accumulator_bits={bits}",
+            "engines.mac.accumulator_bits",
+            needed,
         )
 
 

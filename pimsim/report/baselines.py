@@ -7,12 +7,13 @@ from dataclasses import replace
 from pimsim.activity.activity import Activity
 from pimsim.cost import CostTable, evaluate
 from pimsim.errors import CostError, MappingError
-from pimsim.hardware import CostSettings, Hardware, load_hardware
+from pimsim.hardware import CostSettings, Hardware
 from pimsim.mapping import map_model
 from pimsim.model.architecture import Architecture
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.accuracies import FLOAT, SIMULATED, float_accuracy
 from pimsim.report.cnn_model import CnnModel
+from pimsim.report.fitting import fitting
 from pimsim.report.result import Baseline
 from pimsim.report.widen import widen
 from pimsim.simulation import schedule
@@ -20,7 +21,6 @@ from pimsim.traces import Trace, select
 
 HARDWARE = "ann45nm"
 WIDTHS = (6, 32)
-WIDEST_ACCUMULATOR = 32
 
 
 def baselines(
@@ -111,7 +111,7 @@ def _baseline(
 def _scheduled(
     network: IntegerNetwork, source: IntegerNetwork | Architecture, trace: Trace, like: Hardware, threads: int
 ) -> tuple[Hardware, Activity]:
-    """The narrow CNN; sums that the file's accumulator cannot hold get the widest one."""
+    """The narrow CNN; sums that the file's accumulator cannot hold get one that does."""
     changes: dict[str, object] = {
         "clock_mhz": like.clock_mhz,
         "clock_gating": like.clock_gating,
@@ -119,14 +119,8 @@ def _scheduled(
         "memories.macro_width_bits": like.memories.macro_width_bits,
         "engines.mac.activation_bits": WIDTHS[0],
     }
-    one = select(trace, 1)
     try:
-        machine = load_hardware(HARDWARE, changes)
-        mapping = map_model(source, machine)
-    except MappingError:
-        machine = load_hardware(HARDWARE, changes | {"engines.mac.accumulator_bits": WIDEST_ACCUMULATOR})
-        try:
-            mapping = map_model(source, machine)
-        except MappingError as error:
-            raise MappingError(f"CNN baseline on {HARDWARE}: {error}") from None
-    return machine, schedule(one, network, mapping, machine, threads=threads)
+        machine, mapping, _ = fitting(source, HARDWARE, changes)
+    except MappingError as error:
+        raise MappingError(f"CNN baseline on {HARDWARE}: {error}") from None
+    return machine, schedule(select(trace, 1), network, mapping, machine, threads=threads)

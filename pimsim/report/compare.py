@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pimsim.cost import CostTable, evaluate
-from pimsim.errors import HardwareError
+from pimsim.errors import HardwareError, MappingError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.hardware.hardware import ENGINES, EVENT, MAC, PIM
 from pimsim.mapping import Mapping as Placement
@@ -25,6 +25,7 @@ from pimsim.report.baselines import cnn as cnn_systems
 from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
+from pimsim.report.fitting import fitting
 from pimsim.report.inputs import Recorded, Source, resolve
 from pimsim.report.pipeline import Path_, analysis_of, placed, spike_rates, table_of, trace_for
 from pimsim.report.result import Baseline
@@ -79,8 +80,8 @@ def comparison(
 ) -> Comparison:
     """A model on several machines in the order given; written to the folder ``out`` if one is given.
 
-    hardware   paths or shipped names, `SYSTEMS` by default, of a CNN `CNN_SYSTEMS`; one with ``network: iso_cnn``
-               stands for the CNN at 32 bits and at its own
+    hardware   paths or shipped names, `SYSTEMS` by default, of a CNN `CNN_SYSTEMS`, with accumulators widened to what
+               the network's sums need; one with ``network: iso_cnn`` stands for the CNN at 32 bits and at its own
     overrides  dotted path → value, changes to every one of the hardware files; of an engine to those that have it
     plot       "svg" or "png": a picture beside the files in ``out``; needs matplotlib
 
@@ -94,8 +95,11 @@ def comparison(
     workers = threads or os.cpu_count() or 1
     path = find(MODEL, model)
     network = load_network(path)
-    default = CNN_SYSTEMS if network.is_cnn else SYSTEMS
-    machines = _machines(default if hardware is None else hardware, overrides)
+    if hardware is None:
+        chosen = _default_machines(network, overrides)
+    else:
+        chosen = [(machine, {}) for machine in _machines(hardware, overrides)]
+    machines = [machine for machine, _ in chosen]
     tables = {name: table_of(first) for name, first in {machine.cost.table: machine for machine in machines}.items()}
     placements = [placed(network, machine, tables[machine.cost.table]) for machine in machines]
     source = resolve(network, network_hash(network), input, samples)
@@ -103,8 +107,8 @@ def comparison(
     recorded = _recorded(network, machines, source, workers, progress)
     beside = run_cnn(found, recorded[0].trace, threads=workers)
     given = [
-        _Given(network, machine, placement, tables[machine.cost.table], one, beside)
-        for machine, placement, one in zip(machines, placements, recorded, strict=True)
+        _Given(network, machine, widened, placement, tables[machine.cost.table], one, beside)
+        for (machine, widened), placement, one in zip(chosen, placements, recorded, strict=True)
     ]
     systems = [system for one in given for system in one.systems(workers)]
     result = _assembled(path, network, source, recorded[0].trace, systems, tables, dict(overrides or {}))
@@ -145,6 +149,24 @@ def _machines(hardware: Sequence[Path_], overrides: Mapping[str, object] | None)
     return machines
 
 
+def _default_machines(
+    network: IntegerNetwork, overrides: Mapping[str, object] | None
+) -> list[tuple[Hardware, Mapping[str, int]]]:
+    """Those of the papers' systems that take the network, with accumulators that hold its sums, and which were widened.
+
+    A machine that it does not fit all the same stays as it is: placing it says why.
+    """
+    names = CNN_SYSTEMS if network.is_cnn else SYSTEMS
+    found: list[tuple[Hardware, Mapping[str, int]]] = []
+    for name, machine, changes in zip(names, _machines(names, overrides), _changes(names, overrides), strict=True):
+        try:
+            fitted, _, widened = fitting(network, name, changes)
+        except MappingError:
+            fitted, widened = machine, {}
+        found.append((fitted, widened))
+    return found
+
+
 def _changes(hardware: Sequence[Path_], overrides: Mapping[str, object] | None) -> list[dict[str, object]]:
     """Changes to each file: those of an engine to the files that have it; to all, and so refused, where none does."""
     chosen = dict(overrides or {})
@@ -178,6 +200,7 @@ class _Given:
 
     network: IntegerNetwork
     machine: Hardware
+    widened: Mapping[str, int]
     placement: Placement
     table: CostTable
     recorded: Recorded
@@ -207,6 +230,7 @@ class _Given:
             paper=self._paper(),
             executed=self.recorded.executed,
             execution=self.recorded.why,
+            widened=self.widened,
         )
 
     def _cnns(self, threads: int) -> Iterator[Compared]:
@@ -232,6 +256,7 @@ class _Given:
             paper=paper,
             executed=item.executed,
             execution=item.execution,
+            widened=self.widened,
         )
 
     def _shapes(self) -> tuple[LayerShape, ...]:

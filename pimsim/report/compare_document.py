@@ -58,6 +58,7 @@ def _system(system: Compared, tables: Mapping[str, CostTable]) -> dict[str, obje
     return {
         "name": system.name,
         "hardware": {"name": machine.name, "sha256": machine.content_hash, "configuration": machine.to_dict()},
+        "widened": dict(system.widened),
         "engines": dict(zip((layer.layer for layer in activity.layers), system.engines, strict=True)),
         "execution": {"executed": system.executed, "reason": system.execution},
         "costs": {"sha256": table_hash(tables[machine.cost.table]), **dict(system.cost.choices)},

@@ -60,7 +60,12 @@ def _parts(result: Comparison) -> Iterable[RenderableType]:
 def _headline(result: Comparison) -> str:
     lines = [f"{result.model} on {len(result.systems)} systems, {result.systems[0].samples} samples, per inference"]
     reasons = dict.fromkeys(system.execution for system in result.systems if system.accuracy_source != FLOAT)
-    return "\n".join([*lines, *reasons])
+    wider = dict.fromkeys(
+        f"{system.hardware.name}: {key}={bits}, which the network's sums need"
+        for system in result.systems
+        for key, bits in system.widened.items()
+    )
+    return "\n".join([*lines, *reasons, *wider])
 
 
 def _energies(result: Comparison) -> Table:

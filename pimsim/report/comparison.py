@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ class Compared:
     shapes, engines   of every layer, in order
     cnns              the CNN at 6 and 32 bits with this system's clock and cost choices, what it is held against
     accuracy          None where no value is executed or no label known; ``accuracy_source`` says of what
+    widened           accumulators wider than in the file, which could not hold the network's sums: dotted path → bits
     paper             of the paper that assumes this organisation, if one does
     """
 
@@ -44,6 +45,7 @@ class Compared:
     executed: bool
     execution: str
     accuracy_source: str = ""
+    widened: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_digital_snn(self) -> bool:
