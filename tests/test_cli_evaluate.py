@@ -15,6 +15,7 @@ from pimsim.cli.main import main
 from pimsim.errors import OutputError
 from pimsim.model import load_network, save_network
 from pimsim.report.accuracy_table import append, read
+from pimsim.report.run_rows import rows_of_file
 
 Capture = pytest.CaptureFixture[str]
 FILES = {"classes.csv", "confusion.csv", "spikes.csv", "evaluation.json"}
@@ -126,6 +127,17 @@ def test_evaluating_again_replaces_the_rows(workplace: Path) -> None:
     append("results.csv", [replace(row, oa_percent=0.0), replace(row, seed=9)])
     call("--model", "made.npz", "--results", "results.csv")
     assert read(workplace / "results.csv") == (row, replace(row, seed=9))
+
+
+def test_the_row_that_training_left_is_the_one_that_is_replaced(workplace: Path) -> None:
+    noted = append("results.csv", rows_of_file("made.json"))
+    assert {row.inference for row in noted} == {"float", "integer"}
+    call("--model", "made.npz", "--results", "results.csv", "--out", "out")
+    found = json.loads((workplace / "out" / "evaluation.json").read_text())["accuracy"]
+    renewed = read("results.csv")
+    assert [row.identity for row in renewed] == [row.identity for row in noted]
+    (integer,) = (row for row in renewed if row.inference == "integer")
+    assert integer.oa_percent == round(100 * found["overall"], 2) != FIGURES["overall_percent"]
 
 
 @pytest.mark.parametrize(

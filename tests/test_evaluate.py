@@ -173,6 +173,10 @@ def test_the_pixels_are_those_of_the_recorded_split(place: Path) -> None:
     assert np.array_equal(found.scene.evaluated, lowest)
     assert json.loads(Path("out/evaluation.json").read_text())["input"]["split"] == division.describe()
     assert "0.0 % of test patches share pixels" in report.evaluation_text(found)
+    (place / "upper.npy").unlink()
+    assert report.evaluate("made.npz", pixels="labelled").confusion.sum() == np.count_nonzero(scene.labels)
+    with pytest.raises(MissingFileError, match="upper"):
+        report.evaluate("made.npz")
 
 
 def test_labels_may_lie_elsewhere(place: Path) -> None:

@@ -96,7 +96,8 @@ def _of_scene(network: IntegerNetwork, model: str, model_hash: str, scene: Scene
     size = network.architecture.input_shape[2]
     every = extract_patches(replace(scene, cube=codes_of(network.input, scene.cube)), size, unlabelled=True)
     labelled = np.flatnonzero(every.labels >= 0)
-    division = trained_division(network.provenance, scene, size)
+    # all labelled pixels need no split, so that a split file that is gone, or other labels, do not hinder them
+    division = None if wish.pixels == LABELLED else trained_division(network.provenance, scene, size)
     kind, eligible, words = _eligible(division, model, scene, wish.pixels)
     chosen = labelled[spread(eligible, wish.samples, scene.name)]
     how = "" if len(chosen) == len(eligible) else ", evenly spaced in row-major order"
@@ -112,7 +113,7 @@ def _of_scene(network: IntegerNetwork, model: str, model_hash: str, scene: Scene
         class_ids=scene.class_ids,
         class_names=scene.class_names,
         attribution=scene.attribution,
-        split=division.describe() if division and kind != LABELLED else {},
+        split=division.describe() if division else {},
     )
     return Source(subject, chosen, every.labels[chosen], every.take, scene)
 
@@ -132,7 +133,7 @@ def _eligible(division: Division | None, model: str, scene: Scene, wanted: str |
             f'pixels={wanted}: model "{model}" does not say that it was trained on scene "{scene.name}", and how that '
             f"was split; pixels={LABELLED} takes all labelled ones"
         )
-    if division is None or wanted == LABELLED:
+    if division is None:
         return LABELLED, np.arange(np.count_nonzero(scene.labels), dtype=np.int64), "labelled pixels"
     if wanted == TRAIN:
         return TRAIN, division.train, f"training pixels ({division.split.text})"
