@@ -74,6 +74,11 @@ def test_a_file_that_is_asked_for_keeps_its_accumulator(inputs: Path) -> None:
         report.run(inputs / "wide.npz", "ann45nm", inputs / "trace.npz")
 
 
+def test_one_that_is_asked_for_is_widened_on_demand(inputs: Path) -> None:
+    result = report.comparison(inputs / "wide.npz", ["digital45nm"], inputs / "trace.npz", widen=True)
+    assert dict(result.systems[0].widened) == {"engines.event.accumulator_bits": needed_by_spikes(inputs)}
+
+
 def test_so_does_one_whose_accumulator_is_set(inputs: Path) -> None:
     with pytest.raises(AccumulatorError, match=r"need 30 bits, engines\.mac\.accumulator_bits=29"):
         report.comparison(

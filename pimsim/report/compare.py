@@ -75,15 +75,18 @@ def comparison(
     cnn: Path_ | None = None,
     out: Path_ | None = None,
     plot: str | None = None,
+    widen: bool | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """A model on several machines in the order given; written to the folder ``out`` if one is given.
 
-    hardware   paths or shipped names, `SYSTEMS` by default, of a CNN `CNN_SYSTEMS`, with accumulators widened to what
-               the network's sums need; one with ``network: iso_cnn`` stands for the CNN at 32 bits and at its own
+    hardware   paths or shipped names, `SYSTEMS` by default, of a CNN `CNN_SYSTEMS`; one with ``network: iso_cnn``
+               stands for the CNN at 32 bits and at its own
     overrides  dotted path → value, changes to every one of the hardware files; of an engine to those that have it
     plot       "svg" or "png": a picture beside the files in ``out``; needs matplotlib
+    widen      whether accumulators too narrow for the network's sums get the bits that these need, where
+               ``overrides`` do not set them; None: on the default machines alone
 
     The others are those of `pimsim.report.run`.  The network is executed at most once, but for machines whose
     words or converters change values.  Raises a `PimsimError` that names what is wrong.
@@ -95,10 +98,11 @@ def comparison(
     workers = threads or os.cpu_count() or 1
     path = find(MODEL, model)
     network = load_network(path)
-    if hardware is None:
-        chosen = _default_machines(network, overrides)
+    names = hardware if hardware is not None else CNN_SYSTEMS if network.is_cnn else SYSTEMS
+    if widen or (widen is None and hardware is None):
+        chosen = _fitted(network, names, overrides)
     else:
-        chosen = [(machine, {}) for machine in _machines(hardware, overrides)]
+        chosen = [(machine, {}) for machine in _machines(names, overrides)]
     machines = [machine for machine, _ in chosen]
     tables = {name: table_of(first) for name, first in {machine.cost.table: machine for machine in machines}.items()}
     placements = [placed(network, machine, tables[machine.cost.table]) for machine in machines]
@@ -149,16 +153,16 @@ def _machines(hardware: Sequence[Path_], overrides: Mapping[str, object] | None)
     return machines
 
 
-def _default_machines(
-    network: IntegerNetwork, overrides: Mapping[str, object] | None
+def _fitted(
+    network: IntegerNetwork, hardware: Sequence[Path_], overrides: Mapping[str, object] | None
 ) -> list[tuple[Hardware, Mapping[str, int]]]:
-    """Those of the papers' systems that take the network, with accumulators that hold its sums, and which were widened.
+    """`_machines` with accumulators that hold the network's sums, and which of them were widened.
 
     A machine that it does not fit all the same stays as it is: placing it says why.
     """
-    names = CNN_SYSTEMS if network.is_cnn else SYSTEMS
     found: list[tuple[Hardware, Mapping[str, int]]] = []
-    for name, machine, changes in zip(names, _machines(names, overrides), _changes(names, overrides), strict=True):
+    machines = _machines(hardware, overrides)
+    for name, machine, changes in zip(hardware, machines, _changes(hardware, overrides), strict=True):
         try:
             fitted, _, widened = fitting(network, name, changes)
         except MappingError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 
 from pimsim.errors import AccumulatorError
 from pimsim.hardware import Hardware, load_hardware
@@ -16,7 +17,7 @@ WIDEST_ACCUMULATOR = 32
 
 
 def fitting(
-    source: IntegerNetwork | Architecture, hardware: str, changes: Mapping[str, object]
+    source: IntegerNetwork | Architecture, hardware: str | PathLike[str], changes: Mapping[str, object]
 ) -> tuple[Hardware, Placement, dict[str, int]]:
     """A file with ``changes``, a network on it, and the accumulators widened for that: dotted path → bits.
 

@@ -99,7 +99,7 @@ def measured(name: str, *, threads: int | None = None) -> NetworkEnergy:
         scene=_scene(network),
         layers=tuple(layer.name for layer in network.layers[:-1]),
         spikes_per_neuron=tuple(spike_rates(network, load_trace(path))),
-        result=comparison(name, MACHINES, path, threads=threads),
+        result=comparison(name, MACHINES, path, widen=True, threads=threads),
     )
 
 
