@@ -258,3 +258,21 @@ def test_gradients_of_the_cnn_are_the_slopes_with_the_rounding_held(
     logits = sample.loss(lambda x: network.forward_quantized(x, Precision(bits, scheme)))
     np.testing.assert_allclose(logits, unit * twin.logits, rtol=1e-5, atol=1e-5)
     check(groups, loss)
+
+
+@pytest.mark.parametrize("architecture", NETWORKS, ids=names)
+def test_bfloat16_changes_no_spike_where_it_holds_every_sum_and_gradients_by_its_rounding(
+    architecture: Architecture,
+) -> None:
+    """Codes −2 … 1 and weights of 2 bits: sums stay below 256, which 8 significant bits hold."""
+    sample = Sample(architecture, 5)
+    sample.codes = np.clip(sample.codes, -2, 1)
+    found = {}
+    for half in (False, True):
+        precision = Precision(2, half=half)
+        logits = sample.loss(lambda x, precision=precision: sample.network.forward_spiking(x, precision, 4))
+        found[half] = logits, [real(parameter.grad) for parameter in sample.network.parameters()]
+    (exact, gradients), (rounded, rounded_gradients) = found[False], found[True]
+    np.testing.assert_array_equal(rounded, exact)
+    for gradient, near in zip(gradients, rounded_gradients, strict=True):
+        assert np.abs(near - gradient).max() <= 2**-5 * np.abs(gradient).max()
