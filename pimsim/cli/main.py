@@ -22,6 +22,10 @@ COMMANDS = {
     "compare": ("pimsim.cli.compare", "One network on several machines, side by side."),
     "train": ("pimsim.cli.train", "Train, convert, quantize and export a network (needs pimsim[train])."),
     "evaluate": ("pimsim.cli.evaluate", "Accuracy of a network, class by class, on pixels it was not trained on."),
+    "reproduce": (
+        "pimsim.cli.reproduce",
+        "A table or figure of HYPER-SNN: train what is missing, print it beside the paper's.",
+    ),
     "costs": ("pimsim.cli.costs", "Every number of a cost table with its range and source."),
     "info": ("pimsim.cli.info", "What a model, trace or hardware file holds."),
 }

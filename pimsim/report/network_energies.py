@@ -23,7 +23,7 @@ from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.inputs import shipped_trace
 from pimsim.report.made_parts import Part, markdown
 from pimsim.report.paper_tables import ALL_SCENES, NONE, TextTable, needed_file
-from pimsim.report.pipeline import spike_rates
+from pimsim.report.pipeline import Path_, spike_rates
 from pimsim.report.published import ADVANTAGE, AVERAGE_ADVANTAGE, BANDS_CLASSES, NETWORKS, TITLES, scene_title
 from pimsim.resources import MODEL, find, shipped
 from pimsim.traces import load_trace
@@ -66,47 +66,60 @@ class NetworkEnergy:
 
 
 def shipped_snns() -> tuple[str, ...]:
-    """Names of the shipped spiking networks of 6-bit weights that have a recorded trace, networks as in the paper."""
+    """Names of the shipped spiking networks of 6-bit weights that have a recorded trace, in the paper's order."""
     found = []
     for path in shipped(MODEL):
         network = load_network(path)
         wide = any(layer.weight_bits != BITS for layer in network.layers)
         if not (network.is_cnn or wide or shipped_trace(network_hash(network)) is None):
-            found.append((*_order(network), path.stem))
+            found.append((*_order(*_identity(network)), path.stem))
     return tuple(name for *_, name in sorted(found))
 
 
-def _order(network: IntegerNetwork) -> tuple[int, int]:
-    known, scene = network.architecture.name, _scene(network)
+def identity(name: Path_) -> tuple[str, str]:
+    """Network of a model, and title of the scene that it was trained on."""
+    return _identity(load_network(find(MODEL, name)))
+
+
+def _identity(network: IntegerNetwork) -> tuple[str, str]:
+    return network.architecture.name, scene_title(str(network.provenance.get("scene", "")))
+
+
+def _order(network: str, scene: str) -> tuple[int, int]:
     return (
-        NETWORKS.index(known) if known in NETWORKS else len(NETWORKS),
+        NETWORKS.index(network) if network in NETWORKS else len(NETWORKS),
         ALL_SCENES.index(scene) if scene in ALL_SCENES else len(ALL_SCENES),
     )
 
 
-def _scene(network: IntegerNetwork) -> str:
-    return scene_title(str(network.provenance.get("scene", "")))
+def measured(model: Path_, trace: Path_ | None = None, *, threads: int | None = None) -> NetworkEnergy:
+    """A network on recorded spikes.
 
+    model  path or shipped name; ``trace`` a recording of it, by default the shipped one
 
-def measured(name: str, *, threads: int | None = None) -> NetworkEnergy:
-    """A shipped network on the spikes of its shipped trace.  Raises MissingFileError where there is none."""
-    network = load_network(find(MODEL, name))
-    path = shipped_trace(network_hash(network))
+    Raises MissingFileError where there is none.
+    """
+    network = load_network(find(MODEL, model))
+    path = trace or shipped_trace(network_hash(network))
     if path is None:
-        raise MissingFileError(f'no trace is shipped of the model "{name}"')
+        raise MissingFileError(f'no trace is shipped of the model "{model}"')
+    name, scene = _identity(network)
     return NetworkEnergy(
-        network=network.architecture.name,
-        scene=_scene(network),
+        network=name,
+        scene=scene,
         layers=tuple(layer.name for layer in network.layers[:-1]),
         spikes_per_neuron=tuple(spike_rates(network, load_trace(path))),
-        result=comparison(name, MACHINES, path, widen=True, threads=threads),
+        result=comparison(model, MACHINES, path, widen=True, threads=threads),
     )
 
 
-def advantages(energies: Sequence[NetworkEnergy]) -> TextTable:
+def advantages(
+    energies: Sequence[NetworkEnergy], networks: Sequence[str] = NETWORKS, scenes: Sequence[str] = ALL_SCENES
+) -> TextTable:
     """Times less energy than the CNN of 32 / 6 bits: as printed, by the formula, and counted.
 
-    A row for every network and scene, also where no network is shipped: the bound is known without one.
+    A row for every one of ``networks`` and ``scenes`` (titles), also where no network is at hand, for the bound is
+    known without one; then those of ``energies`` that are none of them.
     """
     columns = (
         "CNN at 32 / 6 bits over SNN",
@@ -119,8 +132,7 @@ def advantages(energies: Sequence[NetworkEnergy]) -> TextTable:
         f"full, {LEAN}",
     )
     known = {(one.network, one.scene): one for one in energies}
-    others = [pair for pair in known if pair[0] not in NETWORKS or pair[1] not in ALL_SCENES]
-    pairs = [*product(NETWORKS, ALL_SCENES), *others]
+    pairs = list(dict.fromkeys([*product(networks, scenes), *known]))
     seen = {one.scene for one in energies}
     rows = [_advantage_row(*pair, known.get(pair), "not shipped" if pair[1] in seen else "") for pair in pairs]
     return TextTable("", columns, (*rows, _mean_row(energies)) if energies else tuple(rows))
@@ -148,7 +160,7 @@ def _pairs(one: NetworkEnergy) -> Iterator[tuple[float, float]]:
 
 def _ceiling(network: str, scene: str) -> str:
     """The bound of a network that was not trained: its layers are known where the scene's bands are."""
-    if scene not in BANDS_CLASSES:
+    if scene not in BANDS_CLASSES or network not in ARCHITECTURES:
         return NONE
     macs = [layer.macs for layer in ARCHITECTURES[network](*BANDS_CLASSES[scene]).layers]
     return _pair(*(hypersnn.ceiling(macs, ann_bits=bits) for bits in (32, BITS)))
@@ -188,8 +200,8 @@ def spikes(energies: Sequence[NetworkEnergy]) -> TextTable:
 
 def parts(energies: Sequence[NetworkEnergy]) -> dict[str, Part]:
     """The generated parts of docs/results.md that speak of every network, by name."""
-    tables = {"advantages": advantages, "energies": absolute, "spikes": spikes}
-    return {name: partial(_block, table(energies)) for name, table in tables.items()}
+    tables = {"advantages": advantages(energies), "energies": absolute(energies), "spikes": spikes(energies)}
+    return {name: partial(_block, table) for name, table in tables.items()}
 
 
 def _block(table: TextTable) -> list[str]:

@@ -19,6 +19,7 @@ from pimsim.report.accuracy_table import (
     QSTDB,
     SCALE_WEIGHTS,
     SNN,
+    AccuracyRow,
     Statistic,
     Summary,
     membrane_inference,
@@ -80,21 +81,20 @@ class Cell:
     scheme: str | None = None
     time_steps: int | None = None
 
-    def holds(self, found: Summary) -> bool:
-        """Whether a summary is a measurement of this."""
-        example = found.example
-        exact = (example.network, example.row, example.weight_bits, example.inference, example.split_kind)
+    def holds(self, row: AccuracyRow) -> bool:
+        """Whether a row is a measurement of this, with any seed, start, epochs and settings of the split."""
+        exact = (row.network, row.row, row.weight_bits, row.inference, row.split_kind)
         return (
             exact == (self.network, self.row, self.weight_bits, self.inference, self.split)
-            and scene_title(example.scene) == scene_title(self.scene)
-            and self.scheme in (None, example.scheme)
-            and self.time_steps in (None, example.time_steps)
+            and scene_title(row.scene) == scene_title(self.scene)
+            and self.scheme in (None, row.scheme)
+            and self.time_steps in (None, row.time_steps)
         )
 
 
 def chosen(summaries: Sequence[Summary], cell: Cell) -> Summary | None:
     """The summary that stands for a cell, by the rule of this module; None where nothing was run."""
-    fitting = [found for found in summaries if cell.holds(found)]
+    fitting = [found for found in summaries if cell.holds(found.example)]
     return max(fitting, key=lambda found: (len(found.seeds), total_epochs(found)), default=None)
 
 
@@ -110,14 +110,19 @@ def line_cell(network: str, scene: str, split: str, line: Line) -> Cell:
     return Cell(network, scene, split, line.row, line.weight_bits, form, scheme, line.time_steps)
 
 
-def table_ii(summaries: Sequence[Summary], network: str, scene: str) -> TextTable:
-    """Every stage of one network on one scene: the paper's figures, ours on the random split, ours on blocks."""
-    splits = (RANDOM, BLOCKS, *([FILE] if any(_on(found, network, scene, FILE) for found in summaries) else []))
+def table_ii(summaries: Sequence[Summary], network: str, scene: str, splits: Sequence[str] | None = None) -> TextTable:
+    """Every stage of one network on one scene: the paper's figures, ours on each of ``splits``.
+
+    By default those are the random one, blocks and, where it was run, a published disjoint one.
+    """
+    if splits is None:
+        file = any(_on(found, network, scene, FILE) for found in summaries)
+        splits = (RANDOM, BLOCKS, FILE) if file else (RANDOM, BLOCKS)
     columns = ["", f"paper: {ACCURACY}", "epochs"]
     for split in splits:
         columns += [f"{SPLIT_TITLES[split]}: {ACCURACY}", "seeds", "epochs"]
     rows = [_table_ii_row(summaries, network, scene, splits, line) for line in TABLE_II_LINES]
-    return TextTable(f"{TITLES[network]}, {scene_title(scene)}", tuple(columns), tuple(rows))
+    return TextTable(f"{TITLES.get(network, network)}, {scene_title(scene)}", tuple(columns), tuple(rows))
 
 
 def _table_ii_row(
@@ -148,7 +153,7 @@ def table_iii(summaries: Sequence[Summary], networks: Sequence[str], scenes: Seq
 
 def _table_iii_row(summaries: Sequence[Summary], network: str, scene: str, line: Line) -> tuple[str, ...]:
     known = printed(network, scene, line.row, line.weight_bits)
-    cells = [f"{TITLES[network]}, {scene_title(scene)}", printed_text(known)]
+    cells = [f"{TITLES.get(network, network)}, {scene_title(scene)}", printed_text(known)]
     for split in SPLITS:
         instead = absent(summaries, scene) if split != FILE or scene_title(scene) in DISJOINT_PUBLISHED else NONE
         cells += found_cells(chosen(summaries, line_cell(network, scene, split, line)), instead)[:2]
@@ -159,7 +164,7 @@ def export_table(summaries: Sequence[Summary], network: str, scene: str) -> Text
     """What export keeps: overall accuracy of the quantized networks in every form of inference."""
     rows = [row for split in SPLITS for row in _export_rows(summaries, network, scene, split)]
     columns = ("overall accuracy, %", *FORMS.values(), "seeds")
-    return TextTable(f"{TITLES[network]}, {scene_title(scene)}", columns, tuple(rows))
+    return TextTable(f"{TITLES.get(network, network)}, {scene_title(scene)}", columns, tuple(rows))
 
 
 def _export_rows(summaries: Sequence[Summary], network: str, scene: str, split: str) -> Iterator[tuple[str, ...]]:

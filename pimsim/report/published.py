@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import PurePath
 from types import MappingProxyType
 
 from pimsim.report.accuracy_table import ANN, CONVERTED, FLOAT_BITS, QSTDB, SNN
+from pimsim.scenes.arrays import SUFFIXES
 from pimsim.scenes.catalogue import published as published_scene
 
 CNN_3D, CNN_32H = NETWORKS = ("cnn3d", "cnn32h")
@@ -94,13 +96,16 @@ def printed(network: str, scene: str, row: str, weight_bits: int) -> Printed | N
 
 
 def scene_title(name: str) -> str:
-    """Title of a public scene by any of its names, another scene's name as it is.
+    """Title of a public scene by any of its names; another scene's name as `pimsim.scenes.load_scene` gives it.
 
-    >>> scene_title("PaviaU.mat"), scene_title("my_field")
+    >>> scene_title("PaviaU.mat"), scene_title("fields/my_field.npy")
     ('Pavia University', 'my_field')
     """
-    known = published_scene(name)
-    return known.title if known else name
+    path = PurePath(name)
+    known = published_scene(path.name)
+    if known is not None:
+        return known.title
+    return path.stem.removesuffix("_corrected") if path.suffix in SUFFIXES else name
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,239 @@
+"""Which commands give the rows of HYPER-SNN's tables and figures that a file of results does not hold yet.
+
+A family is one network on one scene, one split and one seed.  Its runs share a base: the ReLU network, the conversion
+and, where rows need it, the float spiking network are trained once, and every quantized network takes them from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pimsim.errors import ResultsError
+from pimsim.report.accuracy_table import (
+    FLOAT_INFERENCE,
+    INTEGER,
+    PTQ,
+    QSTDB,
+    SCALE_WEIGHTS,
+    SNN,
+    AccuracyRow,
+    membrane_inference,
+)
+from pimsim.report.paper_tables import AFFINE, BLOCKS, RANDOM, SCALE, Cell
+from pimsim.report.published import BITS, MEMBRANE_BITS, NETWORKS, TABLE_II_LINES, TIME_STEPS
+
+TABLE_2, TABLE_3, FIG_4A, FIG_4B, FIG_5, FIG_6 = TARGETS = ("table2", "table3", "fig4a", "fig4b", "fig5", "fig6")
+SCENES = ("indian_pines", "PaviaU", "Salinas", "SalinasA")
+"""By names that `pimsim.scenes.load_scene` knows; the last is not in the paper."""
+CONVERSION = "conversion"
+STARTS = (CONVERSION, SNN)
+STAGES = ("ann", CONVERSION, SNN, QSTDB, PTQ, "qat")
+"""Sections of a recipe that train."""
+_FIXED = ("name", "network", "scene", "seed", "weight_bits", "scheme", "time_steps", "snn", QSTDB, PTQ, "qat", "split")
+"""Settings that tell rows of a table apart, so that no row may change them."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be reproduced, and how.
+
+    scenes    by any name or path; ``seeds`` of training and split; ``bits`` of the quantized networks
+    start     stage that the quantized networks are trained from; the paper's is ``conversion``
+    settings  ``PATH=VALUE`` for every training that has the setting
+    runs      folder of the run folders; ``results`` the file that rows are kept in
+    options   of every training, such as ``--threads 1``
+    """
+
+    networks: tuple[str, ...] = NETWORKS
+    scenes: tuple[str, ...] = SCENES
+    splits: tuple[str, ...] = (RANDOM, BLOCKS)
+    bits: tuple[int, ...] = BITS
+    seeds: tuple[int, ...] = (0,)
+    start: str = CONVERSION
+    settings: tuple[str, ...] = ()
+    runs: Path = Path("runs")
+    results: Path = Path("runs/accuracy.csv")
+    options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for setting in self.settings:
+            path, found, _ = setting.partition("=")
+            if not found:
+                raise ResultsError(f'"{setting}": a setting is PATH=VALUE, such as ann.epochs=100')
+            if path in _FIXED or path.split(".")[0] == "network":
+                raise ResultsError(f'"{setting}": {path} tells the rows of a table apart; change it with pimsim train')
+
+
+@dataclass(frozen=True)
+class Job:
+    """One command: arguments behind ``pimsim``, and the folder that it works in."""
+
+    arguments: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Family:
+    """One network, scene, split and seed of a wish."""
+
+    wish: Wish
+    network: str
+    scene: str
+    split: str
+    seed: int
+
+    def name(self, kind: str) -> str:
+        """Of a run: ``cnn3d_indian_pines_random_6b_seed0``."""
+        return f"{self.network}_{Path(self.scene).stem.lower()}_{self.split}_{kind}_seed{self.seed}"
+
+    def folder(self, kind: str) -> Path:
+        return self.wish.runs / self.name(kind)
+
+    def model(self, kind: str) -> Path:
+        """The exported network of a run."""
+        return self.folder(kind) / f"{self.name(kind)}.npz"
+
+    def cell(self, row: str, bits: int, inference: str, scheme: str | None, steps: int | None = None) -> Cell:
+        return Cell(self.network, self.scene, self.split, row, bits, inference, scheme, steps)
+
+    def train(self, recipe: str, kind: str, stages: Sequence[str], *more: str) -> Job:
+        """A training; ``stages`` are those that its recipe has, ``more`` further arguments."""
+        settings = [f"name={self.name(kind)}", f"scene={self.scene}", f"seed={self.seed}"]
+        settings += [] if self.split == RANDOM else [f"split.kind={self.split}"]
+        settings += [one for one in self.wish.settings if _meant(one, stages)]
+        sets = [part for setting in settings for part in ("--set", setting)]
+        folder = self.folder(kind)
+        where = ("--out", str(folder), "--results", str(self.wish.results))
+        return Job(("train", recipe, *sets, *more, *where, *self.wish.options), folder)
+
+
+def _meant(setting: str, stages: Sequence[str]) -> bool:
+    """A setting of a stage is for trainings that have the stage, any other for all."""
+    section = setting.split("=")[0].split(".")[0]
+    return section not in STAGES or section in stages
+
+
+@dataclass(frozen=True)
+class Need:
+    """One quantized network of a family, by the cells that are wanted of it.
+
+    row     ``qstdb`` or ``ptq``; ``membranes`` whether it is also wanted with narrow membranes
+    """
+
+    row: str
+    bits: int
+    scheme: str = AFFINE
+    forms: tuple[str, ...] = (INTEGER,)
+    membranes: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The part of a run's name that tells it from its family's others."""
+        return f"{self.bits}b" + ("_ptq" if self.row == PTQ else "") + ("_scale" if self.scheme == SCALE else "")
+
+
+BASE = "base"
+
+
+def jobs(target: str, wish: Wish, rows: Sequence[AccuracyRow], *, have: Sequence[tuple[str, str]] = ()) -> list[Job]:
+    """Commands for what ``rows`` lack of a target, in the order in which they are to run.
+
+    have  (network, scene) pairs whose 6-bit network is at hand without a training, for `FIG_5` and `FIG_6`
+    """
+    families = [
+        Family(wish, network, scene, split, seed)
+        for network in wish.networks
+        for scene in wish.scenes
+        for split in _splits(target, wish)
+        for seed in _seeds(target, wish)
+    ]
+    if target in (FIG_5, FIG_6):
+        families = [one for one in families if not (one.model("6b").is_file() or (one.network, one.scene) in have)]
+        return [job for family in families for job in _family_jobs(family, [], [Need(QSTDB, 6)], ())]
+    return [job for one in families for job in _family_jobs(one, *_wanted(target, one), rows)]
+
+
+def _splits(target: str, wish: Wish) -> tuple[str, ...]:
+    """Figures 5 and 6 are of one network each: the first split, the first seed."""
+    return wish.splits[:1] if target in (FIG_5, FIG_6) else wish.splits
+
+
+def _seeds(target: str, wish: Wish) -> tuple[int, ...]:
+    return wish.seeds[:1] if target in (FIG_5, FIG_6) else wish.seeds
+
+
+def _wanted(target: str, family: Family) -> tuple[list[Cell], list[Need]]:
+    """Cells of the base, and quantized networks."""
+    bits = family.wish.bits
+    float_lines = [
+        family.cell(line.row, line.weight_bits, FLOAT_INFERENCE, None, line.time_steps)
+        for line in TABLE_II_LINES
+        if line.row != QSTDB
+    ]
+    if target == TABLE_2:
+        forms = (FLOAT_INFERENCE, INTEGER, SCALE_WEIGHTS)
+        return float_lines, [Need(QSTDB, each, forms=forms, membranes=True) for each in bits]
+    if target == TABLE_3:
+        return [], [Need(QSTDB, 6)]
+    if target == FIG_4A:
+        affine = [Need(QSTDB, each, forms=(INTEGER, SCALE_WEIGHTS)) for each in bits]
+        return [], [*affine, *(Need(QSTDB, each, SCALE) for each in bits)]
+    return float_lines[-1:], [Need(row, each) for row in (PTQ, QSTDB) for each in bits]
+
+
+def _family_jobs(
+    family: Family, base: Sequence[Cell], needs: Sequence[Need], rows: Sequence[AccuracyRow]
+) -> Iterator[Job]:
+    """The base first, then the quantized networks, each followed by its evaluation with narrow membranes."""
+    chosen = [need for need in needs if _to_train(family, need, rows)]
+    wide = any(cell.row == SNN and not _held(cell, family.seed, rows) for cell in base)
+    from_snn = any(_start(family, need) == SNN for need in chosen)
+    if chosen or not all(_held(cell, family.seed, rows) for cell in base):
+        until = () if wide or from_snn else ("--until", CONVERSION)
+        yield family.train(f"{family.network}_snn", BASE, ("ann", CONVERSION, SNN), *until)
+    for need in needs:
+        if need in chosen:
+            yield _quantized(family, need)
+        if need.membranes and not _held(_membrane_cell(family, need), family.seed, rows):
+            yield _evaluation(family, need)
+
+
+def _to_train(family: Family, need: Need, rows: Sequence[AccuracyRow]) -> bool:
+    """Whether a figure of the network itself is missing, or the network for an evaluation that is."""
+    cells = [family.cell(need.row, need.bits, form, need.scheme, TIME_STEPS) for form in need.forms]
+    if not all(_held(cell, family.seed, rows) for cell in cells):
+        return True
+    evaluated = not need.membranes or _held(_membrane_cell(family, need), family.seed, rows)
+    return not evaluated and not family.model(need.kind).is_file()
+
+
+def _held(cell: Cell, seed: int, rows: Sequence[AccuracyRow]) -> bool:
+    return any(row.seed == seed and cell.holds(row) for row in rows)
+
+
+def _start(family: Family, need: Need) -> str:
+    """What is quantized after training is the float spiking network."""
+    return SNN if need.row == PTQ else family.wish.start
+
+
+def _quantized(family: Family, need: Need) -> Job:
+    start = _start(family, need)
+    recipe = {PTQ: "ptq", QSTDB: "6b" if start == CONVERSION else "snn_6b"}[need.row]
+    stages = ("ann", CONVERSION, *([SNN] if start == SNN else []), need.row)
+    settings = [f"weight_bits={need.bits}", *([f"scheme={SCALE}"] if need.scheme == SCALE else [])]
+    sets = [part for setting in settings for part in ("--set", setting)]
+    more = (*sets, "--from", str(family.folder(BASE)))
+    return family.train(f"{family.network}_{recipe}", need.kind, stages, *more)
+
+
+def _membrane_cell(family: Family, need: Need) -> Cell:
+    return family.cell(need.row, need.bits, membrane_inference(MEMBRANE_BITS), need.scheme, TIME_STEPS)
+
+
+def _evaluation(family: Family, need: Need) -> Job:
+    folder = family.folder(need.kind) / "evaluation"
+    arguments = ("evaluate", "--model", str(family.model(need.kind)), "--scene", family.scene)
+    more = ("--membrane-bits", str(MEMBRANE_BITS), "--out", str(folder), "--results", str(family.wish.results))
+    return Job((*arguments, *more), folder)
