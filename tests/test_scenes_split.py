@@ -456,6 +456,7 @@ def test_a_split_file_of_other_content_is_noticed() -> None:
         ({"train_fraction": float("nan")}, "train_fraction=nan"),
         ({"seed": -1}, "seed=-1 is below 0"),
         ({"guard": 3}, "a random split has no guard"),
+        ({"kind": "blocks", "guard": 129}, "guard=129 is above 128"),
         ({"train": SplitFile("a.mat")}, "kind=random has no files"),
         ({"kind": "blocks", "block": 0}, "block=0 is below 1"),
         ({"kind": "blocks", "guard": -1}, "guard=-1 is below 0"),

@@ -12,6 +12,7 @@ from pimsim.report.pipeline import run
 from pimsim.report.price_list import price_list, price_list_text, write_price_list
 from pimsim.report.render import text
 from pimsim.report.result import Baseline, RunResult
+from pimsim.report.split_report import split_text, write_split
 
 __all__ = [
     "SYSTEMS",
@@ -29,9 +30,11 @@ __all__ = [
     "price_list",
     "price_list_text",
     "run",
+    "split_text",
     "text",
     "write",
     "write_comparison",
     "write_evaluation",
     "write_price_list",
+    "write_split",
 ]

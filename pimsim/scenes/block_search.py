@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ SHARES = 1000
 ABSENT = 10**10
 #: rounds over all blocks; the cost has stopped falling long before
 ROUNDS = 50
+#: widest guard for which what a block adds around it is kept; of thousands of blocks, wider ones would fill gigabytes
+KEPT_GUARD = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +90,14 @@ class BlockSearch:
 
     def descend(self, blocks: list[Block], bits: np.random.PCG64) -> None:
         """Flip blocks, each wholly on one side before, in rounds of random order, until none lowers the cost."""
-        pieces = [piece for piece in map(self._piece, blocks) if piece.pixels.any()]
+        blocks = [block for block in blocks if self._divisible[self._inside(block)].any()]
+        kept = [self._piece(block) for block in blocks] if self._guard <= KEPT_GUARD else []
         for _ in range(ROUNDS):
-            order = np.argsort(bits.random_raw(len(pieces)), kind="stable")
-            if not self._round([pieces[index] for index in order]):
+            order = np.argsort(bits.random_raw(len(blocks)), kind="stable")
+            if not self._round(kept[index] if kept else self._piece(blocks[index]) for index in order):
                 return
 
-    def _round(self, pieces: list[_Piece]) -> bool:
+    def _round(self, pieces: Iterable[_Piece]) -> bool:
         """Try every block once; whether any was flipped."""
         before = cost = self.cost
         for piece in pieces:
@@ -104,13 +108,18 @@ class BlockSearch:
                 cost = changed
         return cost < before
 
+    def _inside(self, block: Block) -> npt.NDArray[np.integer]:
+        """Classes of a block's pixels."""
+        top, bottom, left, right = (edge + self._guard for edge in block)
+        return self._classes[top:bottom, left:right]
+
     def _piece(self, block: Block) -> _Piece:
         top, bottom, left, right = block
         window = slice(top, bottom + 2 * self._guard), slice(left, right + 2 * self._guard)
         classes = self._classes[window]
         pixels = np.zeros(classes.shape, bool)
         inner = slice(self._guard, self._guard + bottom - top), slice(self._guard, self._guard + right - left)
-        pixels[inner] = self._divisible[classes[inner]]
+        pixels[inner] = self._divisible[self._inside(block)]
         return _Piece(window, pixels, count_near(pixels, self._guard), self._count(classes, pixels))
 
     def _flip(self, piece: _Piece, *, trains: bool) -> _Flip:

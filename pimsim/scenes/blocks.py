@@ -19,9 +19,9 @@ from pimsim.scenes.neighbourhood import BoolMap
 
 #: a block is halved while it holds more than one part in this many of a class
 PARTS = 3
-#: grid squares visited by all starts together, and how many starts there are at least and at most: a second or less
-SQUARES, STARTS = 4000, (2, 16)
-#: 24 pixels become 6, little more than a guard
+#: pixels in the windows of all blocks of all starts together, and how many starts there are at least and at most
+PIXELS, STARTS = 2_300_000, (2, 16)
+#: 24 pixels become 6; parts smaller than the guard would change nothing but the guard
 QUARTERINGS = 2
 
 
@@ -38,21 +38,24 @@ def block_training(
     divisible = _divisible(classes, len(ids), guard)
     bits = np.random.PCG64(seed)
     starts = []
-    for _ in range(_starts(labels.shape, block)):
+    for _ in range(_starts(labels.shape, block, guard)):
         search = BlockSearch(classes, divisible, guard, train_fraction)
         blocks = _blocks(classes, divisible, block, bits)
         search.draw(blocks, bits)
         search.descend(blocks, bits)
         starts.append((search, blocks))
     search, blocks = min(starts, key=lambda start: start[0].cost)
-    for _ in range(QUARTERINGS):
+    for halvings in range(1, QUARTERINGS + 1):
+        if block >> halvings < guard:
+            break
         blocks = [quarter for whole in blocks for half in _halves(*whole) for quarter in _halves(*half)]
         search.descend(blocks, bits)
     return search.training
 
 
-def _starts(shape: tuple[int, ...], block: int) -> int:
-    return min(max(SQUARES * block**2 // (shape[0] * shape[1]), STARTS[0]), STARTS[1])
+def _starts(shape: tuple[int, ...], block: int, guard: int) -> int:
+    windows = shape[0] * shape[1] * (block + 2 * guard) ** 2
+    return min(max(PIXELS * block**2 // windows, STARTS[0]), STARTS[1]) if windows else 1
 
 
 def _divisible(classes: npt.NDArray[np.integer], count: int, guard: int) -> npt.NDArray[np.bool_]:

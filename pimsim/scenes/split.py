@@ -8,6 +8,8 @@ from pimsim.errors import SceneError
 from pimsim.scenes.split_file import SplitFile
 
 RANDOM, BLOCKS, FILE = KINDS = ("random", "blocks", "file")
+#: widest guard: twice what the largest patches need
+GUARD_LIMIT = 128
 #: keys by the kinds of split that they have an effect on
 MEANT_FOR = {"block": (BLOCKS,), "guard": (BLOCKS, FILE), "train": (FILE,), "test": (FILE,)}
 #: side of a block in pixels where none is given: about a field of Indian Pines
@@ -45,6 +47,8 @@ class Split:
         for key, value, least in (("seed", self.seed, 0), ("block", self.block, 1), ("guard", self.guard, 0)):
             if value is not None and value < least:
                 raise SceneError(f"split {key}={value} is below {least}")
+        if self.guard is not None and self.guard > GUARD_LIMIT:
+            raise SceneError(f"split guard={self.guard} is above {GUARD_LIMIT}")
         if self.kind == RANDOM and self.guard:
             raise SceneError(f"split guard={self.guard}: a random split has no guard, its pixels lie side by side")
         if (self.train is None) == (self.kind == FILE):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pimsim.scenes import Split, chosen_split
-from pimsim.scenes.split import FILE
+from pimsim.scenes.split import FILE, GUARD_LIMIT
 
 
 class SplitSettings(BaseModel):
@@ -21,7 +21,7 @@ class SplitSettings(BaseModel):
     kind: Literal["random", "blocks", "file"] = "random"
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     block: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    guard: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    guard: Annotated[int, Field(ge=0, le=GUARD_LIMIT)] | None = None
     train: Annotated[str, Field(min_length=1)] | None = None
     test: Annotated[str, Field(min_length=1)] | None = None
 
