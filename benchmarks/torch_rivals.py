@@ -26,7 +26,6 @@ from pimsim.model.network import (
 from pimsim.resources import MODEL, TRACE, find
 from pimsim.traces import Trace, load_trace
 from pimsim.traces.spikes import unpack_spikes
-from pimsim.training.convolution import convolve
 
 Codes = npt.NDArray[np.unsignedinteger]
 Convolution = Callable[[Tensor, Tensor, LayerShape], Tensor]
@@ -58,8 +57,8 @@ class Rivals:
         return self._steps(x, _conv3d, spikes)
 
     def conv1d(self, x: Tensor) -> Tensor:
-        """The same with channels innermost and kernels that are 1×1 in space as matrix products."""
-        return self._steps(x.permute(0, 2, 3, 4, 1), convolve)
+        """The same with the spectral axis innermost, where kernels that are 1×1 in space are 1-D convolutions."""
+        return self._steps(x.permute(0, 3, 4, 1, 2), _conv1d)
 
     def _steps(self, x: Tensor, convolved: Convolution, spikes: list[Tensor] | None = None) -> Tensor:
         layers = self.network.layers
@@ -109,6 +108,21 @@ def _arrange(x: Tensor, shape: LayerShape) -> Tensor:
     if shape.spectral_map:
         x = x.flatten(1).reshape(len(x), x.shape[1], x.shape[2]).transpose(1, 2)[:, None, None]
     return x if shape.pool == (1, 1, 1) else F.avg_pool3d(x, shape.pool, divisor_override=1)
+
+
+def _conv1d(x: Tensor, weight: Tensor, shape: LayerShape) -> Tensor:
+    """On (N, H, W, C, D), for layers without padding in space; others take the form in three dimensions."""
+    (_, kh, kw), (sd, sh, sw), (pd, ph, pw) = shape.kernel, shape.stride, shape.padding
+    n, h, w, c, d = x.shape
+    if (ph, pw) != (0, 0) or shape.spectral_map or shape.pool != (1, 1, 1):
+        return _conv3d(x.permute(0, 3, 4, 1, 2), weight, shape).permute(0, 3, 4, 1, 2)
+    if (kh, kw) == (h, w):
+        windows = x.reshape(n, 1, 1, h * w * c, d)
+    else:
+        windows = x.unfold(1, kh, sh).unfold(2, kw, sw).permute(0, 1, 2, 5, 6, 3, 4).flatten(3, 5)
+    taps = weight.permute(0, 3, 4, 1, 2).reshape(shape.out_channels, kh * kw * c, -1)
+    y = F.conv1d(windows.flatten(0, 2), taps, stride=sd, padding=pd)
+    return y.reshape(*windows.shape[:3], *y.shape[1:])
 
 
 def _conv3d(x: Tensor, weight: Tensor, shape: LayerShape) -> Tensor:

@@ -61,6 +61,8 @@ def _windows(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Ten
     return windows.permute(0, 1, 2, 3, 5, 6, 4).reshape(n, d, -1, kernel[0] * kernel[1] * c)
 
 
+#: inputs that a forward pass alone copies side by side at a time
+PIECE = 1 << 22
 #: whether this processor has oneDNN's product
 _ONEDNN = {
     torch.float32: torch.backends.mkldnn.is_available(),
@@ -103,11 +105,16 @@ class _Spectral(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, taps: Tensor, stride: int, padding: int) -> Tensor:
         count = (x.shape[1] + 2 * padding - taps.shape[1]) // stride + 1
-        columns = _side_by_side(x, taps.shape[1], stride, -padding, count)
-        y = product(columns.flatten(0, 2), taps.flatten(1))
+        # of what no gradient needs, copies in pieces: over many time steps they are gigabytes
+        values = count * x.shape[2] * taps[0].numel()
+        pieces = [x] if any(ctx.needs_input_grad) else x.split(max(PIECE // values, 1))
+        outputs = []
+        for piece in pieces:
+            columns = _side_by_side(piece, taps.shape[1], stride, -padding, count)
+            outputs.append(product(columns.flatten(0, 2), taps.flatten(1)).reshape(*columns.shape[:3], -1))
         ctx.save_for_backward(columns, taps)
         ctx.geometry = (stride, padding, x.shape)
-        return y.reshape(*columns.shape[:3], -1)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
@@ -153,7 +160,8 @@ def _side_by_side(x: Tensor, length: int, stride: int, start: int, count: int) -
         (n, count, p, length, c),
         (x.stride(0), stride * x.stride(1), x.stride(2), x.stride(1), x.stride(3)),
     )
-    return windows.reshape(n, count, p, length * c)
+    # of a single sample it may still be a view, whose rows overlap
+    return windows.reshape(n, count, p, length * c).contiguous()
 
 
 def arrange(x: Tensor, layer: LayerShape) -> Tensor:
