@@ -19,7 +19,7 @@ from pimsim.mapping import layer_numerics
 from pimsim.model import load_network, network_hash, save_network
 from pimsim.report import RunResult, inputs, pipeline
 from pimsim.resources import HARDWARE, shipped
-from pimsim.scenes import extract_patches, load_scene, stratified_split
+from pimsim.scenes import Split, divide, extract_patches, load_scene, stratified_split
 from pimsim.simulation import execute
 from pimsim.traces import load_trace, save_trace
 
@@ -193,6 +193,24 @@ def test_pixels_of_the_scene_the_model_was_trained_on_are_test_pixels() -> None:
     assert isinstance(source.content, inputs.Samples)
     assert np.array_equal(source.content.codes, network.input.quantize(patches.take(test)))
     assert "test pixels (seed 3" in source.selection
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_model_trained_on_blocks_is_tested_off_them() -> None:
+    small = load_scene("field.npy")
+    np.save("wide.npy", np.tile(small.cube, (5, 5, 1)))
+    np.save(
+        "wide_gt.npy", np.repeat([small.class_ids], 30, axis=0).repeat(-(-35 // len(small.class_ids)), axis=1)[:, :35]
+    )
+    scene, network = load_scene("wide.npy"), load_network("made.npz")
+    patch = network.architecture.input_shape[2]
+    division = divide(scene, Split("blocks", block=6), patch)
+    network = replace(network, provenance={"scene": scene.name, "split": division.describe()})
+    source = inputs.resolve(network, "0" * 64, "wide.npy", None)
+    assert isinstance(source.content, inputs.Samples)
+    raw = extract_patches(scene, patch).take(division.test)
+    assert np.array_equal(source.content.codes, network.input.quantize(raw))
+    assert division.split.text in source.selection
 
 
 @pytest.mark.parametrize(

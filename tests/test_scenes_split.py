@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 from pimsim.errors import MissingFileError, SceneError
-from pimsim.scenes import Scene, Split, SplitFile, divide, extract_patches, load_scene, stratified_split
+from pimsim.scenes import Scene, Split, SplitFile, chosen_split, divide, extract_patches, load_scene, stratified_split
+from pimsim.scenes.arrays import read_arrays
 from pimsim.scenes.block_search import BlockSearch
 from pimsim.scenes.blocks import block_training
 from pimsim.scenes.neighbourhood import count_in_patch, count_near, covered_by, extent
@@ -473,3 +474,50 @@ def test_labels_for_tables_name_what_differs_from_the_defaults() -> None:
     assert divide(scene, Split("blocks"), 3).label == "blocks"
     assert divide(scene, Split("blocks", guard=2), 3).label == "blocks"  # what patches of 3 need
     assert divide(scene, Split("blocks", block=8, guard=5), 3).label == "blocks block 8 guard 5"
+
+
+# --- the table in docs/scenes.md ------------------------------------------------------------------
+
+TITLES = {"Salinas-A": "SalinasA_gt.mat", "Pavia University": "PaviaU_gt.mat", "Salinas": "Salinas_gt.mat"}
+MAPS = {
+    "Indian Pines": {"train": "indianpines_disjoint_dset.mat"},
+    "Pavia University": {"train": "TRpavia_fixed.mat", "test": "TSpavia_fixed.mat"},
+}
+PAGE = (Path(__file__).resolve().parent.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
+ROWS = [
+    tuple(cell.strip() for cell in line.strip("|").split("|"))
+    for line in PAGE.partition("| scene | split |")[2].splitlines()[2:]
+    if line.startswith("|")
+]
+
+
+def documented(title: str) -> Scene:
+    if title == "Indian Pines":
+        pytest.importorskip("tensorly")
+        return load_scene("indian_pines")
+    (labels,) = read_arrays(SCENES / TITLES[title]).values()
+    return scene_with(labels.astype(np.int64))
+
+
+def documented_split(title: str, text: str) -> Split:
+    if text in ("random", "blocks"):
+        return Split(text)
+    return chosen_split("file", guard=4 if "guard 4" in text else None, **MAPS[title])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[1]}")
+def test_the_page_states_what_the_splits_give(row: tuple[str, ...]) -> None:
+    title, text, sizes, least_most, *shares = row
+    needed = [TITLES[title]] if title in TITLES else []
+    needed += [] if text in ("random", "blocks") else MAPS[title].values()
+    if not all((SCENES / name).is_file() for name in needed):
+        pytest.skip(f"PIMSIM_SCENES does not hold {needed}")
+    division = divide(documented(title), documented_split(title, text), 5)
+    assert sizes == " / ".join(f"{count:,}" for count in division.counts.sum(axis=0))
+    training = 100 * division.counts[:, 0] / division.counts.sum(axis=1)
+    assert least_most == f"{training.min():.0f} … {training.max():.0f}"
+    assert [float(share) for share in shares] == list(division.overlap.percent().values())
+
+
+def test_the_page_has_both_splits_of_every_scene() -> None:
+    assert {row[:2] for row in ROWS} >= {(t, s) for t in ("Indian Pines", *TITLES) for s in ("random", "blocks")}
