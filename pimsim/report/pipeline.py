@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pimsim.cost import CostTable, PriceBook, evaluate, load_table, timings
-from pimsim.errors import CostError, MappingError, MissingFileError
+from pimsim.errors import AccumulatorError, CostError, MappingError, MissingFileError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import Mapping as Mapping_
 from pimsim.mapping import costs_cnn, layer_numerics, map_model
@@ -130,6 +130,8 @@ def placed(network: IntegerNetwork, machine: Hardware, table: CostTable) -> Mapp
     try:
         mapping = map_model(network.architecture if costs_cnn(network, machine) else network, machine)
         timings(mapping.deadlines, PriceBook(table, machine.cost), clock_mhz=machine.clock_mhz)
+    except AccumulatorError as error:
+        raise AccumulatorError(f'hardware "{machine.name}": {error}', error.key, error.bits) from None
     except (MappingError, CostError) as error:
         raise type(error)(f'hardware "{machine.name}": {error}') from None
     return mapping
