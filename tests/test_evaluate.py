@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from pimsim import report
 from pimsim.errors import MissingFileError, MissingPackageError, ModelError, OutputError, PimsimError, SceneError
 from pimsim.model import load_network, reference, save_network
+from pimsim.model.accuracy import Accuracy
 from pimsim.model.network import ACCUMULATE, RELU, IntegerNetwork, LayerNumerics, Neuron
 from pimsim.report import evaluation_plot, evaluation_work
-from pimsim.report.evaluation import Evaluation, Executed, Subject, evaluated
+from pimsim.report.accuracy_table import AccuracyRow
+from pimsim.report.evaluation import Evaluation, Executed, Membranes, Subject, evaluated
+from pimsim.report.evaluation_rows import rows_of_evaluation
 from pimsim.report.evaluation_work import membrane_numerics, part_samples
 from pimsim.scenes import Scene, Split, SplitFile, divide, load_scene, stratified_split
 from pimsim.simulation import execute
@@ -339,6 +342,21 @@ def test_classes_by_hand() -> None:
     assert reached.overall == 0.5
     assert reached.average == pytest.approx(1 / 3)
     assert reached.kappa == pytest.approx((1 / 2 - 9 / 16) / (7 / 16))
+
+
+def test_every_row_of_results_has_its_own_accuracy() -> None:
+    narrow = (Membranes(bits, (1, 2), Accuracy(0.25, 0.125, bits / 100), np.zeros(3, np.int64)) for bits in (6, 5))
+    found = replace(by_hand(), membranes=tuple(narrow))
+    template = AccuracyRow(
+        *("cnn3d", "field", "random", 0, "qstdb", "snn", 6, 6, "affine", "integer", 5, "1+2", 9.0, 9.0, 9.0, 99),
+        name="made",
+    )
+    rows = list(rows_of_evaluation(found, template))
+    assert [row.inference for row in rows] == ["integer", "integer_membrane_6", "integer_membrane_5"]
+    assert [row.oa_percent for row in rows] == [50.0, 25.0, 25.0]
+    assert [row.aa_percent for row in rows] == [33.33, 12.5, 12.5]
+    assert [row.kappa_percent for row in rows] == [-14.29, 6.0, 5.0]
+    assert {(row.test_samples, row.name, row.start, row.epochs) for row in rows} == {(4, "made", "snn", "1+2")}
 
 
 def test_spikes_per_neuron_by_hand() -> None:
