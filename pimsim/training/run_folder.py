@@ -131,7 +131,8 @@ def _lock_file(path: Path) -> BinaryIO:
 def take(run: Run, source: Path, stages: tuple[str, ...]) -> None:
     """Copy what is finished of ``stages`` from another run's folder, as far as its settings are this run's.
 
-    What is finished here stays.  Raises TrainingError where there is nothing to take, with the reason.
+    What is finished here stays.  Raises TrainingError where there is nothing to take, with the reason; a later stage
+    that cannot be taken is told to ``run.report``.
     """
     if not source.is_dir():
         raise TrainingError(f"--from {source}: no such folder")
