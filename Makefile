@@ -3,17 +3,19 @@
 #   make test    every test
 #   make lint    style, types and import layers
 #   make figure  the picture in the README, drawn anew from a run
+#   make tables  tables and pictures of docs/accuracy.md (of RESULTS=, if given, too) and docs/results.md, made anew
 #   make clean   remove what the others made
 
 VENV ?= .venv
 OUT ?= runs/demo
 PYTEST_ARGS ?=
+RESULTS ?=
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint figure clean
+.PHONY: demo test lint figure tables clean
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/pimsim run --model cnn3d_6b.npz --hw pim45nm.yaml --out $(OUT)
@@ -32,6 +34,10 @@ lint: $(VENV)/full.stamp
 
 figure: $(VENV)/full.stamp
 	$(BIN)/python benchmarks/figure_energy.py docs/energy.svg
+
+tables: $(VENV)/full.stamp
+	$(BIN)/python benchmarks/accuracy.py $(RESULTS)
+	$(BIN)/python benchmarks/results.py
 
 clean:
 	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

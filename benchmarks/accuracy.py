@@ -2,8 +2,9 @@
 
     python benchmarks/accuracy.py [RESULTS ...]
 
-RESULTS are taken into docs/accuracy.csv first: other files of results (CSV), or the JSON files that ``pimsim train``
-writes.  The prose around the tables is written by hand: read it again where a figure has moved.
+RESULTS are taken into docs/accuracy.csv first: other files of results (CSV), the JSON files that ``pimsim train``
+writes, or folders of runs, from which every such JSON file is taken.  The prose around the tables is written by hand:
+read it again where a figure has moved.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pimsim.errors import PimsimError
+from pimsim.errors import MissingFileError, PimsimError
 from pimsim.report import accuracy_table, paper_figures
 from pimsim.report.accuracy_page import refreshed
 from pimsim.report.accuracy_table import AccuracyRow, summarise
@@ -23,9 +24,19 @@ DOCS = Path(__file__).parent.parent / "docs"
 RESULTS, PAGE, PICTURE = DOCS / "accuracy.csv", DOCS / "accuracy.md", DOCS / "quantization.svg"
 
 
-def rows_in(path: str) -> tuple[AccuracyRow, ...]:
-    """Rows of a file of results or of one run."""
-    return rows_of_file(path) if Path(path).suffix == ".json" else accuracy_table.read(path)
+def rows_in(source: str) -> list[AccuracyRow]:
+    """Rows of a file of results, of one run, or of all runs in a folder."""
+    path = Path(source)
+    if path.is_dir():
+        # beside its checkpoints a run leaves <its name>.json; what a folder's other JSON files hold is no run
+        return [row for file in sorted(path.rglob("*.json")) if _is_run(file) for row in rows_of_file(file)]
+    if not path.is_file():
+        raise MissingFileError(f'"{path}" does not exist')
+    return list(rows_of_file(path) if path.suffix == ".json" else accuracy_table.read(path))
+
+
+def _is_run(file: Path) -> bool:
+    return not file.name.endswith(".accuracy.json") and (file.with_name("ann.ckpt")).is_file()
 
 
 def main(sources: Sequence[str]) -> None:

@@ -132,6 +132,29 @@ def test_export_table_has_every_form_of_inference_of_one_network() -> None:
     assert line == ("SNN, 6 bits, random split", "99.00", "98.00", "97.00", "96.00", "1")
 
 
+def test_export_table_does_not_mix_networks() -> None:
+    """Of the run with more seeds only one form was measured; the other run's forms are not its."""
+    many = [replace(BASE, seed=seed, oa_percent=90.0) for seed in range(2)]
+    other = [replace(BASE, start="snn", inference=form, oa_percent=80.0) for form in ("integer", "float")]
+    (line,) = export_table(summarise([*other, *many]), "cnn3d", "indian_pines").rows
+    assert line == ("SNN, 6 bits, random split", NONE, "90.00 ± 0.00", NONE, NONE, "2")
+
+
+def test_a_form_of_fewer_seeds_says_how_many() -> None:
+    rows = [replace(BASE, seed=seed) for seed in range(3)]
+    membrane = replace(BASE, inference="integer_membrane_6", seed=1, oa_percent=97.5)
+    (line,) = export_table(summarise([*rows, membrane]), "cnn3d", "indian_pines").rows
+    assert line[-2:] == ("97.50 (1)", "3")
+
+
+def test_networks_rounded_afterwards_or_trained_with_scale_have_lines_of_their_own() -> None:
+    rows = [replace(BASE, row="ptq"), replace(BASE, scheme="scale"), replace(BASE, row="qat", time_steps=1), BASE]
+    table = export_table(summarise(rows), "cnn3d", "indian_pines")
+    assert [line[0].removesuffix(", 6 bits, random split") for line in table.rows] == [
+        *("SNN", "SNN trained with scale", "SNN rounded after training", "CNN")
+    ]
+
+
 def test_export_table_of_nothing_has_no_line() -> None:
     assert export_table((), "cnn3d", "indian_pines").rows == ()
 

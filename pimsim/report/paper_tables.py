@@ -8,7 +8,7 @@ came out best.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pimsim.report.accuracy_table import (
     FLOAT_BITS,
@@ -161,20 +161,40 @@ def _table_iii_row(summaries: Sequence[Summary], network: str, scene: str, line:
 
 
 def export_table(summaries: Sequence[Summary], network: str, scene: str) -> TextTable:
-    """What export keeps: overall accuracy of the quantized networks in every form of inference."""
+    """What export keeps: overall accuracy of one and the same quantized networks in every form of inference."""
     rows = [row for split in SPLITS for row in _export_rows(summaries, network, scene, split)]
     columns = ("overall accuracy, %", *FORMS.values(), "seeds")
     return TextTable(f"{TITLES.get(network, network)}, {scene_title(scene)}", columns, tuple(rows))
 
 
 def _export_rows(summaries: Sequence[Summary], network: str, scene: str, split: str) -> Iterator[tuple[str, ...]]:
-    lines = [(line.row, line.weight_bits, line.title) for line in TABLE_II_LINES if line.row == QSTDB]
-    lines += [(QAT, bits, f"CNN, {bits} bits") for bits in BITS]
-    for row, bits, title in lines:
-        found = [chosen(summaries, Cell(network, scene, split, row, bits, form)) for form in FORMS]
-        if any(found):
-            seeds = max(len(one.seeds) for one in found if one)
-            yield (f"{title}, {SPLIT_TITLES[split]}", *(overall_text(one) for one in found), str(seeds))
+    kinds = [
+        (QSTDB, AFFINE, "SNN"),
+        (QSTDB, SCALE, "SNN trained with scale"),
+        (PTQ, None, "SNN rounded after training"),
+    ]
+    for row, scheme, title in (*kinds, (QAT, None, "CNN")):
+        for bits in BITS:
+            exported = chosen(summaries, Cell(network, scene, split, row, bits, INTEGER, scheme))
+            if exported is not None:
+                cells = [_beside(summaries, exported, form) for form in FORMS]
+                yield (f"{title}, {bits} bits, {SPLIT_TITLES[split]}", *cells, str(len(exported.seeds)))
+
+
+def _beside(summaries: Sequence[Summary], found: Summary, form: str) -> str:
+    """Overall accuracy of the same networks in another form; in brackets its seeds where they are other ones."""
+    other = in_form(summaries, found, form)
+    if other is None:
+        return NONE
+    return overall_text(other) + ("" if other.seeds == found.seeds else f" ({len(other.seeds)})")
+
+
+def in_form(summaries: Sequence[Summary], found: Summary | None, form: str) -> Summary | None:
+    """The measurements of the networks of ``found`` in another form of inference; None where there are none."""
+    if found is None:
+        return None
+    wanted = replace(found.example, inference=form, seed=0).identity
+    return next((one for one in summaries if replace(one.example, seed=0).identity == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -187,14 +207,15 @@ class Series:
 
 def figure_4a(summaries: Sequence[Summary], network: str, scene: str, split: str = RANDOM) -> tuple[Series, ...]:
     """Affine against scale quantization in training, and at inference, by `BITS`."""
-    kinds = (
-        ("affine in training, zero points corrected", AFFINE, INTEGER),
-        ("affine in training, plain scale at inference", AFFINE, SCALE_WEIGHTS),
-        ("scale in training and at inference", SCALE, INTEGER),
+    affine, scale = (
+        tuple(_at(summaries, network, scene, split, QSTDB, bits, INTEGER, scheme) for bits in BITS)
+        for scheme in (AFFINE, SCALE)
     )
-    return tuple(
-        Series(title, tuple(_at(summaries, network, scene, split, QSTDB, bits, form, scheme) for bits in BITS))
-        for title, scheme, form in kinds
+    plain = tuple(in_form(summaries, found, SCALE_WEIGHTS) for found in affine)
+    return (
+        Series("affine in training, zero points corrected", affine),
+        Series("affine in training, plain scale at inference", plain),
+        Series("scale in training and at inference", scale),
     )
 
 
