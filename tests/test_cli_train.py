@@ -9,8 +9,9 @@ import made_inputs
 import pytest
 
 from pimsim.cli.main import main
+from pimsim.report.accuracy_table import read
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 RECIPE = """\
 name: tiny
@@ -52,3 +53,48 @@ def test_a_scene_becomes_a_model_that_runs_on_its_scene_and_on_its_trace(
 
 def _table(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith((" conv", " classifier", " full"))]
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that a refused command writes."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def test_a_run_in_stages_adds_its_rows_and_goes_on_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made_inputs.write_scene(tmp_path)
+    Path("tiny.yaml").write_text(RECIPE)
+    call("train", "tiny.yaml", "--until", "ann", "--results", "rows.csv", "--device", "cpu")
+    assert capsys.readouterr().out == "runs/tiny/tiny.json\n"
+    assert [(row.row, row.epochs) for row in read("rows.csv")] == [("ann", "1")]
+    assert read("rows.csv")[0].command == "pimsim train tiny.yaml --until ann"
+    call(
+        "train", "tiny.yaml", "--from", "runs/tiny", "--out", "other", "--until", "conversion", "--results", "rows.csv"
+    )
+    assert "ann  1 epochs taken from runs/tiny" in capsys.readouterr().err
+    assert [(row.row, row.time_steps) for row in read("rows.csv")] == [("ann", 1), ("converted", 50), ("converted", 5)]
+
+
+def test_what_cannot_be_done_is_said_in_one_line_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made_inputs.write_scene(tmp_path)
+    Path("tiny.yaml").write_text(RECIPE)
+    Path("other.csv").write_text("a,b\n1,2\n")
+    assert "other.csv" in fails(capsys, "train", "tiny.yaml", "--results", "other.csv")
+    assert "--until snn: the recipe tiny has the stages" in fails(capsys, "train", "tiny.yaml", "--until", "snn")
+    assert "--from nothing: no such folder" in fails(capsys, "train", "tiny.yaml", "--from", "nothing")
+    assert "qstdb.start=snn" in fails(capsys, "train", "tiny.yaml", "--set", "qstdb.start=snn")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "--device cuda" in fails(capsys, "train", "tiny.yaml", "--device", "cuda")
+    Path("file").write_text("")
+    assert "file" in fails(capsys, "train", "tiny.yaml", "--out", "file/run")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) in ([], ["runs"])
+    assert not list(tmp_path.rglob("tiny.json"))

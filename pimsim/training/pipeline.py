@@ -49,10 +49,7 @@ def train(
     stages = graph.path_until(recipe, until)
     place = steps.prepare_machine(threads, device)
     data = prepare(recipe)
-    architecture = recipe.network.architecture(data.bands, data.classes, recipe.patch)
-    bits = recipe.qat.activation_bits if recipe.qat else None
-    network = Network(architecture, data.grid, seed=recipe.seed, activation_bits=bits).to(place)
-    _check_dropout(network, recipe)
+    network = _network(recipe, data).to(place)
     keys = graph.keys(recipe, _content(data, data.train))
     run = Run(out, keys, recipe.seed, report, place, _content(data, data.test))
     with locked(out):
@@ -60,20 +57,35 @@ def train(
         run.report("split", 1, 1, data.division.summary)
         if source is not None:
             take(run, source, tuple(stage for stage in stages if stage not in (graph.PTQ, graph.EXPORT)))
-        job = Job(network, data, recipe, run)
-        accuracies: dict[str, Accuracy] = {}
-        efforts: dict[str, Effort] = {}
-        for stage in (stage for stage in stages if stage != graph.EXPORT):
-            outcome = steps.perform(stage, job)
-            accuracies |= outcome.accuracies
-            efforts |= {} if outcome.effort is None else {stage: outcome.effort}
-        network.to("cpu")
-        product = _export(job, accuracies, command) if graph.EXPORT in stages else {}
-        summary = {name: value.percent() for name, value in accuracies.items()}
-        result = _summary(job, command, stages, efforts) | {"accuracy": summary} | product
+        result = _perform(Job(network, data, recipe, run), stages, command)
         text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
         write_bytes(out / f"{recipe.name}.json", text.encode())
     return result
+
+
+def _perform(job: Job, stages: tuple[str, ...], command: str) -> dict[str, object]:
+    """Carry out ``stages``; returns what the JSON file says."""
+    accuracies: dict[str, Accuracy] = {}
+    efforts: dict[str, Effort] = {}
+    for stage in (stage for stage in stages if stage != graph.EXPORT):
+        outcome = steps.perform(stage, job)
+        accuracies |= outcome.accuracies
+        efforts |= {} if outcome.effort is None else {stage: outcome.effort}
+    job.network.to("cpu")
+    product = _export(job, accuracies, command) if graph.EXPORT in stages else {}
+    summary = {name: value.percent() for name, value in accuracies.items()}
+    return _summary(job, command, stages, efforts) | {"accuracy": summary} | product
+
+
+def _network(recipe: Recipe, data: Dataset) -> Network:
+    """The network before training.  Raises ModelError where it does not fit, or dropout names a layer it lacks."""
+    architecture = recipe.network.architecture(data.bands, data.classes, recipe.patch)
+    bits = recipe.qat.activation_bits if recipe.qat else None
+    network = Network(architecture, data.grid, seed=recipe.seed, activation_bits=bits)
+    for stage in (recipe.ann, recipe.snn, recipe.qstdb, recipe.qat):
+        if stage is not None:  # a wrong name is told now, not after hours of training
+            network.set_dropout(0.0, stage.dropout_layers)
+    return network
 
 
 def _content(data: Dataset, chosen: Tensor) -> str:
@@ -83,13 +95,6 @@ def _content(data: Dataset, chosen: Tensor) -> str:
         digest.update(data.codes[part].numpy().tobytes())
         digest.update(data.labels[part].numpy().tobytes())
     return digest.hexdigest()[:32]
-
-
-def _check_dropout(network: Network, recipe: Recipe) -> None:
-    """Name a wrong layer before hours of training; raises ModelError."""
-    for stage in (recipe.ann, recipe.snn, recipe.qstdb, recipe.qat):
-        if stage is not None:
-            network.set_dropout(0.0, stage.dropout_layers)
 
 
 def _provenance(job: Job, command: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +26,7 @@ from pimsim.training.graph import Key
 if sys.platform != "win32":
     import fcntl
 
+_LOCK = ".lock"
 Report = Callable[[str, int, int, str], None]
 """(stage, epochs done, epochs, message)"""
 
@@ -41,8 +42,15 @@ class Effort:
 
     @staticmethod
     def of(state: Mapping[str, Any] | None) -> Effort:
-        """As a checkpoint has it."""
-        return Effort() if state is None else Effort(*(state[name] for name in Effort.__dataclass_fields__))
+        """As a checkpoint has it; raises TypeError where it has none."""
+        if state is None:
+            return Effort()
+        epochs, wall_s, threads, device = (state.get(name) for name in Effort.__dataclass_fields__)
+        if not (isinstance(epochs, int) and isinstance(threads, int) and isinstance(device, str)):
+            raise TypeError(f"epochs={epochs!r}, threads={threads!r}, device={device!r}")
+        if not isinstance(wall_s, float) or epochs < 0 or not wall_s >= 0:
+            raise TypeError(f"epochs={epochs}, wall_s={wall_s!r}")
+        return Effort(epochs, wall_s, threads, device)
 
     def plus(self, *, epochs: int, wall_s: float, device: torch.device) -> Effort:
         return Effort(self.epochs + epochs, self.wall_s + wall_s, torch.get_num_threads(), device.type)
@@ -66,8 +74,13 @@ class Run:
         return self.folder / f"{stage}.ckpt"
 
     def load(self, stage: str) -> dict[str, Any] | None:
-        """A stage's checkpoint; raises TrainingError for one of other settings."""
-        return load_checkpoint(self.file(stage), self.keys[stage])
+        """A stage's checkpoint; raises TrainingError for one that is damaged or of other settings."""
+        state = load_checkpoint(self.file(stage), self.keys[stage])
+        try:
+            Effort.of(state)
+        except TypeError as error:
+            raise TrainingError(f"{self.file(stage)}: damaged ({error}); remove it to start anew") from error
+        return state
 
     def save(self, stage: str, state: dict[str, Any], effort: Effort) -> None:
         record = dict(zip(Effort.__dataclass_fields__, astuple(effort), strict=True))
@@ -105,13 +118,27 @@ class Run:
 def locked(folder: Path) -> Iterator[None]:
     """The folder, made where missing, for one process at a time; it ends with the process, however that ends.
 
-    Raises TrainingError where another process trains there.  What a killed one left half-written is removed.
+    Raises TrainingError where another process trains there.  What a killed one left half-written is removed; where an
+    error ends the block before anything was written, so is a folder that was made for it.
     """
+    new = not folder.exists()
     make_folder(folder)
+    try:
+        with _lock(folder):
+            yield
+    except BaseException:
+        if new and [path.name for path in folder.iterdir()] == [_LOCK]:
+            (folder / _LOCK).unlink()
+            folder.rmdir()
+        raise
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    with _lock_file(folder / ".lock") as stream:
+    with _lock_file(folder / _LOCK) as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -164,10 +191,11 @@ def _copy(run: Run, source: Path, stage: str) -> str:
         return f"{stage} was made with other settings: {reason}"
     if not _finished(state):
         return f"{stage} is not finished there, {state.get('epochs', 0)} epochs are done"
-    run.save(stage, {key: state[key] for key in ("network", "finished")}, Effort.of(state))
+    theirs = replace(run, folder=source)
+    run.save(stage, {key: state[key] for key in ("network", "finished")}, Effort.of(theirs.load(stage)))
     for accuracies in source.glob("*.accuracy.json"):
         name = accuracies.name.removesuffix(".accuracy.json")
-        found = Run(source, run.keys, run.seed, run.report, run.device, run.test_content).measured(stage, name)
+        found = theirs.measured(stage, name)
         if found:
             run.keep_measured(stage, name, found)
     epochs = f"{state['epochs']} epochs " if state["epochs"] else ""

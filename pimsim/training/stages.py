@@ -47,6 +47,8 @@ def train_stage(
     effort = Effort.of(state)
     if state is not None:
         load_network(network, state, run.file(name), neurons=neurons)
+    if effort.epochs > stage.epochs:
+        raise TrainingError(f"{run.file(name)}: says that {effort.epochs} epochs are done, {name} has {stage.epochs}")
     if effort.epochs == stage.epochs:
         network.eval()
         return effort
