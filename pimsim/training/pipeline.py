@@ -25,7 +25,7 @@ from pimsim.training.data import Dataset, prepare
 from pimsim.training.export import Agreement, activation_agreement, agreement, export
 from pimsim.training.network import Network
 from pimsim.training.recipe import Recipe
-from pimsim.training.run_folder import Effort, Report, Run, locked, take
+from pimsim.training.run_folder import Effort, Report, Run, check_source, locked, take
 from pimsim.training.steps import Job
 
 
@@ -47,6 +47,8 @@ def train(
     returns the JSON's content.  Raises TrainingError, OutputError, SceneError, ModelError.
     """
     stages = graph.path_until(recipe, until)
+    if source is not None:
+        check_source(source, out)
     place = steps.prepare_machine(threads, device)
     data = prepare(recipe)
     network = _network(recipe, data).to(place)

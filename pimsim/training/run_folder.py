@@ -155,16 +155,20 @@ def _lock_file(path: Path) -> BinaryIO:
         raise OutputError(f"{path.parent}: cannot be written to ({error.strerror})") from error
 
 
+def check_source(source: Path, folder: Path) -> None:
+    """Raises TrainingError where nothing can be taken from ``source`` for the run in ``folder``."""
+    if not source.is_dir():
+        raise TrainingError(f"--from {source}: no such folder")
+    if source.resolve() == folder.resolve():
+        raise TrainingError(f"--from {source}: is the folder of this run")
+
+
 def take(run: Run, source: Path, stages: tuple[str, ...]) -> None:
     """Copy what is finished of ``stages`` from another run's folder, as far as its settings are this run's.
 
     What is finished here stays.  Raises TrainingError where there is nothing to take, with the reason; a later stage
     that cannot be taken is told to ``run.report``.
     """
-    if not source.is_dir():
-        raise TrainingError(f"--from {source}: no such folder")
-    if source.resolve() == run.folder.resolve():
-        raise TrainingError(f"--from {source}: is the folder of this run")
     begun = False
     for stage in stages:
         reason = "" if _finished(run.load(stage)) else _copy(run, source, stage)
