@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -127,3 +129,13 @@ def test_parts_are_tables(cnn3d: NetworkEnergy) -> None:
 def test_a_model_without_a_trace_is_refused() -> None:
     with pytest.raises(MissingFileError):
         measured("no_such_model")
+
+
+def test_a_panel_shows_all_of_its_lines(cnn3d: NetworkEnergy) -> None:
+    """Panels share their axis: the second network spikes three times as often as the first."""
+    pytest.importorskip("matplotlib")
+    rates = tuple(3 * rate for rate in cnn3d.spikes_per_neuron[:4])
+    busy = NetworkEnergy("cnn32h", "Indian Pines", cnn3d.layers[:4], rates, cnn3d.result)
+    picture = paper_figures.spikes([cnn3d, busy], "svg").decode()
+    labels = re.findall(r"<!-- (\d\.\d+) -->", picture)
+    assert max(map(float, labels)) > 0.7 * max(rates)

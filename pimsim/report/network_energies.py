@@ -35,6 +35,8 @@ MACHINES = ("ann45nm", "digital45nm", "pim45nm", "lean45nm")
 CNN_32, CNN_6, DIGITAL, PIM, LEAN = SYSTEMS = ("cnn_32b", "cnn_6b", "digital45nm", "pim45nm", "lean45nm")
 """What a comparison on `MACHINES` holds."""
 UJ_PER_AJ, UJ_PER_PJ = 1e-12, 1e-6
+_SHAPES = {**BANDS_CLASSES, "Salinas-A": (204, 6)}
+"""Bands and classes of scenes, from which a network's layers follow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class NetworkEnergy:
 
     @property
     def title(self) -> str:
-        return f"{TITLES.get(self.network, self.network)}, {self.scene}"
+        return ", ".join(part for part in (TITLES.get(self.network, self.network), self.scene) if part)
 
     def system(self, name: str) -> Compared:
         """One of `SYSTEMS`."""
@@ -145,7 +147,8 @@ def _advantage_row(network: str, scene: str, one: NetworkEnergy | None, instead:
         counted = tuple(_pair(*pair) for pair in _pairs(one))
     else:
         counted = (_ceiling(network, scene), instead or needed_file(scene) or "not shipped", *(NONE,) * 4)
-    return (f"{TITLES.get(network, network)}, {scene}", printed, *counted)
+    title = one.title if one else f"{TITLES.get(network, network)}, {scene}"
+    return (title, printed, *counted)
 
 
 def _pairs(one: NetworkEnergy) -> Iterator[tuple[float, float]]:
@@ -160,9 +163,9 @@ def _pairs(one: NetworkEnergy) -> Iterator[tuple[float, float]]:
 
 def _ceiling(network: str, scene: str) -> str:
     """The bound of a network that was not trained: its layers are known where the scene's bands are."""
-    if scene not in BANDS_CLASSES or network not in ARCHITECTURES:
+    if scene not in _SHAPES or network not in ARCHITECTURES:
         return NONE
-    macs = [layer.macs for layer in ARCHITECTURES[network](*BANDS_CLASSES[scene]).layers]
+    macs = [layer.macs for layer in ARCHITECTURES[network](*_SHAPES[scene]).layers]
     return _pair(*(hypersnn.ceiling(macs, ann_bits=bits) for bits in (32, BITS)))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pimsim.cost import FULL
 from pimsim.errors import MissingPackageError, OutputError
+from pimsim.report import numerals
 from pimsim.report.accuracy_table import QSTDB, Summary
 from pimsim.report.compare_plot import FORMATS, STYLE
 from pimsim.report.network_energies import CNN_6, CNN_32, DIGITAL, LEAN, NetworkEnergy
@@ -130,7 +131,7 @@ def _rows(axes: Axes, values: Sequence[tuple[str, Sequence[float]]], titles: Seq
         places = [row + (number - (len(values) - 1) / 2) * width for row in range(len(heights))]
         axes.barh(places, heights, width, color=colour, label=_SYSTEM_TITLES[name])
         for place, height in zip(places, heights, strict=True):
-            axes.annotate(f"{height:.3g}", (height, place), (3, 0), textcoords="offset points", va="center")
+            axes.annotate(numerals.digits(height), (height, place), (3, 0), textcoords="offset points", va="center")
     axes.set_yticks(range(len(titles)), titles)
     axes.set_ylim(max(len(titles), 1) - 0.5, -0.5)
     if titles:  # an empty axis has no logarithm
@@ -145,16 +146,17 @@ _SYSTEM_TITLES = {CNN_32: "CNN, 32 bits", CNN_6: "CNN, 6 bits", DIGITAL: f"SNN, 
 def spikes(energies: Sequence[NetworkEnergy], plot: str) -> bytes:
     """Fig. 6: spikes of a neuron over all time steps, layer by layer; a panel per network, a line per scene."""
     networks = list(dict.fromkeys(one.network for one in energies))
+    most = max((rate for one in energies for rate in one.spikes_per_neuron), default=0.0)
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, max(len(networks), 1), squeeze=False, sharey=True)[0]
         for axes, network in zip(panels, networks, strict=False):
             shown = [one for one in energies if one.network == network]
             for one, colour in zip(shown, COLOURS, strict=False):
-                axes.plot(one.layers, one.spikes_per_neuron, "o-", color=colour, label=one.scene, clip_on=False)
+                axes.plot(one.layers, one.spikes_per_neuron, "o-", color=colour, label=one.scene)
             axes.set_title(TITLES.get(network, network), loc="left")
-            axes.set_ylim(bottom=0)
             _legend(axes)
         panels[0].set_ylabel("spikes per neuron over all steps")
+        panels[0].set_ylim(0, 1.05 * most or 1.0)
 
     return drawn(draw, plot, (9, 3.6))
