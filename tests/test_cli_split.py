@@ -88,6 +88,7 @@ def test_pixels_without_label_and_classes_on_one_side_are_named(capsys: Capture)
         (("field", "--train-fraction", "nan"), "train_fraction=nan is not between 0 and 1"),
         (("field", "--guard", "129"), "guard=129 is above 128"),
         (("field", "--guard", "40"), 'scene "field": split blocks leaves no test pixel'),
+        (("field", "--patch", "61"), "patch size 61 is not in 1 … 59"),
         (("nowhere",), 'scene "nowhere" does not exist'),
         (("field", "--plot"), "--plot draws into the folder of --out"),
         (("field", "--out", "field.npy"), '"field.npy" cannot be written'),

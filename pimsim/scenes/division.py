@@ -13,6 +13,7 @@ from pimsim.errors import SceneError
 from pimsim.scenes.blocks import block_training
 from pimsim.scenes.neighbourhood import BoolMap, count_near
 from pimsim.scenes.overlap import Overlap, overlap
+from pimsim.scenes.patches import check_patch
 from pimsim.scenes.scene import Scene
 from pimsim.scenes.split import BLOCK, BLOCKS, FILE, RANDOM, Split
 from pimsim.scenes.split_file import SplitFile
@@ -124,8 +125,10 @@ def divide(scene: Scene, split: Split, patch: int) -> Division:
     """Carry out a split for patches of ``patch`` × ``patch`` pixels.
 
     Training keeps all its pixels; of the others, those with a training pixel within the guard are used by neither.
-    Raises SceneError where a side would be empty, or a split file does not fit; MissingFileError.
+    Raises SceneError where a side would be empty, a split file does not fit, or a patch does not fit into the scene;
+    MissingFileError.
     """
+    check_patch(scene, patch)
     guard = split.resolve_guard(patch)
     train, test, done, unlabelled = _sides(scene, split, guard)
     test &= count_near(train, guard) == 0

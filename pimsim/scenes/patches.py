@@ -47,16 +47,23 @@ def extract_patches(scene: Scene, size: int, *, unlabelled: bool = False) -> Pat
 
     The pixel sits at index ``size // 2``.  Beyond the border the scene is mirrored about its outermost
     pixel, which is not repeated (``c b | a b c | b a``).
-    Raises SceneError when the patch is larger than mirroring can fill: ``size // 2`` pixels must lie
-    inside the scene beside the outermost one.
+    Raises what `check_patch` raises.
     """
-    height, width, _ = scene.cube.shape
+    check_patch(scene, size)
     before, after = size // 2, size - 1 - size // 2
-    if size < 1 or before > min(height, width) - 1:
-        limit = 2 * min(height, width) - 1
-        raise SceneError(f'scene "{scene.name}": patch size {size} is not in 1 … {limit} for {height}×{width} pixels')
     padded = np.pad(scene.cube, ((before, after), (before, after), (0, 0)), mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(0, 1))
     rows, columns = np.nonzero((scene.labels > 0) | unlabelled)
     classes = np.searchsorted((0, *scene.class_ids), scene.labels[rows, columns]).astype(np.int64)
     return Patches(windows, rows, columns, classes - 1)
+
+
+def check_patch(scene: Scene, size: int) -> None:
+    """Raise SceneError for a patch larger than mirroring can fill.
+
+    ``size // 2`` pixels must lie inside the scene beside the outermost one.
+    """
+    height, width, _ = scene.cube.shape
+    if size < 1 or size // 2 > min(height, width) - 1:
+        limit = 2 * min(height, width) - 1
+        raise SceneError(f'scene "{scene.name}": patch size {size} is not in 1 … {limit} for {height}×{width} pixels')
