@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,20 +51,14 @@ def train(
     The same command continues a run that was stopped.
     """
     from pimsim.hardware import parse_override
-    from pimsim.report.accuracy_table import append, read
+    from pimsim.report.accuracy_table import append
     from pimsim.report.run_rows import rows_of
     from pimsim.training.recipe import load_recipe
 
     chosen = load_recipe(recipe, dict(parse_override(text) for text in settings))
-    try:
-        from pimsim.training.pipeline import train as run_pipeline
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("pimsim"):
-            raise
-        raise TrainingError(f'training needs {error.name}, not installed here: pip install "pimsim[train]"') from error
-
+    run_pipeline = _pipeline()
     if results is not None:
-        read(results)  # a file of another kind is refused before hours of training
+        append(results, ())  # one of other columns, or that cannot be written, is refused before hours of training
     parts = [*(part for text in settings for part in ("--set", text)), *(("--until", until) if until else ())]
     command = shlex.join(["pimsim", "train", recipe, *parts])
     folder = out or Path("runs") / chosen.name
@@ -82,6 +77,17 @@ def train(
         append(results, rows_of(result))
     exported = folder / f"{chosen.name}.npz"
     click.echo(exported if result["last_stage"] == "export" else exported.with_suffix(".json"))
+
+
+def _pipeline() -> Callable[..., dict[str, object]]:
+    """What trains; raises TrainingError where a package that it needs is not installed."""
+    try:
+        from pimsim.training.pipeline import train
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("pimsim"):
+            raise
+        raise TrainingError(f'training needs {error.name}, not installed here: pip install "pimsim[train]"') from error
+    return train
 
 
 class _Board:
