@@ -40,29 +40,34 @@ def test_mean_and_deviation_stand_beside_the_papers_figures() -> None:
     ours = "98.20 ± 0.20 / 97.00 ± 0.00 / 96.00 ± 0.00"
     assert six_bits(made_table_ii(rows)) == (
         *("SNN, 6 bits", "98.68 / 98.34 / 98.20", "100+100"),
-        *(ours, "3", "60+60"),
+        *(ours, "−0.48", "3", "60+60"),
         *("not run", NONE, NONE),
     )
 
 
 def test_one_seed_has_no_deviation() -> None:
-    assert six_bits(made_table_ii([BASE]))[3:6] == ("98.00 / 97.00 / 96.00", "1", "60+60")
+    assert six_bits(made_table_ii([BASE]))[3:7] == ("98.00 / 97.00 / 96.00", "−0.68", "1", "60+60")
+
+
+def test_what_is_above_the_papers_has_a_plus_and_what_the_paper_lacks_no_difference() -> None:
+    assert six_bits(made_table_ii([replace(BASE, oa_percent=98.93)]))[4] == "+0.25"
+    assert six_bits(made_table_ii([replace(BASE, scene="SalinasA")], scene="SalinasA"))[4] == NONE
 
 
 def test_blocks_stand_in_their_own_columns_whatever_their_size() -> None:
     rows = [BASE, replace(BASE, split="blocks 16 guard 4", oa_percent=80.0)]
     assert six_bits(made_table_ii(rows))[3:] == (
-        *("98.00 / 97.00 / 96.00", "1", "60+60"),
+        *("98.00 / 97.00 / 96.00", "−0.68", "1", "60+60"),
         *("80.00 / 97.00 / 96.00", "1", "60+60"),
     )
 
 
 def test_a_published_split_adds_columns_only_where_it_was_run() -> None:
     file = replace(BASE, split="file 1a2b", oa_percent=70.0)
-    assert len(made_table_ii([BASE]).columns) == 9
-    assert len(made_table_ii([BASE, file]).columns) == 12
-    assert six_bits(made_table_ii([BASE, file]))[9:] == ("70.00 / 97.00 / 96.00", "1", "60+60")
-    assert len(made_table_ii([BASE, file], scene="SalinasA").columns) == 9
+    assert len(made_table_ii([BASE]).columns) == 10
+    assert len(made_table_ii([BASE, file]).columns) == 13
+    assert six_bits(made_table_ii([BASE, file]))[10:] == ("70.00 / 97.00 / 96.00", "1", "60+60")
+    assert len(made_table_ii([BASE, file], scene="SalinasA").columns) == 10
 
 
 def test_the_row_with_more_seeds_stands_in_the_table_and_never_the_best_one() -> None:
@@ -105,7 +110,7 @@ def test_names_of_one_scene_are_one_scene() -> None:
 
 def test_a_scene_that_is_not_at_hand_says_which_file_it_needs_and_carries_no_figure() -> None:
     for row in made_table_ii([BASE], scene="Pavia University").rows:
-        assert row[3:] == ("needs PaviaU.mat", NONE, NONE) * 2
+        assert row[3:] == ("needs PaviaU.mat", NONE, NONE, NONE, "needs PaviaU.mat", NONE, NONE)
     for row in made_table_ii([], scene="indian_pines").rows:
         assert "needs Indian_pines_corrected.mat" not in row  # it comes with a package
 
