@@ -17,8 +17,8 @@ from made_results import BASE
 
 from pimsim.cli.main import main
 from pimsim.errors import ResultsError
-from pimsim.report import accuracy_table
-from pimsim.report.accuracy_table import AccuracyRow
+from pimsim.report import accuracy_table, reproduced
+from pimsim.report.accuracy_table import AccuracyRow, summarise
 from pimsim.report.reproduction import TARGETS, Job, Wish, jobs
 
 ONE = Wish(networks=("cnn3d",), scenes=("indian_pines",), splits=("random",))
@@ -277,6 +277,23 @@ def test_a_figure_is_trained_measured_and_printed(scene: str, capfd: pytest.Capt
     assert re.search(rf"quantized after training .* {ptq.oa_percent:.2f} \(1\)\n", printed)
     assert run(*arguments) == 0
     assert "pimsim train" not in capfd.readouterr().out  # nothing is missing any more
+    for target in MEASURED:  # of the network that is there now
+        assert run(target, "--network", "cnn3d", "--scene", scene, "--plot", "svg") == 0
+        printed = capfd.readouterr().out
+        assert "pimsim train" not in printed
+        assert "CNN-3D, made" in printed
+        assert Path(f"runs/{target}.svg").stat().st_size
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if target not in MEASURED])
+def test_the_widest_table_fits_a_terminal(target: str) -> None:
+    """No cell is cut off (`…`) at the 120 columns that tables are made for, with deviations of two digits."""
+    plan = jobs(target, replace(ONE, splits=("random", "blocks"), seeds=(0, 1)), ())
+    rows = [row for job in plan for row in measured_by(job)]
+    spread = [replace(row, oa_percent=60.0 + 30 * row.seed, aa_percent=50.0 + 30 * row.seed) for row in rows]
+    text = reproduced.text(target, replace(ONE, splits=("random", "blocks")), summarise(spread), [])
+    assert "±21.21" in text.replace(" ", "")
+    assert "…" not in text
 
 
 @pytest.mark.parametrize("network", ["cnn3d", "cnn32h"])

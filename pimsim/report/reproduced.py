@@ -82,7 +82,8 @@ def _tables(
         yield _titled("Spikes of a neuron over all steps (Fig. 6)", spikes(found))
     elif target == TABLE_3:
         table = table_iii(summaries, wish.networks, [scene_title(scene) for scene in wish.scenes])
-        yield from _columns("6-bit SNNs, as exported (Table III)", table, 3, 4)
+        close = TextTable("", table.columns, tuple(tuple(map(_close, row)) for row in table.rows))
+        yield from _columns("6-bit SNNs, as exported (Table III)", close, 3, 4)
     else:
         for network in wish.networks:
             for scene in wish.scenes:
