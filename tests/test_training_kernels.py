@@ -12,9 +12,10 @@ from hypothesis.extra import numpy as arrays
 
 torch = pytest.importorskip("torch")
 
-from pimsim.model.architecture import LayerShape  # noqa: E402
-from pimsim.training import convolution, kernels, neuron  # noqa: E402
+from pimsim.model.architecture import LayerShape, cnn3d  # noqa: E402
+from pimsim.training import convolution, kernels, neuron, quantize  # noqa: E402
 from pimsim.training.convolution import convolve, product  # noqa: E402
+from pimsim.training.network import Network, Precision  # noqa: E402
 from pimsim.training.quantize import Grid, fake_quantize  # noqa: E402
 from pimsim.training.words import has_words, words  # noqa: E402
 
@@ -113,3 +114,32 @@ def test_neurons_in_other_formats_take_whole_tensors(dtype: Any) -> None:
         torch.autograd.grad(spikes.float().sum(), inputs), torch.autograd.grad(expected.sum(), twins), strict=True
     ):
         torch.testing.assert_close(mine.float(), theirs, rtol=2**-9, atol=1e-3)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_network_in_whole_tensors_as_on_a_gpu_is_the_compiled_one(
+    half: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network(cnn3d(20, 4), Grid(0.125, 32, 0, 63), seed=3)
+    codes = torch.randint(-32, 32, (5, *network.architecture.input_shape)).float()
+    precision = Precision(weight_bits=6, half=half)
+
+    def outcome() -> tuple[list[Any], list[Any]]:
+        network.zero_grad()
+        spikes: list[Any] = []
+        network.forward_spiking(codes, precision, 4, spikes).square().sum().backward()
+        return spikes, [parameter.grad.clone() for parameter in network.parameters()]
+
+    spikes, gradients = outcome()
+    assert sum(part.sum().item() for part in spikes) > 0
+    for module in (neuron, quantize, convolution):
+        monkeypatch.setattr(module, "has_words", lambda _: False)
+    other_spikes, other_gradients = outcome()
+    for mine, theirs in zip(spikes, other_spikes, strict=True):
+        if half:  # products round to bfloat16 in other places
+            assert (mine == theirs).float().mean() > 0.98
+        else:
+            assert torch.equal(mine, theirs)
+    for mine, theirs in zip(gradients, other_gradients, strict=True):
+        error = (mine - theirs).norm() / theirs.norm().clamp(min=1e-6)
+        assert error < (0.1 if half else 1e-4)
