@@ -21,7 +21,7 @@ from pimsim.report.paper_tables import (
     table_ii,
     table_iii,
 )
-from pimsim.report.published import NETWORKS, scene_title
+from pimsim.report.published import NETWORKS, TITLES, scene_title
 
 Part = Callable[[Sequence[AccuracyRow], Sequence[Summary]], Iterable[str]]
 """(rows, their summaries) → blocks of Markdown"""
@@ -56,7 +56,8 @@ def _figure_4(rows: Sequence[AccuracyRow], summaries: Sequence[Summary]) -> Iter
                 series = figure(summaries, network, scene, split)
                 if sum(any(one.points) for one in series) > 1:  # a single series compares nothing
                     beside = "" if split == RANDOM else f", {split}"
-                    yield titled(series_table(f"Fig. {name}, {network} on {scene}{beside}", series))
+                    title = f"Fig. {name}: {TITLES.get(network, network)}, {scene}{beside}"
+                    yield titled(series_table(title, series))
 
 
 def _run(rows: Sequence[AccuracyRow]) -> list[tuple[str, str]]:
