@@ -272,6 +272,20 @@ def test_measured_accuracies_are_not_measured_again(
     assert measured == [1]
 
 
+def test_accuracies_of_other_weights_are_measured_again(scene: Path, spiking: Path, tmp_path: Path) -> None:
+    """A stage that was removed and trained anew, on other threads, has the same settings and other weights."""
+    shutil.copytree(spiking, tmp_path / "run")
+    before = json.loads((tmp_path / "run" / "cnn3d_snn.json").read_text())
+    state = read_checkpoint(spiking / "snn.ckpt")
+    assert state is not None
+    weights = {name: -value if name.startswith("weights.") else value for name, value in state["network"].items()}
+    torch.save(state | {"network": weights}, tmp_path / "run" / "snn.ckpt")
+    after = run(recipe(scene, "cnn3d_snn"), tmp_path / "run")["accuracy"]
+    assert isinstance(after, dict)
+    assert after["snn"] != before["accuracy"]["snn"]
+    assert {**after, "snn": None} == {**before["accuracy"], "snn": None}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -26,6 +26,7 @@ from pimsim.training.export import Agreement, activation_agreement, agreement, e
 from pimsim.training.network import Network
 from pimsim.training.recipe import Recipe
 from pimsim.training.run_folder import Effort, Report, Run, check_source, locked, take
+from pimsim.training.stages import parameters
 from pimsim.training.steps import Job
 
 
@@ -175,11 +176,12 @@ def _export(job: Job, accuracies: dict[str, Accuracy], command: str) -> dict[str
 def _integer_accuracies(job: Job, convert: Callable[..., IntegerNetwork]) -> dict[str, Accuracy]:
     """Of the integer network as trained, and with weights quantized without a zero point as the paper infers."""
     schemes = {"export": None} | ({} if job.recipe.scheme == SCALE else {"export_scale_weights": SCALE})
-    known = job.run.measured(graph.EXPORT, graph.EXPORT)
+    network = parameters(job.network)
+    known = job.run.measured(graph.EXPORT, graph.EXPORT, network)
     for name, scheme in schemes.items():
         if name not in known:
             known[name] = _integer_accuracy(convert(scheme=scheme), job.data)
-            job.run.keep_measured(graph.EXPORT, graph.EXPORT, known)
+            job.run.keep_measured(graph.EXPORT, graph.EXPORT, network, known)
         job.run.report(name, 1, 1, f"test OA {100 * known[name].overall:.2f} % in integer arithmetic")
     return {name: known[name] for name in schemes}
 

@@ -1,7 +1,8 @@
 """Where a run lives: its stages' checkpoints and measured accuracies, one process at a time.
 
 ``STAGE.ckpt`` is the network after a stage, or, with the optimizer, after an epoch of it; ``STAGE.accuracy.json`` what
-was measured of it.  Both carry the digest of what they depend on.
+was measured of it.  Both carry the digest of what they depend on: an accuracy on the very parameters too, since a
+stage that is trained anew on other threads ends in other ones.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch import Tensor
 
 from pimsim.archive.writer import write_bytes
 from pimsim.errors import OutputError, TrainingError
@@ -91,27 +93,33 @@ class Run:
         for stage in self.keys:
             self.load(stage)
 
-    def measured(self, stage: str, name: str) -> dict[str, Accuracy]:
-        """Accuracies that an earlier sitting measured under ``name``, of the network after ``stage``."""
+    def measured(self, stage: str, name: str, network: Mapping[str, Tensor]) -> dict[str, Accuracy]:
+        """Accuracies that an earlier sitting measured under ``name``, of these parameters after ``stage``."""
         try:
             content = json.loads(self._accuracy_file(name).read_bytes())
-            if content["digest"] != self._accuracy_digest(stage):
+            if content["digest"] != self._accuracy_digest(stage, network):
                 return {}
             return {key: Accuracy(*map(float, values)) for key, values in content["accuracies"].items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}  # nothing is lost: what is not known is measured again
 
-    def keep_measured(self, stage: str, name: str, accuracies: Mapping[str, Accuracy]) -> None:
+    def keep_measured(
+        self, stage: str, name: str, network: Mapping[str, Tensor], accuracies: Mapping[str, Accuracy]
+    ) -> None:
         values = {key: astuple(value) for key, value in accuracies.items()}
-        text = json.dumps({"digest": self._accuracy_digest(stage), "accuracies": values}, indent=1)
+        text = json.dumps({"digest": self._accuracy_digest(stage, network), "accuracies": values}, indent=1)
         make_folder(self.folder)
         write_bytes(self._accuracy_file(name), text.encode())
 
     def _accuracy_file(self, name: str) -> Path:
         return self.folder / f"{name}.accuracy.json"
 
-    def _accuracy_digest(self, stage: str) -> str:
-        return hashlib.sha256(f"{self.keys[stage].digest} {self.test_content}".encode()).hexdigest()[:32]
+    def _accuracy_digest(self, stage: str, network: Mapping[str, Tensor]) -> str:
+        digest = hashlib.sha256(f"{self.keys[stage].digest} {self.test_content}".encode())
+        for name, value in sorted(network.items()):
+            digest.update(name.encode())
+            digest.update(value.detach().cpu().reshape(-1).numpy().data)
+        return digest.hexdigest()[:32]
 
 
 @contextmanager
@@ -195,13 +203,15 @@ def _copy(run: Run, source: Path, stage: str) -> str:
         return f"{stage} was made with other settings: {reason}"
     if not _finished(state):
         return f"{stage} is not finished there, {state.get('epochs', 0)} epochs are done"
+    if not isinstance(state.get("network"), dict):
+        return f"{path.name} holds no network there"
     theirs = replace(run, folder=source)
     run.save(stage, {key: state[key] for key in ("network", "finished")}, Effort.of(theirs.load(stage)))
     for accuracies in source.glob("*.accuracy.json"):
         name = accuracies.name.removesuffix(".accuracy.json")
-        found = theirs.measured(stage, name)
+        found = theirs.measured(stage, name, state["network"])
         if found:
-            run.keep_measured(stage, name, found)
+            run.keep_measured(stage, name, state["network"], found)
     epochs = f"{state['epochs']} epochs " if state["epochs"] else ""
     run.report(stage, 1, 1, f"{epochs}taken from {source}")
     return ""

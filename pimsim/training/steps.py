@@ -81,13 +81,14 @@ class Outcome:
 def _measure(job: Job, stage: str, forwards: Mapping[str, Forward], name: str | None = None) -> dict[str, Accuracy]:
     """Test accuracy of each forward pass after ``stage``; what an earlier sitting measured is not measured again."""
     data, name = job.data, name or stage
-    known = job.run.measured(stage, name)
+    network = parameters(job.network, neurons=stage != graph.ANN)
+    known = job.run.measured(stage, name, network)
     for key, forward in forwards.items():
         if key not in known:
             codes, labels = data.codes[data.test], data.labels[data.test]
             known[key] = evaluate(job.network, codes, labels, data.classes, forward)
             _return_memory()
-            job.run.keep_measured(stage, name, known)
+            job.run.keep_measured(stage, name, network, known)
         job.run.report(key, 1, 1, f"test OA {100 * known[key].overall:.2f} %")
     return {key: known[key] for key in forwards}
 
