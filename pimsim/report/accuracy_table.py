@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from math import isfinite
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -129,7 +128,7 @@ class AccuracyRow:
             ("threads", 1, 2**16),
         ):
             value = getattr(self, name)
-            if value is not None and not (isfinite(value) and least <= value <= most):
+            if value is not None and not least <= value <= most:  # NaN is not either
                 raise ResultsError(f"{name}={value} is outside {least} … {most:.12g}")
 
     @property
