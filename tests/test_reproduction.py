@@ -40,11 +40,12 @@ def measured_by(job: Job) -> Iterator[AccuracyRow]:
     """The rows that a command adds, told from its arguments alone: recipe, settings, stage at which it stops."""
     command, recipe, *_ = job.arguments
     if command == "evaluate":
-        found = re.fullmatch(r"(cnn\w+?)_(.+)_(random|blocks)_(\d)b(_scale)?_seed(\d+)", job.folder.parent.name)
+        found = re.fullmatch(r"(cnn\w+?)_(.+)_(random|blocks)_(\d)b(_snn)?(_scale)?_seed(\d+)", job.folder.parent.name)
         assert found is not None
-        network, scene, split, bits, scale, seed = found.groups()
+        network, scene, split, bits, snn, scale, seed = found.groups()
         row = replace(BASE, network=network, scene=scene, split=split, weight_bits=int(bits), seed=int(seed))
-        yield replace(row, inference="integer_membrane_6", scheme="scale" if scale else "affine")
+        row = replace(row, start="snn" if snn else "conversion", scheme="scale" if scale else "affine")
+        yield replace(row, inference="integer_membrane_6")
         return
     common = replace(
         BASE,
@@ -61,6 +62,7 @@ def measured_by(job: Job) -> Iterator[AccuracyRow]:
     if recipe.endswith(("_6b", "_ptq")):
         quantized = replace(common, weight_bits=int(setting(job, "weight_bits") or 6))
         quantized = replace(quantized, row="ptq" if recipe.endswith("ptq") else "qstdb")
+        quantized = replace(quantized, start="conversion" if re.fullmatch("[a-z0-9]+_6b", recipe) else "snn")
         for form in ("float", "integer", "integer_scale_weights"):
             yield replace(quantized, inference=form, scheme=setting(job, "scheme") or "affine")
 
@@ -135,8 +137,16 @@ def test_fig4a_trains_both_schemes() -> None:
     assert len({job.folder for job in plan}) == 3
 
 
+def test_networks_of_both_starts_live_side_by_side() -> None:
+    """Neither's rows stand for the other's, and no folder is of both."""
+    plans = [jobs("table2", replace(ONE, start=start), ()) for start in ("conversion", "snn")]
+    folders = [{job.folder for job in plan if job.arguments[1] != "cnn3d_snn"} for plan in plans]
+    assert folders[0].isdisjoint(folders[1])
+    assert jobs("table3", replace(ONE, start="snn"), [row for job in plans[0] for row in measured_by(job)])
+
+
 def test_a_row_of_another_seed_scene_or_split_does_not_count() -> None:
-    for other in ({"seed": 1}, {"scene": "SalinasA"}, {"split": "blocks"}, {"scheme": "scale"}):
+    for other in ({"seed": 1}, {"scene": "SalinasA"}, {"split": "blocks"}, {"scheme": "scale"}, {"start": "snn"}):
         assert jobs("table3", ONE, [replace(BASE, **other)])  # type: ignore[arg-type] # columns by name
     assert jobs("table3", ONE, [BASE]) == []
 

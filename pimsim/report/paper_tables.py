@@ -80,15 +80,17 @@ class Cell:
     inference: str
     scheme: str | None = None
     time_steps: int | None = None
+    start: str | None = None
 
     def holds(self, row: AccuracyRow) -> bool:
-        """Whether a row is a measurement of this, with any seed, start, epochs and settings of the split."""
+        """Whether a row is a measurement of this, with any seed, epochs and settings of the split."""
         exact = (row.network, row.row, row.weight_bits, row.inference, row.split_kind)
         return (
             exact == (self.network, self.row, self.weight_bits, self.inference, self.split)
             and scene_title(row.scene) == scene_title(self.scene)
             and self.scheme in (None, row.scheme)
             and self.time_steps in (None, row.time_steps)
+            and self.start in (None, row.start)
         )
 
 

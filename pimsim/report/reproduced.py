@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from pimsim.report import paper_figures
-from pimsim.report.accuracy_table import Summary
+from pimsim.report.accuracy_table import QSTDB, Summary
 from pimsim.report.network_energies import (
     NetworkEnergy,
     absolute,
@@ -43,7 +43,7 @@ def energies(wish: Wish, *, threads: int | None = None) -> list[NetworkEnergy]:
     for network in wish.networks:
         for scene in wish.scenes:
             family = Family(wish, network, scene, wish.splits[0], wish.seeds[0])
-            model = family.model("6b")
+            model = family.model(family.trained(6).kind)
             trace = model.with_name(f"{model.stem}_trace.npz")
             if model.is_file() and trace.is_file():
                 known[network, scene_title(scene)] = measured(model, trace, threads=threads)
@@ -59,7 +59,12 @@ def _shipped(wish: Wish, threads: int | None) -> Iterator[NetworkEnergy]:
 
 def text(target: str, wish: Wish, summaries: Sequence[Summary], found: Sequence[NetworkEnergy]) -> str:
     """Tables beside the paper's, for a terminal; ``found`` are the networks of `energies`."""
-    return plain_text(_parts(list(_tables(target, wish, summaries, found))))
+    return plain_text(_parts(list(_tables(target, wish, _started(wish, summaries), found))))
+
+
+def _started(wish: Wish, summaries: Sequence[Summary]) -> list[Summary]:
+    """Without networks whose quantized training began at another stage than was wished for."""
+    return [one for one in summaries if one.example.row != QSTDB or one.example.start == wish.start]
 
 
 def _parts(tables: Sequence[TextTable]) -> Iterator[RenderableType]:
@@ -138,7 +143,7 @@ def pictures(
         return {}
     return {
         f"{target}_{network}_{Path(scene).stem.lower()}_{split}.{plot}": paper_figures.quantization(
-            summaries, network, scene, plot, split
+            _started(wish, summaries), network, scene, plot, split
         )
         for network in wish.networks
         for scene in wish.scenes

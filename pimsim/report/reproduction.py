@@ -28,7 +28,6 @@ TABLE_2, TABLE_3, FIG_4A, FIG_4B, FIG_5, FIG_6 = TARGETS = ("table2", "table3", 
 SCENES = ("indian_pines", "PaviaU", "Salinas", "SalinasA")
 """By names that `pimsim.scenes.load_scene` knows; the last is not in the paper."""
 CONVERSION = "conversion"
-STARTS = (CONVERSION, SNN)
 STAGES = ("ann", CONVERSION, SNN, QSTDB, PTQ, "qat")
 """Sections of a recipe that train."""
 _FIXED = ("name", "network", "scene", "seed", "weight_bits", "scheme", "time_steps", "snn", QSTDB, PTQ, "qat", "split")
@@ -96,7 +95,14 @@ class Family:
         return self.folder(kind) / f"{self.name(kind)}.npz"
 
     def cell(self, row: str, bits: int, inference: str, scheme: str | None, steps: int | None = None) -> Cell:
-        return Cell(self.network, self.scene, self.split, row, bits, inference, scheme, steps)
+        start = self.wish.start if row == QSTDB else None
+        return Cell(self.network, self.scene, self.split, row, bits, inference, scheme, steps, start)
+
+    def trained(
+        self, bits: int, scheme: str = AFFINE, forms: tuple[str, ...] = (INTEGER,), *, membranes: bool = False
+    ) -> Need:
+        """A quantized network that is trained from the start that was wished for."""
+        return Need(QSTDB, self.wish.start, bits, scheme, forms, membranes)
 
     def train(self, recipe: str, kind: str, stages: Sequence[str], *more: str) -> Job:
         """A training; ``stages`` are those that its recipe has, ``more`` further arguments."""
@@ -119,10 +125,12 @@ def _meant(setting: str, stages: Sequence[str]) -> bool:
 class Need:
     """One quantized network of a family, by the cells that are wanted of it.
 
-    row     ``qstdb`` or ``ptq``; ``membranes`` whether it is also wanted with narrow membranes
+    row     ``qstdb`` or ``ptq``; ``start`` the stage that it is made from
+    membranes   whether it is also wanted with narrow membranes
     """
 
     row: str
+    start: str
     bits: int
     scheme: str = AFFINE
     forms: tuple[str, ...] = (INTEGER,)
@@ -131,7 +139,8 @@ class Need:
     @property
     def kind(self) -> str:
         """The part of a run's name that tells it from its family's others."""
-        return f"{self.bits}b" + ("_ptq" if self.row == PTQ else "") + ("_scale" if self.scheme == SCALE else "")
+        made = "_ptq" if self.row == PTQ else "_snn" if self.start == SNN else ""
+        return f"{self.bits}b{made}" + ("_scale" if self.scheme == SCALE else "")
 
 
 BASE = "base"
@@ -150,8 +159,9 @@ def jobs(target: str, wish: Wish, rows: Sequence[AccuracyRow], *, have: Sequence
         for seed in _seeds(target, wish)
     ]
     if target in (FIG_5, FIG_6):
-        families = [one for one in families if not (one.model("6b").is_file() or (one.network, one.scene) in have)]
-        return [job for family in families for job in _family_jobs(family, [], [Need(QSTDB, 6)], ())]
+        lacking = [one for one in families if (one.network, one.scene) not in have]
+        lacking = [one for one in lacking if not one.model(one.trained(6).kind).is_file()]
+        return [job for family in lacking for job in _family_jobs(family, [], [family.trained(6)], ())]
     return [job for one in families for job in _family_jobs(one, *_wanted(target, one), rows)]
 
 
@@ -174,13 +184,14 @@ def _wanted(target: str, family: Family) -> tuple[list[Cell], list[Need]]:
     ]
     if target == TABLE_2:
         forms = (FLOAT_INFERENCE, INTEGER, SCALE_WEIGHTS)
-        return float_lines, [Need(QSTDB, each, forms=forms, membranes=True) for each in bits]
+        return float_lines, [family.trained(each, forms=forms, membranes=True) for each in bits]
     if target == TABLE_3:
-        return [], [Need(QSTDB, 6)]
+        return [], [family.trained(6)]
     if target == FIG_4A:
-        affine = [Need(QSTDB, each, forms=(INTEGER, SCALE_WEIGHTS)) for each in bits]
-        return [], [*affine, *(Need(QSTDB, each, SCALE) for each in bits)]
-    return float_lines[-1:], [Need(row, each) for row in (PTQ, QSTDB) for each in bits]
+        affine = [family.trained(each, forms=(INTEGER, SCALE_WEIGHTS)) for each in bits]
+        return [], [*affine, *(family.trained(each, SCALE) for each in bits)]
+    # what is quantized after training is the float spiking network
+    return float_lines[-1:], [*(Need(PTQ, SNN, each) for each in bits), *map(family.trained, bits)]
 
 
 def _family_jobs(
@@ -189,7 +200,7 @@ def _family_jobs(
     """The base first, then the quantized networks, each followed by its evaluation with narrow membranes."""
     chosen = [need for need in needs if _to_train(family, need, rows)]
     wide = any(cell.row == SNN and not _held(cell, family.seed, rows) for cell in base)
-    from_snn = any(_start(family, need) == SNN for need in chosen)
+    from_snn = any(need.start == SNN for need in chosen)
     if chosen or not all(_held(cell, family.seed, rows) for cell in base):
         until = () if wide or from_snn else ("--until", CONVERSION)
         yield family.train(f"{family.network}_snn", BASE, ("ann", CONVERSION, SNN), *until)
@@ -213,15 +224,9 @@ def _held(cell: Cell, seed: int, rows: Sequence[AccuracyRow]) -> bool:
     return any(row.seed == seed and cell.holds(row) for row in rows)
 
 
-def _start(family: Family, need: Need) -> str:
-    """What is quantized after training is the float spiking network."""
-    return SNN if need.row == PTQ else family.wish.start
-
-
 def _quantized(family: Family, need: Need) -> Job:
-    start = _start(family, need)
-    recipe = {PTQ: "ptq", QSTDB: "6b" if start == CONVERSION else "snn_6b"}[need.row]
-    stages = ("ann", CONVERSION, *([SNN] if start == SNN else []), need.row)
+    recipe = {PTQ: "ptq", QSTDB: "6b" if need.start == CONVERSION else "snn_6b"}[need.row]
+    stages = ("ann", CONVERSION, *([SNN] if need.start == SNN else []), need.row)
     settings = [f"weight_bits={need.bits}", *([f"scheme={SCALE}"] if need.scheme == SCALE else [])]
     sets = [part for setting in settings for part in ("--set", setting)]
     more = (*sets, "--from", str(family.folder(BASE)))
