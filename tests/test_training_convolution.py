@@ -55,7 +55,7 @@ def channels_first(tensor: Any) -> Any:
 @given(strategies.architectures(), st.integers(0, 2**16))
 def test_convolutions_of_any_chain_are_those_of_the_slow_twin(architecture: Architecture, seed: int) -> None:
     for layer in architecture.layers:
-        check(layer, seed)
+        check(layer, seed, samples=1 + seed % 2)
 
 
 @pytest.mark.parametrize("architecture", [cnn3d(13, 3), cnn32h(60, 4, width=3)], ids=lambda a: a.name)
