@@ -33,21 +33,21 @@ def convolve(x: Tensor, weight: Tensor, layer: LayerShape, *, half: bool = False
         outputs: Tensor = _Linear.apply(x.permute(0, 4, 1, 2, 3).flatten(1), weight.flatten(1))
         return outputs[:, None, None, None]
     if layer.in_shape[1] == 1 and pd == 0:
-        planes = F.conv2d(_plane(x, layer), weight[:, :, 0], stride=(sh, sw), padding=(ph, pw))
-        return planes.permute(0, 2, 3, 1).unsqueeze(1)
+        return _planes(x[:, 0], weight[:, :, 0], (sh, sw), (ph, pw)).unsqueeze(1)
     rows = _windows(F.pad(x, (0, 0, pw, pw, ph, ph)), (kh, kw), (sh, sw))
     taps = weight.permute(0, 2, 3, 4, 1).flatten(2)
     y: Tensor = _Spectral.apply(rows, taps, sd, pd)
     return y.reshape(len(x), *layer.out_size, layer.out_channels)
 
 
-def _plane(x: Tensor, layer: LayerShape) -> Tensor:
-    """(N, 1, H, W, C) → (N, C, H, W), channels innermost."""
-    if x.shape[4] == 1 and layer.stride != (1, 1, 1):
-        # of one channel both orders are the same memory, and which one the strides name decides: with that of
-        # channels innermost, PyTorch 2.13 returns wrong sums for some strided kernels
-        return x[:, 0, :, :, 0].unsqueeze(1)
-    return x[:, 0].permute(0, 3, 1, 2)
+def _planes(x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
+    """x (N, H, W, C), weight (C_out, C, kH, kW) → (N, H', W', C_out)."""
+    x = x.permute(0, 3, 1, 2)
+    if stride != (1, 1):
+        # with channels innermost and one of them, or a map one wide, PyTorch 2.13 returns wrong sums or gradients for
+        # some strided kernels; `contiguous` would leave the strides of such tensors as they are
+        x, weight = (tensor.clone(memory_format=torch.contiguous_format) for tensor in (x, weight))
+    return F.conv2d(x, weight, stride=stride, padding=padding).permute(0, 2, 3, 1)
 
 
 def _windows(x: Tensor, kernel: tuple[int, int], stride: tuple[int, int]) -> Tensor:
