@@ -28,7 +28,7 @@ def convolve(x: Tensor, weight: Tensor, layer: LayerShape, *, half: bool = False
     if half:
         x, weight = x.to(torch.bfloat16), weight.to(torch.bfloat16)
     (_, kh, kw), (sd, sh, sw), (pd, ph, pw) = layer.kernel, layer.stride, layer.padding
-    if layer.kernel == layer.in_shape[1:] and layer.positions == 1:
+    if layer.kernel == layer.in_shape[1:] and layer.positions == 1 and not any(layer.padding):
         # a linear layer's weights are most of a network: its few inputs take their order
         outputs: Tensor = _Linear.apply(x.permute(0, 4, 1, 2, 3).flatten(1), weight.flatten(1))
         return outputs[:, None, None, None]
