@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import made_inputs
+import numpy as np
 import pytest
 
 from pimsim.cli.main import main
 from pimsim.report.accuracy_table import read
+from pimsim.simulation import compiling
 
 torch = pytest.importorskip("torch")
 
@@ -92,9 +96,29 @@ def test_what_cannot_be_done_is_said_in_one_line_before_anything_is_trained(
     assert "--until snn: the recipe tiny has the stages" in fails(capsys, "train", "tiny.yaml", "--until", "snn")
     assert "--from nothing: no such folder" in fails(capsys, "train", "tiny.yaml", "--from", "nothing")
     assert "qstdb.start=snn" in fails(capsys, "train", "tiny.yaml", "--set", "qstdb.start=snn")
+    narrow = fails(capsys, "train", "tiny.yaml", "--set", "network=cnn32h", "--set", "patch=3")
+    bands = np.load("field.npy").shape[2]
+    assert f"network cnn32h does not fit patch=3 and the {bands} bands of field: layer" in narrow
+    assert "--threads 100000: at most 1024" in fails(capsys, "train", "tiny.yaml", "--threads", "100000")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert "--device cuda" in fails(capsys, "train", "tiny.yaml", "--device", "cuda")
     Path("file").write_text("")
     assert "file" in fails(capsys, "train", "tiny.yaml", "--out", "file/run")
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) in ([], ["runs"])
     assert not list(tmp_path.rglob("tiny.json"))
+
+
+def test_who_waits_for_kernels_to_be_compiled_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def compiled_at_once(tell: Callable[[], None]) -> Iterator[None]:
+        tell()
+        yield
+
+    monkeypatch.setattr(compiling, "on_compilation", compiled_at_once)
+    monkeypatch.chdir(tmp_path)
+    made_inputs.write_scene(tmp_path)
+    Path("tiny.yaml").write_text(RECIPE)
+    call("train", "tiny.yaml", "--until", "ann")
+    assert capsys.readouterr().err.startswith("compiling kernels, on the first run only")

@@ -31,11 +31,18 @@ def sample_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def executing() -> Iterator[Callable[[int, int], None]]:
-    """`sample_bar` of a network's execution, with a word about compiling where that comes first."""
+def compilation_told() -> Iterator[None]:
+    """A word about compiling where that comes first: it takes up to minutes."""
     from pimsim.simulation.compiling import on_compilation
 
-    with on_compilation(_say_first_run), sample_bar("executing") as progress:
+    with on_compilation(_say_first_run):
+        yield
+
+
+@contextmanager
+def executing() -> Iterator[Callable[[int, int], None]]:
+    """`sample_bar` of a network's execution, below `compilation_told`."""
+    with compilation_told(), sample_bar("executing") as progress:
         yield progress
 
 

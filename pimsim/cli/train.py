@@ -50,6 +50,7 @@ def train(
 
     The same command continues a run that was stopped.
     """
+    from pimsim.cli.progress import compilation_told
     from pimsim.hardware import parse_override
     from pimsim.report.accuracy_table import append
     from pimsim.report.run_rows import rows_of
@@ -62,7 +63,7 @@ def train(
     parts = [*(part for text in settings for part in ("--set", text)), *(("--until", until) if until else ())]
     command = shlex.join(["pimsim", "train", recipe, *parts])
     folder = out or Path("runs") / chosen.name
-    with _Board() as board:
+    with compilation_told(), _Board() as board:
         result = run_pipeline(
             chosen,
             folder,

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from pimsim import __version__
 from pimsim.archive.writer import write_bytes
+from pimsim.errors import ModelError
 from pimsim.model import save_network
 from pimsim.model.accuracy import Accuracy, accuracy
+from pimsim.model.architecture import Architecture
 from pimsim.model.network import SCALE, IntegerNetwork
 from pimsim.scenes.trained import KEY
 from pimsim.simulation import execute
@@ -82,13 +84,21 @@ def _perform(job: Job, stages: tuple[str, ...], command: str) -> dict[str, objec
 
 def _network(recipe: Recipe, data: Dataset) -> Network:
     """The network before training.  Raises ModelError where it does not fit, or dropout names a layer it lacks."""
-    architecture = recipe.network.architecture(data.bands, data.classes, recipe.patch)
+    architecture = _architecture(recipe, data)
     bits = recipe.qat.activation_bits if recipe.qat else None
     network = Network(architecture, data.grid, seed=recipe.seed, activation_bits=bits)
     for stage in (recipe.ann, recipe.snn, recipe.qstdb, recipe.qat):
         if stage is not None:  # a wrong name is told now, not after hours of training
             network.set_dropout(0.0, stage.dropout_layers)
     return network
+
+
+def _architecture(recipe: Recipe, data: Dataset) -> Architecture:
+    try:
+        return recipe.network.architecture(data.bands, data.classes, recipe.patch)
+    except ModelError as error:
+        sizes = f"patch={recipe.patch} and the {data.bands} bands of {data.scene}"
+        raise ModelError(f"network {recipe.network.name} does not fit {sizes}: {error}") from error
 
 
 def _content(data: Dataset, chosen: Tensor) -> str:

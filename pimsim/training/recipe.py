@@ -142,7 +142,7 @@ class Recipe(_Strict):
     spiking network of float weights.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # of the run's folder too: not ".."
     network: Annotated[NetworkChoice, BeforeValidator(_named)]
     scene: str
     patch: Annotated[int, Field(ge=1, le=63)] = 5
@@ -303,8 +303,13 @@ def _override(content: dict[str, object], path: str, value: object) -> None:
 
 
 def _first(error: ValidationError) -> str:
-    problem = error.errors()[0]
+    # an unknown key explains a missing one, so it is told first
+    problem = min(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key"
+    if problem["type"] == "missing":
+        return f"{where}: required but missing"
     if problem["type"] == "value_error":
         return str(problem["msg"]).removeprefix("Value error, ")
     return f"{where}={problem['input']!r}: {problem['msg']}"

@@ -26,6 +26,8 @@ Forward = Callable[[Tensor], Tensor]
 
 #: steps at which the paper states the converted network's accuracy (Table II)
 CONVERTED_STEPS = 50
+#: PyTorch's thread pool ends the process where the system cannot start as many as it is told to
+MOST_THREADS = 1024
 
 
 def prepare_machine(threads: int | None, device: str = "auto") -> torch.device:
@@ -33,8 +35,10 @@ def prepare_machine(threads: int | None, device: str = "auto") -> torch.device:
 
     Freed memory is kept: returning it to the system and faulting it in anew costs up to half of a step.  A GPU is told
     to compute float32 in float32, in which sums of spikes are exact, and the same way each time.  Raises TrainingError
-    where the device is not there.
+    where the device is not there, or for more than `MOST_THREADS`.
     """
+    if threads is not None and threads > MOST_THREADS:
+        raise TrainingError(f"--threads {threads}: at most {MOST_THREADS}")
     if threads is not None:
         torch.set_num_threads(threads)
     library = ctypes.CDLL(None)
