@@ -19,7 +19,7 @@ from pimsim.errors import MissingFileError, MissingPackageError, ModelError, Out
 from pimsim.model import load_network, reference, save_network
 from pimsim.model.accuracy import Accuracy
 from pimsim.model.network import ACCUMULATE, RELU, IntegerNetwork, LayerNumerics, Neuron
-from pimsim.report import evaluation_plot, evaluation_work
+from pimsim.report import evaluation_plot, evaluation_work, picture
 from pimsim.report.accuracy_table import AccuracyRow
 from pimsim.report.evaluation import Evaluation, Executed, Membranes, Subject, evaluated
 from pimsim.report.evaluation_rows import rows_of_evaluation
@@ -389,7 +389,7 @@ def test_a_part_holds_fewer_samples_the_larger_the_network() -> None:
 def test_without_matplotlib_pictures_are_refused_before_the_work(
     place: Path, monkeypatch: pytest.MonkeyPatch, missing: tuple[str, object]
 ) -> None:
-    monkeypatch.setattr(evaluation_plot, "find_spec", lambda _name: None)
+    monkeypatch.setattr(picture, "find_spec", lambda _name: None)
     with pytest.raises(MissingPackageError, match=r"pip install \"pimsim\[plot\]\""):
         report.evaluate("made.npz", out="out", **dict([missing]))  # type: ignore[arg-type]
     assert not (place / "out").exists()

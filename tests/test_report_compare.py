@@ -20,7 +20,7 @@ from pimsim.cost.papers import hypersnn
 from pimsim.errors import HardwareError, MissingFileError, MissingPackageError, OutputError, PimsimError
 from pimsim.hardware import load_hardware
 from pimsim.model import load_network
-from pimsim.report import Comparison, compare_plot, pipeline
+from pimsim.report import Comparison, compare_plot, picture, pipeline
 from pimsim.resources import HARDWARE, find
 from pimsim.traces import load_trace, save_trace
 
@@ -220,14 +220,14 @@ def test_a_picture_is_the_same_bytes_every_time_and_holds_no_date(
 @pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed")
 def test_a_picture_is_written_with_the_tables_and_goes_with_them(inputs: Path, tmp_path: Path) -> None:
     """That of an earlier comparison would show other systems than the tables beside it."""
-    for plot, picture in (("svg", {"compare.svg"}), ("png", {"compare.png"}), (None, set())):
+    for plot, drawn in (("svg", {"compare.svg"}), ("png", {"compare.png"}), (None, set())):
         report.compare(inputs / "made.npz", ("pim45nm",), inputs / "trace.npz", out=tmp_path / "c", plot=plot)
-        assert {path.name for path in (tmp_path / "c").iterdir()} == {"compare.csv", "compare.json"} | picture
+        assert {path.name for path in (tmp_path / "c").iterdir()} == {"compare.csv", "compare.json"} | drawn
 
 
 @pytest.fixture
 def without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare_plot, "find_spec", lambda _: None)
+    monkeypatch.setattr(picture, "find_spec", lambda _: None)
 
 
 @pytest.mark.usefixtures("without_matplotlib")

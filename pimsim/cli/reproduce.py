@@ -103,7 +103,7 @@ def reproduce(
 
     Every command continues what was stopped, and so does this one.  Scenes that are not at hand are left out.
     """
-    from pimsim.report import accuracy_table, paper_figures, reproduced, reproduction
+    from pimsim.report import accuracy_table, picture, reproduced, reproduction
     from pimsim.report.published import NETWORKS
 
     figure = target.startswith("fig")
@@ -121,7 +121,7 @@ def reproduce(
         options=tuple(common),
     )
     if plot is not None:
-        paper_figures.check(plot)
+        picture.check_matplotlib()
     plan = _plan(target, wish)
     for number, job in enumerate(plan, start=1):
         _run(job, f"{number}/{len(plan)}", dry_run=dry_run)

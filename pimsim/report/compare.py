@@ -27,6 +27,7 @@ from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
 from pimsim.report.fitting import fitting
 from pimsim.report.inputs import Recorded, Source, resolve
+from pimsim.report.picture import FORMATS
 from pimsim.report.pipeline import Path_, analysis_of, placed, spike_rates, table_of, trace_for
 from pimsim.report.result import Baseline
 from pimsim.resources import MODEL, find
@@ -129,7 +130,7 @@ def write_comparison(result: Comparison, out: Path_, plot: str | None = None) ->
     }
     if plot is not None:
         contents[f"{PLOT}.{plot}"] = compare_plot.draw(result, plot)
-    return write_together(out, contents, ours=[name for kind in compare_plot.FORMATS for name in _names(kind)])
+    return write_together(out, contents, ours=[name for kind in FORMATS for name in _names(kind)])
 
 
 def _names(plot: str | None) -> tuple[str, ...]:

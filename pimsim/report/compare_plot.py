@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pimsim.cost import ACCOUNTINGS, CATEGORIES, COMPUTE_ONLY, FULL, WITH_MEMORY
-from pimsim.errors import MissingPackageError, OutputError
+from pimsim.errors import OutputError
 from pimsim.report.compare_rows import paper_ratios
 from pimsim.report.comparison import Compared, Comparison
+from pimsim.report.picture import check_format, check_matplotlib, drawn
 from pimsim.report.rows import energy_ratio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-FORMATS = ("svg", "png")
 PARTS = {"compute": ("arithmetic", "#2a6f97"), "memory": ("memory", "#f4a259"), "static": ("leakage, clock", "#b0b0b0")}
 MARKS = {
     COMPUTE_ONLY: ("compute only", "#2a6f97", "o"),
@@ -24,34 +23,25 @@ MARKS = {
     FULL: ("full", "#404040", "D"),
 }
 UJ_PER_AJ = 1e-12
-STYLE = {"svg.hashsalt": "pimsim", "font.size": 8.0, "axes.spines.top": False, "axes.spines.right": False}
-"""The salt makes ids in an SVG the same every time; matplotlib draws them at random otherwise."""
 
 
 def check(plot: str, out: str | os.PathLike[str] | None) -> None:
     """Raise where `draw` could not work, for before the long work: MissingPackageError, OutputError."""
-    if plot not in FORMATS:
-        raise OutputError(f'plot="{plot}": must be one of {", ".join(FORMATS)}')
+    check_format(plot)
     if out is None:
         raise OutputError(f'plot="{plot}" needs a folder to write to (out)')
-    if find_spec("matplotlib") is None:
-        raise MissingPackageError('a plot needs matplotlib, not installed here: pip install "pimsim[plot]"')
+    check_matplotlib()
 
 
 def draw(result: Comparison, plot: str) -> bytes:
     """The picture as ``svg`` or ``png``: same comparison, same bytes under one version of matplotlib."""
-    import matplotlib.style
-    from matplotlib.figure import Figure
 
-    stream = io.BytesIO()
-    with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(9, 0.8 + 0.42 * len(result.systems)), layout="constrained")
+    def fill(figure: Figure) -> None:
         left, right = figure.subplots(1, 2)
         _energies(left, result)
         _ratios(right, result)
-        unstamped = {"Date": None, "Creator": None} if plot == "svg" else {"Software": None}
-        figure.savefig(stream, format=plot, metadata=unstamped, dpi=150)
-    return stream.getvalue()
+
+    return drawn(fill, (9, 0.8 + 0.42 * len(result.systems)), plot)
 
 
 def _energies(axes: Axes, result: Comparison) -> None:

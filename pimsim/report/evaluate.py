@@ -9,11 +9,11 @@ from pimsim.errors import OutputError, SceneError
 from pimsim.model import load_network, network_hash
 from pimsim.report.accuracy_table import append
 from pimsim.report.evaluation import Evaluation, evaluated
-from pimsim.report.evaluation_files import PLOT_FORMATS, check_evaluation, write_evaluation
+from pimsim.report.evaluation_files import check_evaluation, write_evaluation
 from pimsim.report.evaluation_input import Path_, Wish, source_of
-from pimsim.report.evaluation_plot import check_plots
 from pimsim.report.evaluation_rows import rows_of_evaluation, template_of
 from pimsim.report.evaluation_work import Work, amount, membrane_numerics, narrowed, whole_scene_map
+from pimsim.report.picture import check_format, check_matplotlib
 from pimsim.resources import MODEL, find
 from pimsim.simulation import Progress
 
@@ -72,12 +72,12 @@ def evaluate(
 
 
 def _check_output(out: Path_ | None, plot: str | None, *, whole_scene: bool) -> None:
-    if plot is not None and plot not in PLOT_FORMATS:
-        raise OutputError(f'plot="{plot}": must be one of {", ".join(PLOT_FORMATS)}')
+    if plot is not None:
+        check_format(plot)
     if plot is not None and out is None:
         raise OutputError(f'plot="{plot}" needs a folder to write to (out)')
     if out is None:
         return
     if plot is not None or whole_scene:
-        check_plots()
+        check_matplotlib()
     check_evaluation(out)

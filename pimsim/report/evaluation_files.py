@@ -14,6 +14,7 @@ from pimsim.report.document import model_section, versions
 from pimsim.report.evaluation import Evaluation, SceneMap
 from pimsim.report.evaluation_plot import draw_confusion, draw_map, draw_spikes
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
+from pimsim.report.picture import FORMATS
 from pimsim.report.rows import Table
 
 FORMAT, VERSION = "pimsim-evaluation", 1
@@ -27,9 +28,8 @@ FILES = (CLASSES_CSV, CONFUSION_CSV, SPIKES_CSV, EVALUATION_JSON)
 """Of every evaluation; `MAP_FILES` with a map, and with pictures one of each stem in `PICTURES`."""
 MAP_NPY, MAP_PNG = MAP_FILES = ("map.npy", "map.png")
 PICTURES = ("confusion", "spikes")
-PLOT_FORMATS = ("svg", "png")
 CLASS_COLUMNS = ("class", "name", "samples", "predicted", "correct", "accuracy_percent", "precision_percent")
-ALL_FILES = (*FILES, *MAP_FILES, *(f"{stem}.{suffix}" for stem in PICTURES for suffix in PLOT_FORMATS))
+ALL_FILES = (*FILES, *MAP_FILES, *(f"{stem}.{suffix}" for stem in PICTURES for suffix in FORMATS))
 
 Path_ = str | os.PathLike[str]
 

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import io
-from importlib.util import find_spec
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pimsim.errors import MissingPackageError
 from pimsim.report.evaluation import Evaluation, SceneMap
+from pimsim.report.picture import DPI, FRAMED, drawn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLE = {"svg.hashsalt": "pimsim", "font.size": 8.0}
-"""The salt makes ids in an SVG the same every time; matplotlib draws them at random otherwise."""
 UNLABELLED, RIGHT, WRONG = "#ffffff", "#d9d9d9", "#c1121f"
 LEGEND_COLUMNS = 4
 #: width that a title needs
 TITLE_INCHES = 7.0
-#: inches of a map's longer side, and dots per inch of all but the largest
-PANEL_INCHES, DPI = 4.0, 150
+#: of a map's longer side
+PANEL_INCHES = 4.0
 #: of a name beside the matrix
 LETTER_INCHES = 0.08
 #: steps that a legend has room for
 LEGEND_STEPS = 10
 #: classes that have colours of one palette that are told apart
 DISTINCT = 20
-
-
-def check_plots() -> None:
-    """Raise MissingPackageError where nothing can be drawn; for before the long work."""
-    if find_spec("matplotlib") is None:
-        raise MissingPackageError('pictures need matplotlib, not installed here: pip install "pimsim[plot]"')
 
 
 def draw_confusion(found: Evaluation, plot: str) -> bytes:
@@ -59,7 +49,7 @@ def draw_confusion(found: Evaluation, plot: str) -> bytes:
         axes.set_title(_title(found), loc="left")
 
     beside = LETTER_INCHES * max(len(name) for name in names)
-    return _drawn(fill, (size + beside, size), plot)
+    return drawn(fill, (size + beside, size), plot, style=FRAMED)
 
 
 def draw_spikes(found: Evaluation, plot: str) -> bytes:
@@ -70,10 +60,9 @@ def draw_spikes(found: Evaluation, plot: str) -> bytes:
     def fill(figure: Figure) -> None:
         axes = figure.subplots()
         _stack(axes, names, rates, of_cnn=network.is_cnn)
-        axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(_title(found), loc="left")
 
-    return _drawn(fill, (max(1.5 + 0.8 * len(names), TITLE_INCHES), 3.5), plot)
+    return drawn(fill, (max(1.5 + 0.8 * len(names), TITLE_INCHES), 3.5), plot)
 
 
 def draw_map(found: Evaluation, scene: SceneMap) -> bytes:
@@ -99,7 +88,7 @@ def draw_map(found: Evaluation, scene: SceneMap) -> bytes:
 
     lines = ceil(len(ids) / LEGEND_COLUMNS)
     size = (max(3 * width * inch + 0.6, TITLE_INCHES), max(height * inch, 1.0) + 0.8 + 0.2 * lines)
-    return _drawn(fill, size, "png", dpi=max(DPI, ceil(1 / inch)))
+    return drawn(fill, size, "png", style=FRAMED, dpi=max(DPI, ceil(1 / inch)))
 
 
 def class_colours(count: int) -> list[str]:
@@ -150,17 +139,3 @@ def _title(found: Evaluation) -> str:
         f"OA {percent['overall_percent']:.2f} %, AA {percent['average_percent']:.2f} %, "
         f"kappa {percent['kappa_percent']:.2f} %"
     )
-
-
-def _drawn(fill: Any, size: tuple[float, float], plot: str, *, dpi: int = DPI) -> bytes:
-    """A picture's bytes: the same for the same evaluation under one version of matplotlib."""
-    import matplotlib.style
-    from matplotlib.figure import Figure
-
-    stream = io.BytesIO()
-    with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=size, layout="constrained")
-        fill(figure)
-        unstamped = {"Date": None, "Creator": None} if plot == "svg" else {"Software": None}
-        figure.savefig(stream, format=plot, metadata=unstamped, dpi=dpi)
-    return stream.getvalue()

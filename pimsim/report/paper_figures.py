@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
-from importlib.util import find_spec
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pimsim.cost import FULL
-from pimsim.errors import MissingPackageError, OutputError
 from pimsim.report import numerals
 from pimsim.report.accuracy_table import QSTDB, Summary
-from pimsim.report.compare_plot import FORMATS, STYLE
 from pimsim.report.network_energies import CNN_6, CNN_32, DIGITAL, LEAN, NetworkEnergy
 from pimsim.report.paper_tables import RANDOM, Series, figure_4a, figure_4b
+from pimsim.report.picture import drawn
 from pimsim.report.published import BITS, TITLES, printed, scene_title
 
 if TYPE_CHECKING:
@@ -23,14 +20,6 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY, GREEN, RED, BLACK = COLOURS = ("#2a6f97", "#f4a259", "#b0b0b0", "#5b8e7d", "#c1121f", "#404040")
 _BAR = 0.8
 """Share of the space between two groups that the bars of one group fill."""
-
-
-def check(plot: str) -> None:
-    """Raise where no picture could be drawn, for before the long work: OutputError, MissingPackageError."""
-    if plot not in FORMATS:
-        raise OutputError(f'plot="{plot}": must be one of {", ".join(FORMATS)}')
-    if find_spec("matplotlib") is None:
-        raise MissingPackageError('a plot needs matplotlib, not installed here: pip install "pimsim[plot]"')
 
 
 def quantization(summaries: Sequence[Summary], network: str, scene: str, plot: str, split: str = RANDOM) -> bytes:
@@ -48,22 +37,7 @@ def quantization(summaries: Sequence[Summary], network: str, scene: str, plot: s
             axes.set_title(f"{name}: {title}", loc="left")
             _legend(axes)
 
-    return drawn(draw, plot, (9, 4))
-
-
-def drawn(draw: Callable[[Figure], None], plot: str, size: tuple[float, float]) -> bytes:
-    """What ``draw`` puts on an empty figure of ``size`` inches, as ``svg`` or ``png``."""
-    check(plot)
-    import matplotlib.style
-    from matplotlib.figure import Figure
-
-    stream = io.BytesIO()
-    with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure)
-        unstamped = {"Date": None, "Creator": None} if plot == "svg" else {"Software": None}
-        figure.savefig(stream, format=plot, metadata=unstamped, dpi=150)
-    return stream.getvalue()
+    return drawn(draw, (9, 4), plot)
 
 
 def _bars(axes: Axes, series: Sequence[Series], colours: Sequence[str]) -> float:
@@ -121,7 +95,7 @@ def energy(energies: Sequence[NetworkEnergy], plot: str) -> bytes:
             axes.set_title(title, loc="left")
         figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
 
-    return drawn(draw, plot, (9, 1.6 + 0.8 * max(len(energies), 1)))
+    return drawn(draw, (9, 1.6 + 0.8 * max(len(energies), 1)), plot)
 
 
 def _rows(axes: Axes, values: Sequence[tuple[str, Sequence[float]]], titles: Sequence[str]) -> None:
@@ -159,4 +133,4 @@ def spikes(energies: Sequence[NetworkEnergy], plot: str) -> bytes:
         panels[0].set_ylabel("spikes per neuron over all steps")
         panels[0].set_ylim(0, 1.05 * most or 1.0)
 
-    return drawn(draw, plot, (9, 3.6))
+    return drawn(draw, (9, 3.6), plot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pimsim.report.evaluation_plot import DPI, PANEL_INCHES, STYLE, check_plots
+from pimsim.report.evaluation_plot import PANEL_INCHES
 from pimsim.report.files import json_text, write_together
+from pimsim.report.picture import DPI, FRAMED, check_matplotlib, drawn
 from pimsim.report.render import aligned_table, plain_text
 from pimsim.scenes import Division
 
@@ -41,7 +43,7 @@ def write_split(division: Division, out: str | os.PathLike[str], *, picture: boo
     replaced.  Raises OutputError, or MissingPackageError where a picture is wanted and matplotlib is not installed.
     """
     if picture:
-        check_plots()
+        check_matplotlib()
     labels = division.scene.labels
     contents = {
         TRAIN_NPY: _npy(np.where(division.train_map, labels, 0)),
@@ -90,17 +92,11 @@ def _npy(array: npt.NDArray[Any]) -> bytes:
 
 def _picture(division: Division) -> bytes:
     """PNG: every labelled pixel in the colour of its side."""
-    import matplotlib.style
-    from matplotlib.figure import Figure
-
     height, width = division.scene.labels.shape
     inch = PANEL_INCHES / max(height, width)
-    stream = io.BytesIO()
-    with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(max(width * inch, 3.0) + 0.2, height * inch + 0.6), layout="constrained")
-        _fill(figure, division)
-        figure.savefig(stream, format="png", metadata={"Software": None}, dpi=max(DPI, int(2 / inch)))
-    return stream.getvalue()
+    size = (max(width * inch, 3.0) + 0.2, height * inch + 0.6)
+    fill = partial(_fill, division=division)
+    return drawn(fill, size, "png", style=FRAMED, dpi=max(DPI, int(2 / inch)))
 
 
 def _fill(figure: Figure, division: Division) -> None:
