@@ -123,7 +123,7 @@ def test_no_two_stages_have_the_same_key() -> None:
         ("cnn3d_ann6b", {"snn": SNN}, "snn: only a spiking network has it"),
         ("cnn3d_6b", {"network.pool": 3}, "network.pool: only cnn32h has it, this network is cnn3d"),
         ("cnn32h_6b", {"network.width": 0}, "network.width=0"),
-        ("cnn32h_6b", {"network.depth": 2}, "network.depth=2"),
+        ("cnn32h_6b", {"network.depth": 2}, "network.depth: unknown key"),
         ("cnn3d_6b", {"network": 3}, "network=3"),
     ],
 )
