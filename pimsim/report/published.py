@@ -1,6 +1,6 @@
-"""What HYPER-SNN (arXiv 2107.11979) and ACE-SNN (10.3389/fnins.2022.815258) print, to set beside pimsim's figures.
+"""What HYPER-SNN (arXiv 2107.11979) prints, to set beside pimsim's figures.
 
-Nothing here was computed: every figure is a printed one, and what a paper shows in a picture alone is not here.
+Nothing here was computed: every figure is a printed one, and what it shows in a picture alone is not here.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ TITLES = MappingProxyType({CNN_3D: "CNN-3D", CNN_32H: "CNN-32H"})
 BANDS_CLASSES = MappingProxyType({INDIAN_PINES: (200, 16), PAVIA_UNIVERSITY: (103, 9), SALINAS: (204, 16)})
 """Of the corrected cubes, which give the weight counts of Table I."""
 
-TRAIN_FRACTION = 0.4
-"""Of the labelled pixels, drawn at random."""
 TIME_STEPS, CONVERTED_STEPS = 5, 50
 """Of the trained networks, and of the converted one before training; Table II."""
 MEMBRANE_BITS = 6
@@ -120,16 +118,3 @@ AVERAGE_ADVANTAGE = Advantage(560.6, 44.8)
 """Of the 6-bit SNNs over both networks and the three scenes; HYPER-SNN, abstract."""
 ADVANTAGE = MappingProxyType({(CNN_3D, INDIAN_PINES): Advantage(199.3, 15.9)})
 """Where the text prints one network's; above what Tables I and V allow (`cost.papers.hypersnn.ceiling`)."""
-
-
-@dataclass(frozen=True)
-class PimGain:
-    """Digital first layer over one in memory, as ratios of energy, delay and their product."""
-
-    energy: float
-    delay: float
-    edp: float
-
-
-PIM_GAIN = PimGain(1.30, 1.07, 1.38)
-"""Average of both networks and the three scenes; ACE-SNN, abstract: 30, 7 and 38 %, read as ratio − 1."""

@@ -30,7 +30,10 @@ class SplitFile:
         Raises MissingFileError; SceneError for a file of other content than the hash says, or another size.
         """
         path = self._find()
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise SceneError(f'"{path}" cannot be read: {error.strerror or error}') from error
         if self.sha256 and found != self.sha256:
             raise SceneError(f'"{path}" has SHA-256 {found[:12]}…, the split was made with {self.sha256[:12]}…')
         marks = whole_numbers(pick(read_arrays(path), 2, path, role="the split (height, width)"), path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,8 +42,8 @@ def prepare_machine(threads: int | None, device: str = "auto") -> torch.device:
         raise TrainingError(f"--threads {threads}: at most {MOST_THREADS}")
     if threads is not None:
         torch.set_num_threads(threads)
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):  # glibc
+    library = _c_library()
+    if library is not None and hasattr(library, "mallopt"):  # glibc
         library.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
         library.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
     if device == "cuda" and not torch.cuda.is_available():
@@ -52,10 +53,15 @@ def prepare_machine(threads: int | None, device: str = "auto") -> torch.device:
     return torch.device("cuda" if device == "cuda" or (device == "auto" and torch.cuda.is_available()) else "cpu")
 
 
+def _c_library() -> ctypes.CDLL | None:
+    """What this process was linked with; Windows does not tell."""
+    return None if sys.platform == "win32" else ctypes.CDLL(None)
+
+
 def _return_memory() -> None:
     """Give freed memory back to the system where the library can: evaluations hold more than training does."""
-    library = ctypes.CDLL(None)
-    if hasattr(library, "malloc_trim"):  # glibc
+    library = _c_library()
+    if library is not None and hasattr(library, "malloc_trim"):  # glibc
         library.malloc_trim(0)
 
 
