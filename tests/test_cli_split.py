@@ -104,3 +104,14 @@ def test_wrong_settings_are_one_line_and_leave_no_file(
     assert output.err.count("\n") == 1
     assert output.out == ""
     assert sorted(Path().iterdir()) == before
+
+
+def test_labels_that_lie_nowhere_are_asked_for_under_every_name_that_would_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("bare.npy", np.zeros((6, 6, 3)))
+    with pytest.raises(SystemExit) as end:
+        main(["split", "bare.npy"])
+    assert end.value.code == 2
+    assert "bare_gt.mat or bare_gt.npy is expected beside it" in capsys.readouterr().err

@@ -27,10 +27,10 @@ from pimsim.cli import options
 @options.SAMPLES
 @click.option(
     "--membrane-bits",
-    type=click.IntRange(min=1),
+    type=int,
     multiple=True,
     metavar="N",
-    help="Also with membranes of N bits; may be repeated.",
+    help="Also with membranes of N bits, 4 to 32; may be repeated.",
 )
 @click.option("--map", "whole_scene", is_flag=True, help="Classify every pixel of the scene too (needs matplotlib).")
 @click.option("--plot", type=click.Choice(["svg", "png"]), help="Draw confusion and spikes too (needs matplotlib).")

@@ -112,7 +112,8 @@ def _find_labels(cube_path: Path, given: Path | None, arrays: dict[str, npt.NDAr
     if any(array.ndim == 2 and array.size > 1 for array in arrays.values()):
         return cube_path
     where = f"; it is on {SOURCE}" if known else ""
-    raise MissingFileError(f'labels of "{cube_path}" do not exist: {names[0]} is expected beside it{where}')
+    expected = known.label_file if known else " or ".join(names)
+    raise MissingFileError(f'labels of "{cube_path}" do not exist: {expected} is expected beside it{where}')
 
 
 def _native(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
