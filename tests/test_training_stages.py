@@ -20,6 +20,7 @@ from pimsim.training.data import prepare  # noqa: E402
 from pimsim.training.network import Network, Precision  # noqa: E402
 from pimsim.training.quantize import Grid  # noqa: E402
 from pimsim.training.recipe import Recipe, load_recipe  # noqa: E402
+from pimsim.training.result_file import write_result  # noqa: E402
 from pimsim.training.run_folder import locked  # noqa: E402
 
 SHORT = {"ann.epochs": 2, "conversion.steps": 5, "snn.epochs": 2, "snn.exact_epochs": 1}
@@ -108,6 +109,45 @@ def test_a_run_in_pieces_is_the_run_in_one(last: str, scene: Path, spiking: Path
     run(recipe(scene, "cnn3d_snn"), tmp_path / "run")
     one, other = weights(tmp_path / "run", "snn"), weights(spiking, "snn")
     assert all(torch.equal(one[name], other[name]) for name in other)
+
+
+@pytest.mark.parametrize("last", ["ann", "conversion"])
+def test_a_cut_run_keeps_what_a_whole_one_wrote(last: str, scene: Path, spiking: Path, tmp_path: Path) -> None:
+    shutil.copytree(spiking, tmp_path / "run")
+    before = (tmp_path / "run" / "cnn3d_snn.json").read_text()
+    cut = run(recipe(scene, "cnn3d_snn"), tmp_path / "run", until=last)
+    assert cut["last_stage"] == last
+    assert (tmp_path / "run" / "cnn3d_snn.json").read_text() == before
+
+
+def test_a_longer_run_and_one_of_other_settings_are_written_as_they_are(tmp_path: Path) -> None:
+    path, stages = tmp_path / "made.json", ("ann", "snn", "export")
+
+    def document(last: str, seed: int, *accuracies: str) -> dict[str, object]:
+        measured = {name: {"overall_percent": seed} for name in accuracies}
+        return {
+            "recipe": {"patch": 5},
+            "split": {},
+            "seed": seed,
+            "last_stage": last,
+            "accuracy": measured,
+            "stages": {},
+        }
+
+    def written(content: dict[str, object]) -> object:
+        write_result(path, content, stages)
+        return json.loads(path.read_text())
+
+    short, long, other = document("ann", 1, "ann"), document("snn", 1, "ann", "snn"), document("ann", 2, "ann")
+    assert written(short) == short
+    assert written(long) == long
+    assert written(short | {"accuracy": {"ann": {"overall_percent": 7}}}) == long | {
+        "accuracy": {"ann": {"overall_percent": 7}, "snn": {"overall_percent": 1}}
+    }
+    assert written(other) == other
+    for damage in ("{", "3", json.dumps(long | {"recipe": {"patch": 5}, "seed": 2, "accuracy": 3})):
+        path.write_text(damage)
+        assert written(other) == other
 
 
 def test_stages_of_the_same_settings_are_taken_and_change_nothing(scene: Path, spiking: Path, tmp_path: Path) -> None:

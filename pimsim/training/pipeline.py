@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -13,7 +12,6 @@ import torch
 from torch import Tensor
 
 from pimsim import __version__
-from pimsim.archive.writer import write_bytes
 from pimsim.errors import ModelError
 from pimsim.model import save_network
 from pimsim.model.accuracy import Accuracy, accuracy
@@ -27,6 +25,7 @@ from pimsim.training.data import Dataset, prepare
 from pimsim.training.export import Agreement, activation_agreement, agreement, export
 from pimsim.training.network import Network
 from pimsim.training.recipe import Recipe
+from pimsim.training.result_file import write_result
 from pimsim.training.run_folder import Effort, Report, Run, check_source, locked, take
 from pimsim.training.stages import parameters
 from pimsim.training.steps import Job
@@ -47,7 +46,8 @@ def train(
 
     ``source``: folder of another run, whose finished stages are taken over as far as they are this recipe's.  Writes
     ``<name>.json`` (command, seed, accuracies, effort) and, at an export, ``<name>.npz`` and ``<name>_trace.npz``;
-    returns the JSON's content.  Raises TrainingError, OutputError, SceneError, ModelError.
+    returns what the JSON says of these stages, which also keeps what a run of the same settings that went further left
+    there.  Raises TrainingError, OutputError, SceneError, ModelError.
     """
     stages = graph.path_until(recipe, until)
     if source is not None:
@@ -63,8 +63,7 @@ def train(
         if source is not None:
             take(run, source, tuple(stage for stage in stages if stage not in (graph.PTQ, graph.EXPORT)))
         result = _perform(Job(network, data, recipe, run), stages, command)
-        text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-        write_bytes(out / f"{recipe.name}.json", text.encode())
+        write_result(out / f"{recipe.name}.json", result, graph.path(recipe))
     return result
 
 
