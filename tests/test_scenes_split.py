@@ -471,6 +471,8 @@ def test_settings_that_make_no_sense_are_refused(settings_: dict[str, Any], mess
 def test_labels_for_tables_name_what_differs_from_the_defaults() -> None:
     scene = scene_with(MAP)
     assert divide(scene, Split(), 3).label == "random"
+    assert divide(scene, Split(train_fraction=0.25), 3).label == "random fraction 0.25"
+    assert divide(scene, Split("blocks", train_fraction=0.25), 3).label == "blocks fraction 0.25"
     assert divide(scene, Split("blocks"), 3).label == "blocks"
     assert divide(scene, Split("blocks", guard=2), 3).label == "blocks"  # what patches of 3 need
     assert divide(scene, Split("blocks", block=8, guard=5), 3).label == "blocks block 8 guard 5"

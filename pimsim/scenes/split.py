@@ -14,6 +14,8 @@ GUARD_LIMIT = 128
 MEANT_FOR = {"block": (BLOCKS,), "guard": (BLOCKS, FILE), "train": (FILE,), "test": (FILE,)}
 #: side of a block in pixels where none is given: about a field of Indian Pines
 BLOCK = 24
+#: share of a class that trains where none is given: the papers'
+TRAIN_FRACTION = 0.4
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Split:
     """
 
     kind: str = RANDOM
-    train_fraction: float = 0.4
+    train_fraction: float = TRAIN_FRACTION
     seed: int = 0
     block: int = BLOCK
     guard: int | None = None
@@ -87,7 +89,7 @@ class Split:
 def chosen_split(
     kind: str,
     *,
-    train_fraction: float = 0.4,
+    train_fraction: float = TRAIN_FRACTION,
     seed: int = 0,
     block: int | None = None,
     guard: int | None = None,
