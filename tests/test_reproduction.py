@@ -186,7 +186,17 @@ def test_settings_go_to_the_trainings_that_have_their_stage() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["weight_bits=4", "seed=3", "network.pool=4", "scene=x", "time_steps=3", "qstdb=null"]
+    "given",
+    [
+        "weight_bits=4",
+        "seed=3",
+        "network.pool=4",
+        "scene=x",
+        "time_steps=3",
+        "qstdb=null",
+        "split.kind=file",
+        "split.seed=2",
+    ],
 )
 def test_a_setting_that_tells_rows_apart_is_refused(given: str) -> None:
     with pytest.raises(ResultsError, match="tells the rows of a table apart"):
@@ -235,11 +245,77 @@ def test_a_scene_that_is_not_at_hand_is_left_out_and_said_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PIMSIM_SCENES", raising=False)
-    assert run("table3", "--dry-run", "--scene", "PaviaU") == 0
+    assert run("table3", "--dry-run", "--network", "cnn3d") == 0
     printed = capfd.readouterr()
-    assert "pimsim train" not in printed.out
+    assert "scene=PaviaU" not in printed.out
     assert "needs PaviaU.mat" in printed.out
-    assert 'left out: scene "PaviaU" does not exist' in printed.err
+    lines = [line for line in printed.err.splitlines() if "Pavia" in line]
+    assert lines == ["left out: Pavia University needs PaviaU.mat and PaviaU_gt.mat in this folder or $PIMSIM_SCENES"]
+
+
+@pytest.mark.parametrize("name", ["PaviaU", "nowhere.npy"])
+def test_a_scene_that_was_named_and_is_not_at_hand_is_an_error(
+    name: str, scene: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("table3", "--dry-run", "--scene", scene, "--scene", name) == 2
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert f'scene "{name}" does not exist' in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--split", "file"), "split.train"),
+        (("--set", "foo=1"), "foo: unknown key"),
+        (("--set", "split.blocks=1", "--split", "blocks"), "split.blocks: unknown key"),
+        (("--set", "split.block=many", "--split", "blocks"), "split.block='many'"),
+        (("--set", "split.train=a.mat"), "--set split.train=a.mat: no training here has split.train"),
+        (("--set", "split.train=a.mat", "--set", "train_fraction=0.3", "--split", "file"), "train_fraction=0.3"),
+        (("--set", "qat.epochs=3"), "--set qat.epochs=3: no training here has qat.epochs"),
+        (("--set", "qstdb.epochs=0"), "qstdb.epochs=0"),
+        (("--set", "patch=wide", "--split", "blocks"), "patch='wide'"),
+    ],
+)
+def test_wrong_settings_are_refused_before_the_first_command(
+    arguments: tuple[str, ...], message: str, scene: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("table3", "--network", "cnn3d", "--scene", scene, *arguments) == 2  # not a dry run: it would train
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert message in printed.err
+
+
+def test_rows_of_other_settings_of_a_split_do_not_count() -> None:
+    """What counts is the label that rows carry; runs of both live in folders of their own."""
+    wish = replace(ONE, splits=("random", "blocks"))
+    narrow = replace(wish, settings=("split.block=8", "split.guard=6", "train_fraction=0.3"))
+    labels = [narrow.split_label(kind) for kind in narrow.splits]
+    assert labels == ["random fraction 0.3", "blocks fraction 0.3 block 8 guard 6"]
+    plain, other = ([replace(BASE, split=one.split_label(kind)) for kind in one.splits] for one in (wish, narrow))
+    assert jobs("table3", wish, plain) == jobs("table3", narrow, other) == []
+    assert jobs("table3", wish, other) == jobs("table3", wish, ())
+    assert jobs("table3", narrow, plain) == jobs("table3", narrow, ())
+    folders = [{job.folder for job in jobs("table3", one, ())} for one in (wish, narrow)]
+    assert folders[0].isdisjoint(folders[1])
+    text = reproduced.text("table2", narrow, summarise([replace(row, oa_percent=12.34) for row in plain]), [])
+    assert "12.34" not in text
+
+
+def test_settings_go_to_the_splits_that_they_are_meant_for() -> None:
+    plan = jobs("table3", replace(ONE, splits=("random", "blocks"), settings=("split.block=8",)), ())
+    assert [setting(job, "split.block") for job in plan] == [None, None, "8", "8"]
+
+
+def test_the_label_of_a_split_of_files_is_of_the_file_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("mine.npy", np.eye(3))
+    assert replace(ONE, settings=("split.train=./mine",)).split_label("file") == "file mine.npy"
+    assert (
+        replace(ONE, settings=("split.train=gone.mat", "split.guard=4")).split_label("file") == "file gone.mat guard 4"
+    )
 
 
 @pytest.mark.parametrize("seeds", ["x", "", "0,-1", "1,,2"])

@@ -45,7 +45,9 @@ def test_every_shipped_recipe_is_valid_and_carries_its_file_name(name: str) -> N
         ("split", {"kind": "blocks", "blocks": 3}, r"split\.blocks: unknown key"),
         ("split", "file", "needs the file of its training pixels"),
         ("split", {"kind": "file", "train": "a.mat", "seed": 1}, "seed: a split of kind file draws nothing"),
+        ("split", "file", "split.train"),
         ("split", 3, "split=3"),
+        ("qstdb.exact_epochs", 61, "qstdb: exact_epochs=61 is above epochs=60"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value(key: str, value: object, expected: str) -> None:
@@ -54,9 +56,17 @@ def test_a_wrong_setting_is_named_with_its_value(key: str, value: object, expect
     assert "\n" not in str(caught.value)
 
 
+def test_a_share_for_training_that_a_file_leaves_without_effect_is_refused() -> None:
+    split = {"kind": "file", "train": "a.mat"}
+    with pytest.raises(TrainingError, match=r"train_fraction=0\.3: a split of kind file draws nothing"):
+        load_recipe("cnn3d_6b", {"split": split, "train_fraction": 0.3})
+    assert "train_fraction" not in load_recipe("cnn3d_6b", {"split": split}).settings
+    assert load_recipe("cnn3d_6b").settings["train_fraction"] == 0.4
+
+
 def test_an_override_changes_the_setting() -> None:
-    plain, changed = load_recipe("cnn3d_6b"), load_recipe("cnn3d_6b", {"qstdb.epochs": 3})
-    assert changed.qstdb.epochs == 3
+    plain, changed = load_recipe("cnn3d_6b"), load_recipe("cnn3d_6b", {"qstdb.epochs": 7})
+    assert changed.qstdb.epochs == 7
     assert plain.settings != changed.settings
     assert plain.settings == load_recipe("cnn3d_6b.yaml").settings
 
@@ -74,7 +84,8 @@ def test_an_override_changes_the_setting() -> None:
     ],
 )
 def test_a_split_takes_fraction_and_seed_from_the_recipe_unless_it_has_its_own(value: object, expected: Split) -> None:
-    assert load_recipe("cnn3d_6b", {"split": value, "train_fraction": 0.3, "seed": 7}).parting == expected
+    fraction = {} if expected.kind == "file" else {"train_fraction": 0.3}
+    assert load_recipe("cnn3d_6b", {"split": value, "seed": 7, **fraction}).parting == expected
 
 
 def test_a_recipe_without_split_draws_pixels_at_random() -> None:

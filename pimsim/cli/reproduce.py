@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from pimsim.cli import options
-from pimsim.errors import PimsimError, TrainingError
+from pimsim.errors import MissingFileError, PimsimError, TrainingError
 
 if TYPE_CHECKING:
     from pimsim.report.reproduction import Job, Wish
@@ -101,7 +103,8 @@ def reproduce(
 ) -> None:
     """Train what is missing of a table or figure of HYPER-SNN, and print it beside the paper's.
 
-    Every command continues what was stopped, and so does this one.  Scenes that are not at hand are left out.
+    Every command continues what was stopped, and so does this one.  Scenes that are not at hand are left out,
+    unless --scene names them.
     """
     from pimsim.report import accuracy_table, picture, reproduced, reproduction
     from pimsim.report.published import NETWORKS
@@ -122,7 +125,7 @@ def reproduce(
     )
     if plot is not None:
         picture.check_matplotlib()
-    plan = _plan(target, wish)
+    plan = _plan(target, wish, scenes)
     for number, job in enumerate(plan, start=1):
         _run(job, f"{number}/{len(plan)}", dry_run=dry_run)
     summaries = accuracy_table.summarise(accuracy_table.read(results))
@@ -132,30 +135,54 @@ def reproduce(
         _draw(reproduced.pictures(target, wish, summaries, found, plot), runs)
 
 
-def _plan(target: str, wish: Wish) -> list[Job]:
-    """Commands of the scenes at hand; a line for each that is not."""
-    from dataclasses import replace
-
+def _plan(target: str, wish: Wish, named: tuple[str, ...]) -> list[Job]:
+    """Commands of the scenes at hand; a line for each that is not, an error for one that was ``named``."""
     from pimsim.report import accuracy_table, reproduced, reproduction
     from pimsim.report.network_energies import identity, shipped_snns
     from pimsim.report.published import scene_title
 
+    _check_settings(wish, reproduction.jobs(target, replace(wish, seeds=wish.seeds[:1]), ()))
     rows = accuracy_table.read(wish.results)
     shipped = {identity(name) for name in shipped_snns()} if target in reproduced.MEASURED else set()
     have = [(network, scene) for scene in wish.scenes for network, title in shipped if title == scene_title(scene)]
-    if not reproduction.jobs(target, wish, rows, have=have):
-        return []
-    at_hand = replace(wish, scenes=tuple(scene for scene in wish.scenes if _at_hand(scene)))
-    return reproduction.jobs(target, at_hand, rows, have=have)
+
+    def lacking(*scenes: str) -> list[Job]:
+        return reproduction.jobs(target, replace(wish, scenes=scenes), rows, have=have)
+
+    return lacking(*(scene for scene in wish.scenes if lacking(scene) and _at_hand(scene, named)))
 
 
-def _at_hand(scene: str) -> bool:
+def _check_settings(wish: Wish, trainings: list[Job]) -> None:
+    """Refuse what a recipe refuses, and what no training takes, before the first one runs."""
+    from pimsim.hardware import parse_override
+    from pimsim.training.recipe import load_recipe
+
+    given = dict.fromkeys(wish.settings, False)
+    for job in trainings:
+        if job.arguments[0] == "train":
+            settings = [value for key, value in pairwise(job.arguments) if key == "--set"]
+            load_recipe(job.arguments[1], dict(parse_override(setting) for setting in settings))
+            given |= dict.fromkeys(given.keys() & settings, True)
+    for setting, taken in given.items():
+        if trainings and not taken:
+            raise TrainingError(f"--set {setting}: no training here has {setting.split('=')[0]}")
+
+
+def _at_hand(scene: str, named: tuple[str, ...]) -> bool:
+    """Whether a scene can be loaded; raises PimsimError where not, and it was asked for by name."""
     from pimsim.scenes import load_scene
+    from pimsim.scenes.catalogue import published
+    from pimsim.scenes.load import FOLDER_VARIABLE
 
     try:
         load_scene(scene)
     except PimsimError as error:
-        click.echo(f"left out: {error}", err=True)
+        if scene in named:
+            raise
+        known = published(scene)
+        short = isinstance(error, MissingFileError) and known is not None
+        where = f"{known.file} and {known.label_file} in this folder or ${FOLDER_VARIABLE}" if known else ""
+        click.echo(f"left out: {known.title} needs {where}" if short and known else f"left out: {error}", err=True)
         return False
     return True
 

@@ -63,8 +63,14 @@ def text(target: str, wish: Wish, summaries: Sequence[Summary], found: Sequence[
 
 
 def _started(wish: Wish, summaries: Sequence[Summary]) -> list[Summary]:
-    """Without networks whose quantized training began at another stage than was wished for."""
-    return [one for one in summaries if one.example.row != QSTDB or one.example.start == wish.start]
+    """Without those of other settings of a split, and networks whose training began at another stage, than wished."""
+    labels = {kind: wish.split_label(kind) for kind in wish.splits}
+    return [
+        one
+        for one in summaries
+        if one.example.split == labels.get(one.example.split_kind, one.example.split)
+        and (one.example.row != QSTDB or one.example.start == wish.start)
+    ]
 
 
 def _parts(tables: Sequence[TextTable]) -> Iterator[RenderableType]:

@@ -6,11 +6,14 @@ and, where rows need it, the float spiking network are trained once, and every q
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pimsim.errors import ResultsError
+from pimsim.hardware import parse_override
 from pimsim.report.accuracy_table import (
     FLOAT_INFERENCE,
     INTEGER,
@@ -23,15 +26,22 @@ from pimsim.report.accuracy_table import (
 )
 from pimsim.report.paper_tables import AFFINE, BLOCKS, RANDOM, SCALE, Cell
 from pimsim.report.published import BITS, MEMBRANE_BITS, NETWORKS, TABLE_II_LINES, TIME_STEPS
+from pimsim.scenes import chosen_split
+from pimsim.scenes.split import MEANT_FOR
 
 TABLE_2, TABLE_3, FIG_4A, FIG_4B, FIG_5, FIG_6 = TARGETS = ("table2", "table3", "fig4a", "fig4b", "fig5", "fig6")
 SCENES = ("indian_pines", "PaviaU", "Salinas", "SalinasA")
 """By names that `pimsim.scenes.load_scene` knows; the last is not in the paper."""
 CONVERSION = "conversion"
+PATCH = 5
+"""Side of the patches of every recipe, unless a setting changes it."""
 STAGES = ("ann", CONVERSION, SNN, QSTDB, PTQ, "qat")
 """Sections of a recipe that train."""
-_FIXED = ("name", "network", "scene", "seed", "weight_bits", "scheme", "time_steps", "snn", QSTDB, PTQ, "qat", "split")
+_FIXED = ("name", "network", "scene", "seed", "weight_bits", "scheme", "time_steps", "snn", QSTDB, PTQ, "qat")
+_FIXED_SPLIT = ("split", "split.kind", "split.seed")
 """Settings that tell rows of a table apart, so that no row may change them."""
+_OF_SPLITS = {"train_fraction": (RANDOM, BLOCKS), **{f"split.{key}": kinds for key, kinds in MEANT_FOR.items()}}
+"""Settings by the kinds of split that have them."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +71,20 @@ class Wish:
             path, found, _ = setting.partition("=")
             if not found:
                 raise ResultsError(f'"{setting}": a setting is PATH=VALUE, such as ann.epochs=100')
-            if path in _FIXED or path.split(".")[0] == "network":
+            if path in (*_FIXED, *_FIXED_SPLIT) or path.split(".")[0] == "network":
                 raise ResultsError(f'"{setting}": {path} tells the rows of a table apart; change it with pimsim train')
+
+    def split_label(self, kind: str) -> str:
+        """What rows of a kind of split carry under these settings, see `pimsim.scenes.Division.label`."""
+        values: dict[str, Any] = dict(parse_override(setting) for setting in self.settings)
+        given = {path: value for path, value in values.items() if kind in _OF_SPLITS.get(path, ())}
+        try:
+            split = chosen_split(kind, **{path.removeprefix("split."): value for path, value in given.items()})
+            if split.train is not None:
+                split = replace(split, train=replace(split.train, name=split.train.found_name))
+            return split.label(values.get("patch", PATCH))
+        except (TypeError, ValueError):
+            return kind  # a wrong value: the recipe that takes it says so
 
 
 @dataclass(frozen=True)
@@ -84,8 +106,9 @@ class Family:
     seed: int
 
     def name(self, kind: str) -> str:
-        """Of a run: ``cnn3d_indian_pines_random_6b_seed0``."""
-        return f"{self.network}_{Path(self.scene).stem.lower()}_{self.split}_{kind}_seed{self.seed}"
+        """Of a run: ``cnn3d_indian_pines_random_6b_seed0``; settings of the split stand behind its kind."""
+        split = re.sub(r"[^A-Za-z0-9.]+", "_", self.wish.split_label(self.split))
+        return f"{self.network}_{Path(self.scene).stem.lower()}_{split}_{kind}_seed{self.seed}"
 
     def folder(self, kind: str) -> Path:
         return self.wish.runs / self.name(kind)
@@ -93,6 +116,11 @@ class Family:
     def model(self, kind: str) -> Path:
         """The exported network of a run."""
         return self.folder(kind) / f"{self.name(kind)}.npz"
+
+    def holds(self, cell: Cell, rows: Sequence[AccuracyRow]) -> bool:
+        """Whether one of ``rows`` measures a cell of this family, on the very split."""
+        found = (row for row in rows if row.seed == self.seed and cell.holds(row))
+        return any(row.split == self.wish.split_label(self.split) for row in found)
 
     def cell(self, row: str, bits: int, inference: str, scheme: str | None, steps: int | None = None) -> Cell:
         start = self.wish.start if row == QSTDB else None
@@ -108,17 +136,18 @@ class Family:
         """A training; ``stages`` are those that its recipe has, ``more`` further arguments."""
         settings = [f"name={self.name(kind)}", f"scene={self.scene}", f"seed={self.seed}"]
         settings += [] if self.split == RANDOM else [f"split.kind={self.split}"]
-        settings += [one for one in self.wish.settings if _meant(one, stages)]
+        settings += [one for one in self.wish.settings if _meant(one, stages, self.split)]
         sets = [part for setting in settings for part in ("--set", setting)]
         folder = self.folder(kind)
         where = ("--out", str(folder), "--results", str(self.wish.results))
         return Job(("train", recipe, *sets, *more, *where, *self.wish.options), folder)
 
 
-def _meant(setting: str, stages: Sequence[str]) -> bool:
-    """A setting of a stage is for trainings that have the stage, any other for all."""
-    section = setting.split("=")[0].split(".")[0]
-    return section not in STAGES or section in stages
+def _meant(setting: str, stages: Sequence[str], split: str) -> bool:
+    """A setting of a stage is for trainings that have the stage, one of a kind of split for that, others for all."""
+    path = setting.split("=")[0].strip()
+    section = path.split(".")[0]
+    return (section not in STAGES or section in stages) and split in _OF_SPLITS.get(path, (split,))
 
 
 @dataclass(frozen=True)
@@ -199,29 +228,25 @@ def _family_jobs(
 ) -> Iterator[Job]:
     """The base first, then the quantized networks, each followed by its evaluation with narrow membranes."""
     chosen = [need for need in needs if _to_train(family, need, rows)]
-    wide = any(cell.row == SNN and not _held(cell, family.seed, rows) for cell in base)
+    wide = any(cell.row == SNN and not family.holds(cell, rows) for cell in base)
     from_snn = any(need.start == SNN for need in chosen)
-    if chosen or not all(_held(cell, family.seed, rows) for cell in base):
+    if chosen or not all(family.holds(cell, rows) for cell in base):
         until = () if wide or from_snn else ("--until", CONVERSION)
         yield family.train(f"{family.network}_snn", BASE, ("ann", CONVERSION, SNN), *until)
     for need in needs:
         if need in chosen:
             yield _quantized(family, need)
-        if need.membranes and not _held(_membrane_cell(family, need), family.seed, rows):
+        if need.membranes and not family.holds(_membrane_cell(family, need), rows):
             yield _evaluation(family, need)
 
 
 def _to_train(family: Family, need: Need, rows: Sequence[AccuracyRow]) -> bool:
     """Whether a figure of the network itself is missing, or the network for an evaluation that is."""
     cells = [family.cell(need.row, need.bits, form, need.scheme, TIME_STEPS) for form in need.forms]
-    if not all(_held(cell, family.seed, rows) for cell in cells):
+    if not all(family.holds(cell, rows) for cell in cells):
         return True
-    evaluated = not need.membranes or _held(_membrane_cell(family, need), family.seed, rows)
+    evaluated = not need.membranes or family.holds(_membrane_cell(family, need), rows)
     return not evaluated and not family.model(need.kind).is_file()
-
-
-def _held(cell: Cell, seed: int, rows: Sequence[AccuracyRow]) -> bool:
-    return any(row.seed == seed and cell.holds(row) for row in rows)
 
 
 def _quantized(family: Family, need: Need) -> Job:

@@ -15,7 +15,7 @@ from pimsim.scenes.neighbourhood import BoolMap, count_near
 from pimsim.scenes.overlap import Overlap, overlap
 from pimsim.scenes.patches import check_patch
 from pimsim.scenes.scene import Scene
-from pimsim.scenes.split import BLOCK, BLOCKS, FILE, RANDOM, TRAIN_FRACTION, Split
+from pimsim.scenes.split import BLOCKS, RANDOM, Split
 from pimsim.scenes.split_file import SplitFile
 from pimsim.scenes.stratified import IndexArray, stratified_split
 
@@ -68,15 +68,8 @@ class Division:
 
     @property
     def label(self) -> str:
-        """For tables: the kind, then what differs from its defaults."""
-        if self.split.kind == FILE and self.split.train is not None:
-            return f"{FILE} {self.split.train.name}" + (f" guard {self.split.guard}" if self.split.guard else "")
-        parts: list[tuple[str, float | None, float]] = [("fraction", self.split.train_fraction, TRAIN_FRACTION)]
-        if self.split.kind == BLOCKS:
-            own_guard = replace(self.split, guard=None).resolve_guard(self.patch)
-            parts += [("block", self.split.block, BLOCK), ("guard", self.split.guard, own_guard)]
-        settings = [f"{key} {value:g}" for key, value, default in parts if value is not None and value != default]
-        return " ".join([self.split.kind, *settings])
+        """For tables, see `Split.label`."""
+        return self.split.label(self.patch)
 
     @property
     def sha256(self) -> str:

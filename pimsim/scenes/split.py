@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pimsim.errors import SceneError
 from pimsim.scenes.split_file import SplitFile
@@ -54,7 +54,7 @@ class Split:
         if self.kind == RANDOM and self.guard:
             raise SceneError(f"split guard={self.guard}: a random split has no guard, its pixels lie side by side")
         if (self.train is None) == (self.kind == FILE):
-            problem = "needs the file of its training pixels" if self.kind == FILE else "has no files"
+            problem = "needs the file of its training pixels, split.train" if self.kind == FILE else "has no files"
             raise SceneError(f"split kind={self.kind} {problem}")
 
     def resolve_guard(self, patch: int) -> int:
@@ -66,6 +66,16 @@ class Split:
         if self.guard is not None:
             return self.guard
         return patch - patch % 2 if self.kind == BLOCKS else 0
+
+    def label(self, patch: int) -> str:
+        """For tables: the kind, then what differs from its defaults for patches of ``patch`` × ``patch`` pixels."""
+        if self.train is not None:
+            return f"{FILE} {self.train.name}" + (f" guard {self.guard}" if self.guard else "")
+        parts: list[tuple[str, float, float]] = [("fraction", self.train_fraction, TRAIN_FRACTION)]
+        if self.kind == BLOCKS:
+            own = replace(self, guard=None).resolve_guard(patch)
+            parts += [("block", self.block, BLOCK), ("guard", self.resolve_guard(patch), own)]
+        return " ".join([self.kind, *(f"{key} {value:g}" for key, value, default in parts if value != default)])
 
     @property
     def text(self) -> str:

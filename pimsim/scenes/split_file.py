@@ -43,10 +43,22 @@ class SplitFile:
             raise SceneError(f'"{path}": {int(marks.min())} is negative; 0 stands for pixels of the other side')
         return replace(self, name=path.name, sha256=found), marks > 0
 
+    @property
+    def found_name(self) -> str:
+        """The file's name as it lies there, without its folder; as given where there is none."""
+        path = self._path()
+        return Path(self.name).name if path is None else path.name
+
     def _find(self) -> Path:
+        path = self._path()
+        if path is None:
+            raise MissingFileError(f'split "{self.name}" does not exist in the folder given or in ${FOLDER_VARIABLE}')
+        return path
+
+    def _path(self) -> Path | None:
         given = Path(self.name)
         for folder in folders_of(given):
             for name in (given.name, *(given.name + suffix for suffix in SUFFIXES)):
                 if (folder / name).is_file():
                     return folder / name
-        raise MissingFileError(f'split "{given}" does not exist in the folder given or in ${FOLDER_VARIABLE}')
+        return None

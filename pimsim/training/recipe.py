@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
@@ -22,6 +22,7 @@ from pydantic import (
 from pimsim.errors import MissingFileError, TrainingError
 from pimsim.model.architecture import ARCHITECTURES, Architecture
 from pimsim.scenes import Split
+from pimsim.scenes.split import FILE
 from pimsim.training.split_settings import SplitSettings
 
 Positive = Annotated[int, Field(ge=1)]
@@ -51,10 +52,22 @@ class Stage(_Strict):
     augment: bool = True
 
 
-class SpikingStage(Stage):
-    """Training through time (STDB); the last ``exact_epochs`` run in float32, the ones before in bfloat16."""
+class MixedStage(Stage):
+    """A stage whose last ``exact_epochs`` run in float32, the ones before in bfloat16."""
 
     exact_epochs: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _exact_among_all(self) -> Self:
+        if self.exact_epochs > self.epochs:
+            raise ValueError(
+                f"exact_epochs={self.exact_epochs} is above epochs={self.epochs}, of which they are the last"
+            )
+        return self
+
+
+class SpikingStage(MixedStage):
+    """Training through time (STDB)."""
 
 
 class QuantizedSpikingStage(SpikingStage):
@@ -69,17 +82,15 @@ class PostTraining(_Strict):
     start: Start = "snn"
 
 
-class QuantizedStage(Stage):
+class QuantizedStage(MixedStage):
     """Quantization-aware training of the CNN: unsigned activations of ``activation_bits``, clipped where is learned.
 
-    The clips start at a ``percentile`` of each layer's activations over one batch of ``calibration`` samples;
-    the last ``exact_epochs`` run in float32, the ones before in bfloat16.
+    The clips start at a ``percentile`` of each layer's activations over one batch of ``calibration`` samples.
     """
 
     activation_bits: Annotated[int, Field(ge=1, le=8)] = 6
     calibration: Positive = 50
     percentile: Annotated[float, Field(gt=0.0, le=100.0)] = 99.7
-    exact_epochs: Annotated[int, Field(ge=0)] = 0
 
 
 class Conversion(_Strict):
@@ -178,6 +189,8 @@ class Recipe(_Strict):
         return self
 
     def _check_surplus(self) -> None:
+        if self.split.kind == FILE and "train_fraction" in self.model_fields_set:
+            raise ValueError(f"train_fraction={self.train_fraction}: a split of kind file draws nothing")
         kind = "a spiking network has it, this recipe's qat makes a CNN" if self.qat else "quantized weights need it"
         surplus = [key for key in self.unused if key in self.model_fields_set]
         if surplus:
@@ -194,9 +207,10 @@ class Recipe(_Strict):
     @property
     def unused(self) -> tuple[str, ...]:
         """Settings that have no effect on this recipe's result."""
+        drawn = ("train_fraction",) if self.split.kind == FILE else ()
         if self.qat is not None:
-            return SPIKING_ONLY
-        return QUANTIZED_ONLY if self.start is None else ()
+            return (*SPIKING_ONLY, *drawn)
+        return (*(QUANTIZED_ONLY if self.start is None else ()), *drawn)
 
     @property
     def parting(self) -> Split:
@@ -311,5 +325,6 @@ def _first(error: ValidationError) -> str:
     if problem["type"] == "missing":
         return f"{where}: required but missing"
     if problem["type"] == "value_error":
-        return str(problem["msg"]).removeprefix("Value error, ")
+        said = str(problem["msg"]).removeprefix("Value error, ")
+        return said if said.startswith(where) else f"{where}: {said}"
     return f"{where}={problem['input']!r}: {problem['msg']}"
