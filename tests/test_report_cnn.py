@@ -82,6 +82,30 @@ def test_a_cnns_trace_of_other_samples_is_not_reused() -> None:
     assert ran.executed
 
 
+BLOCKS = {"scene": "indian_pines", "split": {"kind": "blocks", "train_fraction": 0.4, "seed": 0, "block": 24}}
+
+
+@pytest.mark.parametrize(
+    ("provenance", "told"),
+    [
+        ({"scene": "indian_pines", "seed": 0, "train_fraction": 0.4}, False),
+        ({"scene": "indian_pines", "split": {"kind": "random", "train_fraction": 0.4, "seed": 0, "patch": 5}}, False),
+        ({"scene": "indian_pines", "split": {"kind": "random", "train_fraction": 0.4, "seed": 1, "patch": 5}}, True),
+        (BLOCKS, True),
+        (BLOCKS | {"scene": "salinas_a"}, False),
+        ({"scene": "indian_pines"}, False),
+        ({"scene": "indian_pines", "split": 7}, False),
+    ],
+)
+def test_a_cnn_trained_on_other_pixels_of_the_scene_is_told_of(provenance: dict[str, object], told: bool) -> None:
+    """The shipped CNN has a random split of seed 0, in which it trained on pixels that others are tested on."""
+    network = replace(load_network(find(MODEL, "cnn3d_6b")), provenance=provenance)
+    trace = load_trace(find(TRACE, "cnn3d_indian_pines"))
+    ran = cnn_model.run_cnn(cnn_model.find_cnn(network, None), trace, threads=1, network=network)
+    assert ran is not None
+    assert ("among those that it was trained on" in ran.execution) == told
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_comparison_shows_the_same_cnn_as_a_run() -> None:
     compared = report.comparison("made.npz", ["ann45nm", "pim45nm"], "trace.npz", cnn="cnn.npz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +16,8 @@ from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.report.accuracies import accuracy_of
 from pimsim.report.inputs import shipped_trace
 from pimsim.resources import MODEL, find, shipped
+from pimsim.scenes.split import RANDOM
+from pimsim.scenes.trained import KEY
 from pimsim.simulation import execute
 from pimsim.traces import Trace, holds_for, load_trace
 
@@ -53,8 +56,13 @@ def find_cnn(network: IntegerNetwork, given: str | os.PathLike[str] | None) -> F
     return _given(network, given) if given is not None else _shipped(network)
 
 
-def run_cnn(found: Found | None, trace: Trace, *, threads: int) -> CnnModel | None:
-    """The CNN on the inputs of ``trace``: as a shipped trace has it, else executed; None where there is no CNN."""
+def run_cnn(
+    found: Found | None, trace: Trace, *, threads: int, network: IntegerNetwork | None = None
+) -> CnnModel | None:
+    """The CNN on the inputs of ``trace``: as a shipped trace has it, else executed; None where there is no CNN.
+
+    With the ``network`` that it is held against, the words tell where the two were trained on different pixels.
+    """
     if found is None:
         return None
     name, cnn = found
@@ -65,7 +73,24 @@ def run_cnn(found: Found | None, trace: Trace, *, threads: int) -> CnnModel | No
         first, outputs = _executed(cnn, trace, threads)
         execution = "executed on the same samples"
     reached = accuracy_of(trace.labels, outputs.argmax(1), cnn.classes)
+    if network is not None and _parted_otherwise(network.provenance, cnn.provenance):
+        execution += ", which may be among those that it was trained on: its split is another"
     return CnnModel(cnn, _first(first), reached, recorded is None, f"CNN {name}, {execution}")
+
+
+def _parted_otherwise(mine: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether two provenances state different splits of one scene; not where one states none."""
+    splits = _split(mine), _split(other)
+    return None not in splits and mine.get("scene") == other.get("scene") and splits[0] != splits[1]
+
+
+def _split(provenance: Mapping[str, object]) -> dict[str, object] | None:
+    """What decides which pixels trained; models without ``split`` but with ``train_fraction`` had a random one."""
+    recorded = provenance.get(KEY, provenance if "train_fraction" in provenance else None)
+    if not isinstance(recorded, Mapping):
+        return None
+    keys = ("train_fraction", "seed", "block", "guard", "train", "test")
+    return {"kind": recorded.get("kind", RANDOM)} | {key: recorded[key] for key in keys if key in recorded}
 
 
 def _recorded(cnn: IntegerNetwork, trace: Trace) -> Trace | None:

@@ -110,7 +110,7 @@ def comparison(
     source = resolve(network, network_hash(network), input, samples)
     found = find_cnn(network, cnn)
     recorded = _recorded(network, machines, source, workers, progress)
-    beside = run_cnn(found, recorded[0].trace, threads=workers)
+    beside = run_cnn(found, recorded[0].trace, threads=workers, network=network)
     given = [
         _Given(network, machine, widened, placement, tables[machine.cost.table], one, beside)
         for (machine, widened), placement, one in zip(chosen, placements, recorded, strict=True)

@@ -81,7 +81,7 @@ def run(
             network, machine, source, recorded.trace, chips=chips, seed=drawn, threads=workers, progress=progress
         )
     given = Inputs(path.stem, network, model_hash, machine, dict(overrides or {}), source, recorded, drawn)
-    beside = run_cnn(found, recorded.trace, threads=workers)
+    beside = run_cnn(found, recorded.trace, threads=workers, network=network)
     result = _evaluated(given, table, mapping, others, beside, workers)
     if out is not None:
         write(result, out)
