@@ -87,7 +87,7 @@ class Split:
         return drawn if self.kind == RANDOM else f"blocks of {self.block}, guard {self.guard}, {drawn}"
 
     def describe(self) -> dict[str, object]:
-        """Every setting that this kind has, as JSON has it; `from_description` leads back."""
+        """Every setting that this kind has, as JSON has it; `pimsim.scenes.trained.split_from` leads back."""
         if self.kind == FILE:
             files = {"train": self.train, "test": self.test}
             named = {key: {"name": file.name, "sha256": file.sha256} for key, file in files.items() if file}

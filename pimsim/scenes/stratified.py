@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import SceneError
+from pimsim.scenes.split import TRAIN_FRACTION
 
 IndexArray = npt.NDArray[np.int64]
 
 
 def stratified_split(
-    labels: npt.NDArray[np.integer], *, train_fraction: float = 0.4, seed: int = 0
+    labels: npt.NDArray[np.integer], *, train_fraction: float = TRAIN_FRACTION, seed: int = 0
 ) -> tuple[IndexArray, IndexArray]:
     """Indices of the training and of the test samples, each ascending; together every sample once.
 

@@ -22,7 +22,7 @@ from pydantic import (
 from pimsim.errors import MissingFileError, TrainingError
 from pimsim.model.architecture import ARCHITECTURES, Architecture
 from pimsim.scenes import Split
-from pimsim.scenes.split import FILE
+from pimsim.scenes.split import FILE, TRAIN_FRACTION
 from pimsim.training.split_settings import SplitSettings
 
 Positive = Annotated[int, Field(ge=1)]
@@ -158,7 +158,7 @@ class Recipe(_Strict):
     scene: str
     patch: Annotated[int, Field(ge=1, le=63)] = 5
     split: SplitSettings = SplitSettings()
-    train_fraction: Fraction = 0.4
+    train_fraction: Fraction = TRAIN_FRACTION
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     weight_bits: Annotated[int, Field(ge=2, le=8)] = 6
     input_bits: Annotated[int, Field(ge=1, le=8)] = 6
