@@ -19,7 +19,9 @@ from pimsim.cli.main import main
 from pimsim.errors import ResultsError
 from pimsim.report import accuracy_table, reproduced
 from pimsim.report.accuracy_table import AccuracyRow, summarise
+from pimsim.report.published import NETWORKS
 from pimsim.report.reproduction import TARGETS, Job, Wish, jobs
+from pimsim.training.recipe import load_recipe
 
 ONE = Wish(networks=("cnn3d",), scenes=("indian_pines",), splits=("random",))
 MEASURED = ("fig5", "fig6")
@@ -302,6 +304,15 @@ def test_rows_of_other_settings_of_a_split_do_not_count() -> None:
     assert folders[0].isdisjoint(folders[1])
     text = reproduced.text("table2", narrow, summarise([replace(row, oa_percent=12.34) for row in plain]), [])
     assert "12.34" not in text
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_guard_is_told_of_where_patches_of_the_networks_recipes_need_another(network: str) -> None:
+    """4 rows keep patches of 5 apart, 2 those of 3: what rows carry, by the recipe's own split and patch."""
+    recipe = load_recipe(f"{network}_6b", {"split.kind": "blocks", "split.guard": 4})
+    wish = replace(ONE, networks=(network,), settings=("split.guard=4",))
+    assert wish.split_label("blocks", network) == recipe.parting.label(recipe.patch)
+    assert wish.split_label("blocks", network) == {"cnn3d": "blocks", "cnn32h": "blocks guard 4"}[network]
 
 
 def test_settings_go_to_the_splits_that_they_are_meant_for() -> None:

@@ -64,11 +64,11 @@ def text(target: str, wish: Wish, summaries: Sequence[Summary], found: Sequence[
 
 def _started(wish: Wish, summaries: Sequence[Summary]) -> list[Summary]:
     """Without those of other settings of a split, and networks whose training began at another stage, than wished."""
-    labels = {kind: wish.split_label(kind) for kind in wish.splits}
+    labels = {(one, kind): wish.split_label(kind, one) for one in wish.networks for kind in wish.splits}
     return [
         one
         for one in summaries
-        if one.example.split == labels.get(one.example.split_kind, one.example.split)
+        if one.example.split == labels.get((one.example.network, one.example.split_kind), one.example.split)
         and (one.example.row != QSTDB or one.example.start == wish.start)
     ]
 

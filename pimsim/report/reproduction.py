@@ -25,7 +25,7 @@ from pimsim.report.accuracy_table import (
     membrane_inference,
 )
 from pimsim.report.paper_tables import AFFINE, BLOCKS, RANDOM, SCALE, Cell
-from pimsim.report.published import BITS, MEMBRANE_BITS, NETWORKS, TABLE_II_LINES, TIME_STEPS
+from pimsim.report.published import BITS, CNN_3D, CNN_32H, MEMBRANE_BITS, NETWORKS, TABLE_II_LINES, TIME_STEPS
 from pimsim.scenes import chosen_split
 from pimsim.scenes.split import MEANT_FOR
 
@@ -33,8 +33,8 @@ TABLE_2, TABLE_3, FIG_4A, FIG_4B, FIG_5, FIG_6 = TARGETS = ("table2", "table3", 
 SCENES = ("indian_pines", "PaviaU", "Salinas", "SalinasA")
 """By names that `pimsim.scenes.load_scene` knows; the last is not in the paper."""
 CONVERSION = "conversion"
-PATCH = 5
-"""Side of the patches of every recipe, unless a setting changes it."""
+PATCHES = {CNN_3D: 5, CNN_32H: 3}
+"""Side of the patches of a network's recipes, unless a setting changes it."""
 STAGES = ("ann", CONVERSION, SNN, QSTDB, PTQ, "qat")
 """Sections of a recipe that train."""
 _FIXED = ("name", "network", "scene", "seed", "weight_bits", "scheme", "time_steps", "snn", QSTDB, PTQ, "qat")
@@ -74,15 +74,15 @@ class Wish:
             if path in (*_FIXED, *_FIXED_SPLIT) or path.split(".")[0] == "network":
                 raise ResultsError(f'"{setting}": {path} tells the rows of a table apart; change it with pimsim train')
 
-    def split_label(self, kind: str) -> str:
-        """What rows of a kind of split carry under these settings, see `pimsim.scenes.Division.label`."""
+    def split_label(self, kind: str, network: str = CNN_3D) -> str:
+        """What a network's rows of a kind of split carry under these settings, see `pimsim.scenes.Division.label`."""
         values: dict[str, Any] = dict(parse_override(setting) for setting in self.settings)
         given = {path: value for path, value in values.items() if kind in _OF_SPLITS.get(path, ())}
         try:
             split = chosen_split(kind, **{path.removeprefix("split."): value for path, value in given.items()})
             if split.train is not None:
                 split = replace(split, train=replace(split.train, name=split.train.found_name))
-            return split.label(values.get("patch", PATCH))
+            return split.label(values.get("patch", PATCHES[network]))
         except (TypeError, ValueError):
             return kind  # a wrong value: the recipe that takes it says so
 
@@ -107,7 +107,7 @@ class Family:
 
     def name(self, kind: str) -> str:
         """Of a run: ``cnn3d_indian_pines_random_6b_seed0``; settings of the split stand behind its kind."""
-        split = re.sub(r"[^A-Za-z0-9.]+", "_", self.wish.split_label(self.split))
+        split = re.sub(r"[^A-Za-z0-9.]+", "_", self.wish.split_label(self.split, self.network))
         return f"{self.network}_{Path(self.scene).stem.lower()}_{split}_{kind}_seed{self.seed}"
 
     def folder(self, kind: str) -> Path:
@@ -120,7 +120,7 @@ class Family:
     def holds(self, cell: Cell, rows: Sequence[AccuracyRow]) -> bool:
         """Whether one of ``rows`` measures a cell of this family, on the very split."""
         found = (row for row in rows if row.seed == self.seed and cell.holds(row))
-        return any(row.split == self.wish.split_label(self.split) for row in found)
+        return any(row.split == self.wish.split_label(self.split, self.network) for row in found)
 
     def cell(self, row: str, bits: int, inference: str, scheme: str | None, steps: int | None = None) -> Cell:
         start = self.wish.start if row == QSTDB else None
