@@ -1,0 +1,214 @@
+"""What the hardware of a layer is built from: a placed layer in plain numbers, fixed when it is elaborated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pimsim.hardware import Event, Hardware
+from pimsim.hardware.hardware import SHIFTS, Mac, Pim
+from pimsim.mapping import LayerMapping, Mapping
+from pimsim.mapping.mapping import EventPlan, GatherPlan, ScatterPlan
+from pimsim.model.architecture import LayerShape
+from pimsim.model.fixed_point import effective_leak
+from pimsim.model.network import AFFINE, HALF_UP, IntegerNetwork
+
+
+@dataclass(frozen=True)
+class NeuronDesign:
+    """Arithmetic of one neuron, docs/microarchitecture.md §4.7.
+
+    ``leak`` λ in 0 … 2^``fraction_bits``, rounded half up or down; ``leak_digits`` its signed powers of two, (sign,
+    place), where it is formed by shifts, none where it is multiplied (or 0, or exactly 1).  A membrane is stored
+    without its ``membrane_shift`` lowest bits in ``membrane_bits``.  The last three are those of ``relu``.
+    """
+
+    kind: str
+    threshold: int
+    leak: int
+    fraction_bits: int
+    leak_half_up: bool
+    leak_digits: tuple[tuple[int, int], ...]
+    accumulator_bits: int
+    membrane_bits: int
+    membrane_shift: int
+    membrane_half_up: bool
+    multiplier: int
+    shift: int
+    activation_bits: int
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether a leak multiplier works: it is bypassed for a leak of 0 or 1."""
+        return not self.leak_digits and self.leak not in (0, 1 << self.fraction_bits)
+
+
+@dataclass(frozen=True)
+class SweepDesign:
+    """The pass over a layer's neurons, docs/microarchitecture.md §4.7 and §7.
+
+    ``lanes`` P neurons of one of ``positions`` S at a time, ``channels`` C_out of each; ``depth`` stages.  A word of
+    the membrane memory holds P values of ``stored_bits`` (0: there is no membrane), in ``banks`` with ``ports`` each.
+    With ``adds`` a word of sums comes from elsewhere (currents, accumulators); else the membrane memory holds sums of
+    weight codes.  ``weight_zero`` z_w times a position's event count of ``count_bits`` is taken off them.
+    The target map holds ``word_values`` values of ``value_bits`` per word (0: none, behind the classifier).
+    """
+
+    neuron: NeuronDesign
+    lanes: int
+    channels: int
+    positions: int
+    depth: int
+    stored_bits: int
+    ports: int
+    banks: int
+    adds: bool
+    weight_zero: int
+    count_bits: int
+    value_bits: int
+    word_values: int
+
+    @property
+    def beats(self) -> int:
+        """B, words of one position."""
+        return -(-self.channels // self.lanes)
+
+    @property
+    def words(self) -> int:
+        """S · B."""
+        return self.positions * self.beats
+
+    @property
+    def neurons(self) -> int:
+        return self.positions * self.channels
+
+    @property
+    def output_words(self) -> int:
+        """Words of the target map."""
+        return -(-self.neurons // self.word_values) if self.word_values else 0
+
+    @property
+    def word_bits(self) -> int:
+        """Of the target map."""
+        return self.word_values * self.value_bits
+
+
+@dataclass(frozen=True)
+class EventDesign:
+    """A layer on the event core, docs/microarchitecture.md §4; weights are codes of ``weight_bits``."""
+
+    shape: LayerShape
+    gather: bool
+    lanes: int
+    scan_width: int
+    fifo_depth: int
+    pipeline_depth: int
+    forwarding: bool
+    weight_bits: int
+    weight_signed: bool
+    sweep: SweepDesign
+
+    @property
+    def map_words(self) -> int:
+        """Words of the source map."""
+        return -(-self.map_neurons // self.scan_width)
+
+    @property
+    def map_neurons(self) -> int:
+        c, d, h, w = self.shape.source_shape
+        return c * d * h * w
+
+    @property
+    def weight_words(self) -> int:
+        """K · B; word r·B + b holds the weights of input r for channels b·P …, the first in the lowest bits."""
+        return self.shape.fan_in * self.sweep.beats
+
+
+def event_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int) -> EventDesign:
+    """Layer ``index``, which ``mapping`` has placed on the event core."""
+    layer, source, event = mapping.layers[index], network.layers[index], hardware.engines.event
+    assert isinstance(event, Event)
+    assert isinstance(layer.plan, ScatterPlan | GatherPlan)
+    return EventDesign(
+        shape=layer.shape,
+        gather=isinstance(layer.plan, GatherPlan),
+        lanes=event.lanes,
+        scan_width=event.scan_width,
+        fifo_depth=event.fifo_depth,
+        pipeline_depth=event.pipeline_depth,
+        forwarding=event.forwarding,
+        weight_bits=source.weight_bits,
+        weight_signed=source.scheme != AFFINE,
+        sweep=sweep_design(network, mapping, hardware, index),
+    )
+
+
+def sweep_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int) -> SweepDesign:
+    """The sweep of layer ``index`` on whatever engine it runs."""
+    layer = mapping.layers[index]
+    engine = hardware.engines.named(layer.engine)
+    assert engine is not None  # the hardware file was checked for it
+    event = engine if isinstance(engine, Event) else None
+    neuron, target = neuron_design(network, mapping, hardware, index), layer.memories.target
+    scatters = isinstance(layer.plan, ScatterPlan)
+    classifies = target is None
+    stored_bits = neuron.accumulator_bits if scatters or classifies else neuron.membrane_bits
+    return SweepDesign(
+        neuron=neuron,
+        lanes=layer.sweep.lanes,
+        channels=layer.shape.out_channels,
+        positions=layer.shape.positions,
+        depth=layer.sweep.depth,
+        stored_bits=stored_bits if layer.memories.membrane is not None else 0,
+        ports=event.membrane_ports if event else 2,
+        banks=event.membrane_banks if event else 1,
+        adds=not scatters,
+        weight_zero=int(network.layers[index].zero_point) if event else 0,
+        count_bits=layer.plan.count_bits if isinstance(layer.plan, EventPlan) else 0,
+        value_bits=layer.sweep.value_bits,
+        word_values=target.word_bits // layer.sweep.value_bits if target is not None else 0,
+    )
+
+
+def neuron_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int) -> NeuronDesign:
+    """Neurons of layer ``index`` in the words of its engine."""
+    layer, neuron = mapping.layers[index], network.layers[index].neuron
+    numerics = layer.numerics
+    leak = effective_leak(neuron, network.leak_fraction_bits, numerics.leak_terms)
+    engine = hardware.engines.named(layer.engine)
+    assert engine is not None  # the hardware file was checked for it
+    return NeuronDesign(
+        kind=neuron.kind,
+        threshold=neuron.threshold,
+        leak=leak,
+        fraction_bits=network.leak_fraction_bits,
+        leak_half_up=network.leak_rounding == HALF_UP,
+        leak_digits=_leak_digits(layer, engine, leak),
+        accumulator_bits=numerics.accumulator_bits,
+        membrane_bits=numerics.membrane_bits,
+        membrane_shift=numerics.membrane_shift,
+        membrane_half_up=numerics.membrane_rounding == HALF_UP,
+        multiplier=neuron.multiplier,
+        shift=neuron.shift,
+        activation_bits=neuron.activation_bits,
+    )
+
+
+def _leak_digits(layer: LayerMapping, engine: Pim | Mac | Event, leak: int) -> tuple[tuple[int, int], ...]:
+    return digits_of(leak) if engine.leak == SHIFTS and layer.leak_terms else ()
+
+
+def digits_of(value: int) -> tuple[tuple[int, int], ...]:
+    """Non-adjacent form: the fewest (sign, place) whose Σ sign · 2^place is ``value``, lowest first (Reitwiesner 1960).
+
+    >>> digits_of(7), digits_of(3840)
+    (((-1, 0), (1, 3)), ((-1, 8), (1, 12)))
+    """
+    digits, place = [], 0
+    while value:
+        if value & 1:
+            sign = 2 - (value & 3)
+            digits.append((sign, place))
+            value -= sign
+        value >>= 1
+        place += 1
+    return tuple(digits)

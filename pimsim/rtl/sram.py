@@ -1,0 +1,93 @@
+"""SRAM buffers: the one place where memories are made, so that a technology's macros can take their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from amaranth.hdl import ClockSignal, Instance, Module, Mux
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from pimsim.rtl.signals import index_bits
+
+
+class Sram(wiring.Component):
+    """``depth`` words of ``width`` bits, synchronous read and write (docs/microarchitecture.md §1).
+
+    ``ports`` 2: a read and a write port; a read in the cycle of a write to the same word has the old data.
+    ``ports`` 1: one access per cycle, the write wins.  ``asynchronous`` data follow the address in the same cycle (a pipeline of
+    one stage).  Read data are held until the next read.  ``name`` is the buffer's, unique in a design, and names the
+    file of the initial content ``init`` where Verilog is emitted; without content it holds zeros.
+    """
+
+    def __init__(
+        self, name: str, *, width: int, depth: int, ports: int = 2, asynchronous: bool = False, init: Iterable[int] = ()
+    ) -> None:
+        self.name, self.width, self.depth, self.ports, self.asynchronous = name, width, depth, ports, asynchronous
+        self.init = tuple(init)
+        assert ports == 2 or not asynchronous
+        self.memory = memory.MemoryData(shape=width, depth=depth, init=self.init)
+        address = index_bits(depth)
+        super().__init__(
+            {
+                "read_enable": In(1),
+                "read_address": In(address),
+                "read_data": Out(width),
+                "write_enable": In(1),
+                "write_address": In(address),
+                "write_data": In(width),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if isinstance(platform, Macros):
+            m.submodules.macro = platform.macro(self)
+            return m
+        m.submodules.memory = store = memory.Memory(self.memory)
+        write = store.write_port()
+        read = store.read_port(domain="comb" if self.asynchronous else "sync")
+        single = self.ports == 1
+        address = Mux(self.write_enable, self.write_address, self.read_address) if single else self.read_address
+        m.d.comb += [
+            write.en.eq(self.write_enable),
+            write.addr.eq(self.write_address),
+            write.data.eq(self.write_data),
+            read.addr.eq(
+                Mux(self.write_enable, self.write_address, self.read_address) if single else self.read_address
+            ),
+            self.read_data.eq(read.data),
+        ]
+        if not self.asynchronous:
+            m.d.comb += read.en.eq(self.read_enable & ~self.write_enable if single else self.read_enable)
+        return m
+
+
+class Macros:
+    """A platform on which every `Sram` is an instance of the module ``pimsim_sram``, to be replaced by macros.
+
+    ``contents`` collects, by name, the initial content of each buffer that has one.
+    """
+
+    def __init__(self) -> None:
+        self.contents: dict[str, Sram] = {}
+
+    def macro(self, sram: Sram) -> Instance:
+        if sram.init:
+            self.contents[sram.name] = sram
+        return Instance(
+            "pimsim_sram",
+            p_WIDTH=sram.width,
+            p_DEPTH=sram.depth,
+            p_ADDRESS=index_bits(sram.depth),
+            p_PORTS=sram.ports,
+            p_ASYNCHRONOUS=int(sram.asynchronous),
+            p_FILE=f"{sram.name}.hex" if sram.init else "",
+            i_clk=ClockSignal(),
+            i_read_enable=sram.read_enable,
+            i_read_address=sram.read_address,
+            o_read_data=sram.read_data,
+            i_write_enable=sram.write_enable,
+            i_write_address=sram.write_address,
+            i_write_data=sram.write_data,
+        )
