@@ -15,9 +15,9 @@ class Sram(wiring.Component):
     """``depth`` words of ``width`` bits, synchronous read and write (docs/microarchitecture.md §1).
 
     ``ports`` 2: a read and a write port; a read in the cycle of a write to the same word has the old data.
-    ``ports`` 1: one access per cycle, the write wins.  ``asynchronous`` data follow the address in the same cycle (a pipeline of
-    one stage).  Read data are held until the next read.  ``name`` is the buffer's, unique in a design, and names the
-    file of the initial content ``init`` where Verilog is emitted; without content it holds zeros.
+    ``ports`` 1: one access per cycle, the write wins.  ``asynchronous``: data follow the address in the same cycle (a
+    pipeline of one stage).  Read data are held until the next read.  ``name`` is the buffer's, unique in a design, and
+    names the file of the initial content ``init`` where Verilog is emitted; without content it holds zeros.
     """
 
     def __init__(
@@ -53,9 +53,7 @@ class Sram(wiring.Component):
             write.en.eq(self.write_enable),
             write.addr.eq(self.write_address),
             write.data.eq(self.write_data),
-            read.addr.eq(
-                Mux(self.write_enable, self.write_address, self.read_address) if single else self.read_address
-            ),
+            read.addr.eq(address),
             self.read_data.eq(read.data),
         ]
         if not self.asynchronous:
