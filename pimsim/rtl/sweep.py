@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Shape, ShapeCastable, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, ShapeCastable, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
 from pimsim.model.network import ACCUMULATE, IF, LIF, RELU, SINGLE_SPIKE
+from pimsim.rtl.argmax import Argmax
 from pimsim.rtl.design import SweepDesign
+from pimsim.rtl.neuron import Neuron, stored_shift
+from pimsim.rtl.packer import Packer
 from pimsim.rtl.signals import MapWrite, Probe, index_bits, writes_at_once
+from pimsim.rtl.walk import Walk
+from pimsim.rtl.wires import wire
 
 
 def membrane_word(sweep: SweepDesign) -> data.StructLayout:
@@ -109,4 +114,172 @@ class Sweep(wiring.Component):
         return {"target": Out(written)}
 
     def elaborate(self, _platform: object) -> Module:
-        return Module()
+        m, design = Module(), self.design
+        banks = design.banks if design.ports == 1 else 1
+        m.submodules.issued = self.issued = Walk(positions=design.positions, beats=design.beats, banks=banks)
+        m.submodules.written = self.written = Walk(positions=design.positions, beats=design.beats, banks=banks)
+        self.occupied = Signal(design.depth)  # bit k − 1: stage k holds a word
+        self.through = Signal(init=1)  # the step's last word has been issued
+        self._issue(m)
+        self._enter(m)
+        self.neurons = self._lanes(m)
+        self._write(m)
+        self._probe(m)
+        collecting = self._pack(m) if design.word_values else self._classify(m)
+        m.d.comb += self.empty.eq(self.through & ~self.occupied.any() & ~collecting)
+        m.d.comb += [self.activity[name].eq(count) for name, count in self._counts(m).items()]
+        return m
+
+    def _issue(self, m: Module) -> None:
+        """The next word, unless the only port of its bank writes an older one."""
+        taken = self.occupied[-1] & (self.issued.bank == self.written.bank) if self.design.ports == 1 else Const(0)
+        wanted = wire(m, "wanted", (self.restart | ~self.through) & self.ready)
+        m.d.comb += [
+            self.stall.eq(wanted & taken),
+            self.issue.eq(wanted & ~taken),
+            self.issued.advance.eq(self.issue),
+            self.issue_word.eq(self.issued.word),
+            self.issue_first.eq(self.issued.first),
+            self.issue_final.eq(self.issued.final),
+        ]
+        with m.If(self.issue):
+            m.d.sync += self.through.eq(self.issued.last)
+        with m.Elif(self.restart):
+            m.d.sync += self.through.eq(0)
+        if self.design.stored_bits:
+            m.d.comb += [self.read_enable.eq(self.issue), self.read_address.eq(self.issue_word)]
+
+    def _enter(self, m: Module) -> None:
+        """An issued word is in stage 1 in the next cycle, and moves on in every one."""
+        m.d.sync += self.occupied.eq(Cat(self.issue, self.occupied))
+        m.d.comb += self.stage_one.eq(self.occupied[0])
+        with m.If(self.issue):
+            m.d.sync += [
+                self.stage_one_word.eq(self.issued.word),
+                self.stage_one_first.eq(self.issued.first),
+                self.stage_one_final.eq(self.issued.final),
+            ]
+
+    def _lanes(self, m: Module) -> list[Neuron]:
+        """P neurons and their operands in stage 1."""
+        design, neurons = self.design, []
+        correction = self._correction(m) if design.weight_zero else None
+        for lane in range(design.lanes):
+            m.submodules[f"neuron_{lane}"] = neuron = Neuron(design)
+            left = lane < self._left
+            m.d.comb += [neuron.occupied.eq(self.occupied), neuron.active.eq(1 if left else ~self.stage_one_final)]
+            if design.stored_bits:
+                self._membrane(m, neuron, lane)
+            if design.adds:
+                m.d.comb += neuron.addend.eq(self.addend[lane])
+            if correction is not None:
+                m.d.comb += neuron.correction.eq(correction)
+            neurons.append(neuron)
+        return neurons
+
+    @property
+    def _left(self) -> int:
+        """Channels of a position's final word."""
+        return self.design.channels - (self.design.beats - 1) * self.design.lanes
+
+    def _correction(self, m: Module) -> Value:
+        """z_w · count, formed with a position's first word and kept for its others."""
+        kept = Signal(Shape(self.design.neuron.accumulator_bits, signed=True))
+        product = wire(m, "product", self.count * self.design.weight_zero)
+        with m.If(self.stage_one & self.stage_one_first):
+            m.d.sync += kept.eq(product)
+        correction = Signal.like(kept)
+        m.d.comb += correction.eq(Mux(self.stage_one_first, product, kept))
+        return correction
+
+    def _membrane(self, m: Module, neuron: Neuron, lane: int) -> None:
+        word = data.View(membrane_word(self.design), self.read_data)
+        m.d.comb += neuron.stored.eq(word.value[lane])
+        if self._flags:
+            m.d.comb += neuron.had_fired.eq(word.fired[lane])
+
+    @property
+    def _flags(self) -> bool:
+        return self.design.neuron.kind == SINGLE_SPIKE
+
+    def _write(self, m: Module) -> None:
+        """Stage ``depth``: zeros where the step is the last."""
+        m.d.comb += [
+            self.write_enable.eq(self.occupied[-1]),
+            self.written.advance.eq(self.write_enable),
+            self.write_address.eq(self.written.word),
+            self.write_first.eq(self.written.first),
+        ]
+        if not self.design.stored_bits:
+            return
+        word = data.View(membrane_word(self.design), self.write_data)
+        with m.If(~self.last):
+            for lane, neuron in enumerate(self.neurons):
+                m.d.comb += word.value[lane].eq(neuron.membrane >> stored_shift(self.design))
+                if self._flags:
+                    m.d.comb += word.fired[lane].eq(neuron.has_fired)
+
+    def _probe(self, m: Module) -> None:
+        m.d.comb += [self.probe.valid.eq(self.write_enable), self.probe.word.eq(self.write_address)]
+        for lane, neuron in enumerate(self.neurons):
+            m.d.comb += self.probe.membrane[lane].eq(neuron.membrane)
+            if self._spikes:
+                m.d.comb += self.probe.fired[lane].eq(neuron.result)
+
+    @property
+    def _spikes(self) -> bool:
+        return self.design.neuron.kind not in (RELU, ACCUMULATE)
+
+    def _pack(self, m: Module) -> Value:
+        """Whether packed words are still to be written."""
+        m.submodules.packer = self.packer = packer = Packer(self.design)
+        m.d.comb += [
+            packer.enter.eq(self.write_enable),
+            packer.final.eq(self.written.final),
+            packer.last.eq(self.written.last),
+            *(packer.values[lane].eq(neuron.result) for lane, neuron in enumerate(self.neurons)),
+        ]
+        wiring.connect(m, wiring.flipped(self.target), packer.target)
+        return packer.busy
+
+    def _classify(self, m: Module) -> Value:
+        """Whether sums are still being compared."""
+        m.submodules.argmax = argmax = Argmax(self.design)
+        m.d.comb += [
+            argmax.enter.eq(self.write_enable & self.last),
+            argmax.first.eq(self.written.first),
+            argmax.final.eq(self.written.final),
+            *(argmax.values[lane].eq(neuron.membrane) for lane, neuron in enumerate(self.neurons)),
+            self.winner.eq(argmax.winner),
+        ]
+        entered = Signal()  # a cycle of its own in every step, so that all steps are alike
+        m.d.sync += entered.eq(self.write_enable)
+        return entered
+
+    def _counts(self, m: Module) -> dict[str, Value]:
+        """By field of ``activity``; see `sweep_activity`."""
+        entered, wrote = self.stage_one, self.write_enable
+        taken = wire(m, "neurons_taken", Mux(entered, Mux(self.stage_one_final, self._left, self.design.lanes), 0))
+        done = wire(m, "neurons_done", Mux(wrote, Mux(self.written.final, self._left, self.design.lanes), 0))
+        counts = {
+            "sweep_busy": self.issue,
+            "sweep_stall": self.stall,
+            "membrane_memory_read": self.issue,
+            "membrane_memory_write": wrote,
+            "count_memory_read": self.issue & self.issue_first,
+            "count_memory_write": wrote & self.write_first,
+            "correction_multiply": entered & self.stage_one_first,
+            "correction_add": taken,
+            "neuron_integrate": taken,
+            "neuron_leak": done,
+            "neuron_shift_leak": done * len(self.design.neuron.leak_digits),
+            "neuron_compare": done if self._spikes else Mux(self.last, done, 0),
+            "neuron_relu": done,
+            "packer_pack": wrote,
+        }
+        if self._spikes:
+            fired = Cat(neuron.result for neuron in self.neurons)
+            counts["neuron_reset"] = Mux(wrote, sum(fired, Const(0)), 0)
+        if self.design.word_values:
+            counts |= dict.fromkeys(("spike_memory_write", "activation_memory_write"), self.packer.written)
+        return {name: counts[name] for name in self.activity.shape().members}
