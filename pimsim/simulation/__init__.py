@@ -1,6 +1,7 @@
 """The machine: what the network computes on it (`execute`) and in how many cycles (`schedule`)."""
 
 from pimsim.simulation.execute import Progress, execute
-from pimsim.simulation.schedule import schedule
+from pimsim.simulation.execute_layer import LayerRecord, record_layer
+from pimsim.simulation.schedule import in_front, schedule, time_layer
 
-__all__ = ["Progress", "execute", "schedule"]
+__all__ = ["LayerRecord", "Progress", "execute", "in_front", "record_layer", "schedule", "time_layer"]

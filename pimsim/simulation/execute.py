@@ -103,7 +103,7 @@ def _execute(
     layers = program.layers
     results = Results.empty(layers, len(inputs), -(-len(inputs) // size), record=record)
     _run(program, np.ascontiguousarray(inputs, network.input.code_dtype), results, size, workers, progress)
-    _check_words(layers, results)
+    check_words(layers, results)
     return _trace(network, content, layers, inputs, labels, results), results, layers
 
 
@@ -143,7 +143,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _check_words(layers: Sequence[LoweredLayer], results: Results) -> None:
+def check_words(layers: Sequence[LoweredLayer], results: Results) -> None:
     """Potentials that were watched because no proof keeps them inside the accumulator."""
     for index, layer in enumerate(layers):
         least, most = int(results.extremes[:, index, LEAST].min()), int(results.extremes[:, index, MOST].max())

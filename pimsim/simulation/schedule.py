@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from pimsim.activity.activity import Activity
 from pimsim.errors import TraceError
@@ -47,7 +48,7 @@ def schedule(
     run_all([task for event in events.values() for task in event.tasks(threads)], threads)
     spikes = _spikes(trace, mapping, events)
     timings = [
-        events[index].timing() if index in events else _dense(trace, mapping, hardware, index)
+        events[index].timing() if index in events else _dense(mapping, hardware, index, in_front(trace, index))
         for index in range(len(mapping.layers))
     ]
     layers = tuple(
@@ -65,6 +66,28 @@ def schedule(
         bottleneck=time.bottleneck,
         deadlines=mapping.deadlines,
     )
+
+
+def time_layer(
+    mapping: Mapping, hardware: Hardware, index: int, inputs: npt.NDArray[np.unsignedinteger]
+) -> LayerTiming:
+    """What `schedule` finds out about layer ``index``, from the ``inputs`` in front of it (see `in_front`) alone."""
+    layer = mapping.layers[index]
+    engine = hardware.engines.named(layer.engine)
+    if not isinstance(engine, Event):
+        return _dense(mapping, hardware, index, inputs)
+    events = EventLayer(layer, engine, np.asarray(inputs, np.uint8))
+    run_all(events.tasks(1), 1)
+    return events.timing()
+
+
+def in_front(trace: Trace, index: int) -> npt.NDArray[np.unsignedinteger]:
+    """What layer ``index`` reads.
+
+    Codes (N, C, D, H, W) in front of the first one; behind a layer its packed spikes uint8 (N, T, bytes), or in a CNN
+    its activations (N, neurons).
+    """
+    return trace.inputs if index == 0 else (trace.spikes or trace.activations)[index - 1]
 
 
 def check_trace(trace: Trace, network: IntegerNetwork) -> None:
@@ -123,26 +146,28 @@ def _spikes(trace: Trace, mapping: Mapping, events: dict[int, EventLayer]) -> li
     return [Spikes(before, behind) for before, behind in zip([0, *totals], [*totals, 0], strict=True)]
 
 
-def _dense(trace: Trace, mapping: Mapping, hardware: Hardware, index: int) -> LayerTiming:
-    layer = mapping.layers[index]
+def _dense(mapping: Mapping, hardware: Hardware, index: int, inputs: npt.NDArray[np.unsignedinteger]) -> LayerTiming:
+    layer, samples = mapping.layers[index], len(inputs)
     engine = hardware.engines.named(layer.engine)
-    evaluations = trace.samples * layer.operands.evaluations
+    evaluations = samples * layer.operands.evaluations
     if isinstance(engine, Mac):
         sums = schedule_multipliers.evaluate(layer, engine, evaluations=evaluations)
     else:
         assert engine is not None  # the hardware file was checked for it
         assert not isinstance(engine, Event)
-        driven = partial(_driven, trace, layer, index, engine)
+        driven = partial(_driven, inputs, layer, index, engine)
         sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, driven=driven)
-    stored = (input_writes(layer, trace.samples),) if index == 0 else ()
+    stored = (input_writes(layer, samples),) if index == 0 else ()
     sums = replace(sums, actions=stored + sums.actions)
-    return dense_timing(layer, sums, samples=trace.samples, steps=mapping.steps, first=index == 0)
+    return dense_timing(layer, sums, samples=samples, steps=mapping.steps, first=index == 0)
 
 
-def _driven(trace: Trace, layer: LayerMapping, index: int, engine: Pim, window: LayerShape) -> int:
+def _driven(
+    inputs: npt.NDArray[np.unsignedinteger], layer: LayerMapping, index: int, engine: Pim, window: LayerShape
+) -> int:
     """Word-line pulses of all windows of the layer's input map; only slices that are not 0 drive a line."""
     if index == 0:
-        return driven_by_codes(window, trace.inputs, engine.dac_bits, zero=layer.operands.input_zero)
-    if trace.activations:
-        return driven_by_activations(window, trace.activations[index - 1], engine.dac_bits)
-    return driven_by_spikes(window, trace.spikes[index - 1], engine.dac_bits)
+        return driven_by_codes(window, inputs, engine.dac_bits, zero=layer.operands.input_zero)
+    if inputs.ndim == 2:  # activations
+        return driven_by_activations(window, inputs, engine.dac_bits)
+    return driven_by_spikes(window, np.asarray(inputs, np.uint8), engine.dac_bits)
