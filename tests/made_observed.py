@@ -1,4 +1,4 @@
-"""What a described layer would be seen to do: the machines of `naive_event` stepped by the clock, values in plain Python.
+"""What a described layer would be seen to do: machines stepped by the clock (`naive_event`), values in plain Python.
 
 Nothing here comes from the simulator, so a comparison that finds both equal has compared two machines.
 """

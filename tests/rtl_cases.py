@@ -61,7 +61,8 @@ def on_event_core(network: IntegerNetwork, knobs: dict[str, Any], slack: int) ->
         try:
             return hardware, map_model(network, hardware)
         except AccumulatorError as error:
-            assert error.key == "engines.event.accumulator_bits"
+            if bits == WIDEST:
+                raise
             bits = min(WIDEST, max(bits + 1, error.bits + slack))
 
 
