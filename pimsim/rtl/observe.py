@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,16 @@ from amaranth.lib.wiring import In
 METER_BITS = 48
 
 Int64Array = npt.NDArray[np.int64]
+
+
+def joined(*layouts: data.StructLayout) -> data.StructLayout:
+    """The reports of several units as one; a field that two of them have stands once."""
+    return data.StructLayout({name: field.shape for layout in layouts for name, field in layout})
+
+
+def reported(whole: data.View, *parts: data.View, apart: Collection[str] = ()) -> list[Any]:
+    """Assignments of every field of ``parts`` to that of ``whole``, but for the fields that are counted ``apart``."""
+    return [whole[name].eq(part[name]) for part in parts for name in part.shape().members if name not in apart]
 
 
 class Meter(wiring.Component):
