@@ -66,8 +66,9 @@ def _run(
     if watched:
         simulator.add_testbench(watch, background=True)
     simulator.run()
-    columns = np.array(seen, np.int64).reshape(len(seen), -1).T
-    return found[0], dict(zip(_watched(bench), columns, strict=True)) if watched else {}
+    names = _watched(bench) if watched else {}
+    columns = np.array(seen, np.int64).reshape(-1, len(names)).T if watched else ()
+    return found[0], dict(zip(names, columns, strict=True))
 
 
 def _watched(bench: EventBench) -> dict[str, Value]:
