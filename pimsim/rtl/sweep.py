@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Member, Out
 from pimsim.model.network import ACCUMULATE, IF, LIF, RELU, SINGLE_SPIKE
 from pimsim.rtl.argmax import Argmax
 from pimsim.rtl.design import SweepDesign
-from pimsim.rtl.neuron import Neuron, stored_shift
+from pimsim.rtl.neuron import Neurons, left_over, stored_shift
 from pimsim.rtl.packer import Packer
 from pimsim.rtl.signals import MapWrite, Probe, index_bits, writes_at_once
 from pimsim.rtl.walk import Walk
@@ -160,27 +160,23 @@ class Sweep(wiring.Component):
                 self.stage_one_final.eq(self.issued.final),
             ]
 
-    def _lanes(self, m: Module) -> list[Neuron]:
+    def _lanes(self, m: Module) -> Neurons:
         """P neurons and their operands in stage 1."""
-        design, neurons = self.design, []
-        correction = self._correction(m) if design.weight_zero else None
-        for lane in range(design.lanes):
-            m.submodules[f"neuron_{lane}"] = neuron = Neuron(design)
-            left = lane < self._left
-            m.d.comb += [neuron.occupied.eq(self.occupied), neuron.active.eq(1 if left else ~self.stage_one_final)]
-            if design.stored_bits:
-                self._membrane(m, neuron, lane)
-            if design.adds:
-                m.d.comb += neuron.addend.eq(self.addend[lane])
-            if correction is not None:
-                m.d.comb += neuron.correction.eq(correction)
-            neurons.append(neuron)
+        design = self.design
+        m.submodules.neurons = neurons = Neurons(design)
+        left = left_over(design)
+        idle = Cat(Const(0, left), self.stage_one_final.replicate(design.lanes - left))
+        m.d.comb += [neurons.occupied.eq(self.occupied), neurons.active.eq(~idle)]
+        if design.stored_bits:
+            word = data.View(membrane_word(design), self.read_data)
+            m.d.comb += neurons.stored.eq(word.value)
+            if self._flags:
+                m.d.comb += neurons.had_fired.eq(word.fired)
+        if design.adds:
+            m.d.comb += neurons.addend.eq(self.addend)
+        if design.weight_zero:
+            m.d.comb += neurons.correction.eq(self._correction(m))
         return neurons
-
-    @property
-    def _left(self) -> int:
-        """Channels of a position's final word."""
-        return self.design.channels - (self.design.beats - 1) * self.design.lanes
 
     def _correction(self, m: Module) -> Value:
         """z_w · count, formed with a position's first word and kept for its others."""
@@ -191,12 +187,6 @@ class Sweep(wiring.Component):
         correction = Signal.like(kept)
         m.d.comb += correction.eq(Mux(self.stage_one_first, product, kept))
         return correction
-
-    def _membrane(self, m: Module, neuron: Neuron, lane: int) -> None:
-        word = data.View(membrane_word(self.design), self.read_data)
-        m.d.comb += neuron.stored.eq(word.value[lane])
-        if self._flags:
-            m.d.comb += neuron.had_fired.eq(word.fired[lane])
 
     @property
     def _flags(self) -> bool:
@@ -213,18 +203,20 @@ class Sweep(wiring.Component):
         if not self.design.stored_bits:
             return
         word = data.View(membrane_word(self.design), self.write_data)
+        lowest, bits = stored_shift(self.design), self.design.stored_bits
         with m.If(~self.last):
-            for lane, neuron in enumerate(self.neurons):
-                m.d.comb += word.value[lane].eq(neuron.membrane >> stored_shift(self.design))
-                if self._flags:
-                    m.d.comb += word.fired[lane].eq(neuron.has_fired)
+            m.d.comb += word.value.as_value().eq(Cat(one[lowest : lowest + bits] for one in self.neurons.membrane))
+            if self._flags:
+                m.d.comb += word.fired.eq(self.neurons.has_fired)
 
     def _probe(self, m: Module) -> None:
-        m.d.comb += [self.probe.valid.eq(self.write_enable), self.probe.word.eq(self.write_address)]
-        for lane, neuron in enumerate(self.neurons):
-            m.d.comb += self.probe.membrane[lane].eq(neuron.membrane)
-            if self._spikes:
-                m.d.comb += self.probe.fired[lane].eq(neuron.result)
+        m.d.comb += [
+            self.probe.valid.eq(self.write_enable),
+            self.probe.word.eq(self.write_address),
+            self.probe.membrane.eq(self.neurons.membrane),
+        ]
+        if self._spikes:
+            m.d.comb += self.probe.fired.eq(self.neurons.result.as_value())
 
     @property
     def _spikes(self) -> bool:
@@ -237,7 +229,7 @@ class Sweep(wiring.Component):
             packer.enter.eq(self.write_enable),
             packer.final.eq(self.written.final),
             packer.last.eq(self.written.last),
-            *(packer.values[lane].eq(neuron.result) for lane, neuron in enumerate(self.neurons)),
+            packer.values.eq(self.neurons.result),
         ]
         wiring.connect(m, wiring.flipped(self.target), packer.target)
         return packer.busy
@@ -249,7 +241,7 @@ class Sweep(wiring.Component):
             argmax.enter.eq(self.write_enable & self.last),
             argmax.first.eq(self.written.first),
             argmax.final.eq(self.written.final),
-            *(argmax.values[lane].eq(neuron.membrane) for lane, neuron in enumerate(self.neurons)),
+            argmax.values.eq(self.neurons.membrane),
             self.winner.eq(argmax.winner),
         ]
         entered = Signal()  # a cycle of its own in every step, so that all steps are alike
@@ -258,9 +250,9 @@ class Sweep(wiring.Component):
 
     def _counts(self, m: Module) -> dict[str, Value]:
         """By field of ``activity``; see `sweep_activity`."""
-        entered, wrote = self.stage_one, self.write_enable
-        taken = wire(m, "neurons_taken", Mux(entered, Mux(self.stage_one_final, self._left, self.design.lanes), 0))
-        done = wire(m, "neurons_done", Mux(wrote, Mux(self.written.final, self._left, self.design.lanes), 0))
+        entered, wrote, left, lanes = self.stage_one, self.write_enable, left_over(self.design), self.design.lanes
+        taken = wire(m, "neurons_taken", Mux(entered, Mux(self.stage_one_final, left, lanes), 0))
+        done = wire(m, "neurons_done", Mux(wrote, Mux(self.written.final, left, lanes), 0))
         counts = {
             "sweep_busy": self.issue,
             "sweep_stall": self.stall,
@@ -278,8 +270,7 @@ class Sweep(wiring.Component):
             "packer_pack": wrote,
         }
         if self._spikes:
-            fired = Cat(neuron.result for neuron in self.neurons)
-            counts["neuron_reset"] = Mux(wrote, sum(fired, Const(0)), 0)
+            counts["neuron_reset"] = Mux(wrote, sum(self.neurons.result, Const(0)), 0)
         if self.design.word_values:
             counts |= dict.fromkeys(("spike_memory_write", "activation_memory_write"), self.packer.written)
         return {name: counts[name] for name in self.activity.shape().members}
