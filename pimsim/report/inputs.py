@@ -40,6 +40,10 @@ class Source:
     content: Trace | Samples
     attribution: str = ""
 
+    @property
+    def samples(self) -> int:
+        return self.content.samples if isinstance(self.content, Trace) else len(self.content.codes)
+
 
 @dataclass(frozen=True, eq=False)
 class Recorded:

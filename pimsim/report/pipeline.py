@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from pimsim.report.files import CHIPS_CSV, RUN_FILES, check_writable, write
 from pimsim.report.inputs import Recorded, Samples, Source, resolve
 from pimsim.report.result import RunResult
 from pimsim.report.rows import spikes_per_neuron
+from pimsim.report.waveform_files import Views, write_views
 from pimsim.resources import MODEL, find
 from pimsim.simulation import Progress, execute, schedule
 from pimsim.traces import Trace, holds_for
@@ -43,6 +45,10 @@ def run(
     threads: int | None = None,
     chips: int | None = None,
     seed: int | None = None,
+    vcd: Path_ | None = None,
+    timeline: Path_ | None = None,
+    sample: int = 0,
+    cycles: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Cost of a model on a machine over the samples of an input; written to the folder ``out`` if one is given.
@@ -57,6 +63,10 @@ def run(
     threads    None: all cores; results do not depend on it
     chips      accuracy of that many chips whose crossbars differ at random; costs are those of the first
     seed       of all that is drawn at random; None: the hardware file's
+    vcd        file for a waveform of one sample (docs/waveforms.md); needs the extra ``verify``
+    timeline   file for a trace of units over cycles of one sample, for Perfetto
+    sample     the sample that both show, from 0
+    cycles     of the waveform, (first, the one behind the last); None: all that fit
     progress   called with (samples done, samples in all) while the network is executed
 
     A recorded trace is scheduled as it is; the network is executed only for a scene, or where the machine's
@@ -64,6 +74,8 @@ def run(
     """
     if out is not None:
         check_writable(out, RUN_FILES if chips is None else (*RUN_FILES, CHIPS_CSV))
+    views = Views(vcd, timeline, sample, cycles)
+    views.check()
     workers = threads or os.cpu_count() or 1
     machine = load_hardware(hardware, overrides)
     table = table_of(machine)
@@ -71,6 +83,7 @@ def run(
     network = load_network(path)
     model_hash = network_hash(network)
     source = resolve(network, model_hash, input, samples)
+    views.check_sample(source.samples)
     mapping = placed(network, machine, table)
     found = find_cnn(network, cnn)
     drawn = random_seed(machine, layer_numerics(network, machine), seed, chips)
@@ -83,6 +96,8 @@ def run(
     given = Inputs(path.stem, network, model_hash, machine, dict(overrides or {}), source, recorded, drawn)
     beside = run_cnn(found, recorded.trace, threads=workers, network=network)
     result = _evaluated(given, table, mapping, others, beside, workers)
+    name = f"{path.stem} on {machine.name}, {source.name}"
+    result = replace(result, views=write_views(views, recorded.trace, network, mapping, machine, run=name))
     if out is not None:
         write(result, out)
     return result

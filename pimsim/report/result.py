@@ -48,7 +48,8 @@ class RunResult:
     """One network on one machine over the samples of one input.
 
     ``executed`` tells whether the network was executed; False means that a recorded trace was re-used, and
-    ``execution`` says why in words.  ``document`` is the content of ``run.json``.
+    ``execution`` says why in words.  ``document`` is the content of ``run.json``, ``views`` says which waveform and
+    timeline were written.
     The frames' columns and units are those of the CSV files (docs/report-format.md).
     """
 
@@ -64,6 +65,7 @@ class RunResult:
     execution: str
     document: Mapping[str, object]
     chips: Chips | None = None
+    views: tuple[str, ...] = ()
 
     @cached_property
     def summary(self) -> pd.DataFrame:

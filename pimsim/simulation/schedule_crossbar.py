@@ -59,9 +59,7 @@ def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, driven: Driven)
     """``evaluations`` of the layer's sums; ``driven`` is asked where word lines are pulsed only for what is not 0."""
     plan = layer.plan
     assert isinstance(plan, CrossbarPlan)
-    found = [_time(layer, plan, layout, pim) for layout in plan.layouts]
-    best = min(range(len(found)), key=lambda index: found[index][kernels.END])
-    layout, time = plan.layouts[best], found[best]
+    layout, time = _chosen(layer, plan, pim)
     units = (
         ("loader", time[kernels.LOADING], time[kernels.LOAD_STALL]),
         ("row_driver", time[kernels.PULSING], time[kernels.PULSE_STALL]),
@@ -74,31 +72,67 @@ def evaluate(layer: LayerMapping, pim: Pim, *, evaluations: int, driven: Driven)
     return Evaluation(cycles, units, counted, utilization=plan.utilization(layout), layout=layout.text)
 
 
+def chosen_layout(layer: LayerMapping, pim: Pim) -> Layout:
+    """The layout that the layer is built in."""
+    assert isinstance(layer.plan, CrossbarPlan)
+    return _chosen(layer, layer.plan, pim)[0]
+
+
+def _chosen(layer: LayerMapping, plan: CrossbarPlan, pim: Pim) -> tuple[Layout, tuple[int, ...]]:
+    """The layout with the fewest cycles, of equals the first, and its `_time`."""
+    found = [_time(layer, plan, layout, pim) for layout in plan.layouts]
+    best = min(range(len(found)), key=lambda index: found[index][kernels.END])
+    return plan.layouts[best], found[best]
+
+
 def _time(layer: LayerMapping, plan: CrossbarPlan, layout: Layout, pim: Pim) -> tuple[int, ...]:
     """Cycles of one evaluation and of its units, all rounds together, in the order of the kernel's results."""
     total = np.zeros(kernels.CROSSBAR_FIELDS, np.int64)
     for one in layout.rounds:
-        total += _round_time(layer.operands.passes, *_round_setting(layer, plan, layout, one, pim))
-        if plan.reloaded:
-            total[kernels.END] += sum(tile.rows for tile in one.tiles) + RELOAD_FILL
+        total += _round_time(layer.operands.passes, round_setting(layer, layout, one, pim))
+        total[kernels.END] += reload_cycles(plan, one)
     return tuple(total.tolist())
 
 
-def _round_setting(
-    layer: LayerMapping, plan: CrossbarPlan, layout: Layout, one: Round, pim: Pim
-) -> tuple[tuple[tuple[int, int, int], ...], int, tuple[int, ...], tuple[tuple[int, ...], ...], tuple[int, int]]:
-    """What the kernel has to know of a round, in plain numbers: rounds and machines that agree are timed once."""
+def reload_cycles(plan: CrossbarPlan, one: Round) -> int:
+    """In front of a round, where its rows are written for every evaluation."""
+    return sum(tile.rows for tile in one.tiles) + RELOAD_FILL if plan.reloaded else 0
+
+
+@dataclass(frozen=True)
+class RoundSetting:
+    """What the kernels have to know of a round, in plain numbers: rounds and machines that agree are timed once.
+
+    ``kinds`` of groups, (reads, words, kind): the whole ones, of which there are ``full`` in a map, and the smaller one
+    behind them, if there is one; ``pulses`` cycles of each pulse, ``conversions`` of what follows it, by kind.
+    """
+
+    kinds: tuple[tuple[int, int, int], ...]
+    full: int
+    pulses: tuple[int, ...]
+    conversions: tuple[tuple[int, ...], ...]
+    sample_and_hold: bool
+    correction_depth: int
+
+    def groups(self, passes: int) -> Int64Array:
+        """(G, 3) of ``passes`` maps, one after the other."""
+        return np.array(([self.kinds[0]] * self.full + list(self.kinds[1:])) * passes, np.int64)
+
+
+def round_setting(layer: LayerMapping, layout: Layout, one: Round, pim: Pim) -> RoundSetting:
+    """Of one round of a layout."""
+    assert isinstance(layer.plan, CrossbarPlan)
     full, rest = divmod(layout.window.positions, layout.at_once)
     sizes = [layout.at_once, *([rest] if rest else [])]
     loads, words = one.loaded_rows * prod(layer.shape.pool), layout.kernels * one.written_words
-    groups = tuple((-(-n * loads // pim.input_port_codes), n * words, kind) for kind, n in enumerate(sizes))
+    kinds = tuple((-(-n * loads // pim.input_port_codes), n * words, kind) for kind, n in enumerate(sizes))
     if isinstance(pim, BitSerialPim):
         pulses = [pim.pulse_cycles for _ in one.stages]
     else:
         pulses = [pim.pulse_cycles * stage.rows for stage in one.stages]
-    slices, each = plan.operand.slices, plan.operand.conversions * pim.adc_cycles
+    slices, each = layer.plan.operand.slices, layer.plan.operand.conversions * pim.adc_cycles
     conversions = tuple(tuple(each * serial for serial in _serial(layout, one, pim, n)) * slices for n in sizes)
-    return groups, full, tuple(pulses) * slices, conversions, (int(pim.sample_and_hold), pim.correction_depth)
+    return RoundSetting(kinds, full, tuple(pulses) * slices, conversions, pim.sample_and_hold, pim.correction_depth)
 
 
 def _serial(layout: Layout, one: Round, pim: Pim, windows: int) -> list[int]:
@@ -110,19 +144,11 @@ def _serial(layout: Layout, one: Round, pim: Pim, windows: int) -> list[int]:
 
 
 @lru_cache(maxsize=4096)
-def _round_time(
-    passes: int,
-    kinds: tuple[tuple[int, int, int], ...],
-    full: int,
-    pulses: tuple[int, ...],
-    conversions: tuple[tuple[int, ...], ...],
-    engine: tuple[int, int],
-) -> Int64Array:
-    groups = np.array(([kinds[0]] * full + list(kinds[1:])) * passes, np.int64)
+def _round_time(passes: int, setting: RoundSetting) -> Int64Array:
     out = np.empty(kernels.CROSSBAR_FIELDS, np.int64)
-    kernels.crossbar_round(
-        groups, np.array(pulses, np.int64), np.array(conversions, np.int64), np.array(engine, np.int64), out
-    )
+    engine = np.array((setting.sample_and_hold, setting.correction_depth), np.int64)
+    pulses, conversions = np.array(setting.pulses, np.int64), np.array(setting.conversions, np.int64)
+    kernels.crossbar_round(setting.groups(passes), pulses, conversions, engine, out)
     return out
 
 

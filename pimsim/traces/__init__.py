@@ -1,7 +1,7 @@
 """Recorded executions: the spikes of a network on given inputs, and nothing about time or cost."""
 
 from pimsim.traces.format import load_trace, save_trace, trace_hash
-from pimsim.traces.select import check_belongs, holds_for, select
+from pimsim.traces.select import check_belongs, holds_for, select, single
 from pimsim.traces.spikes import pack_spikes, unpack_spikes
 from pimsim.traces.trace import Trace
 
@@ -13,6 +13,7 @@ __all__ = [
     "pack_spikes",
     "save_trace",
     "select",
+    "single",
     "trace_hash",
     "unpack_spikes",
 ]

@@ -23,15 +23,27 @@ def select(trace: Trace, count: int) -> Trace:
     """
     if not 1 <= count <= trace.samples:
         raise TraceError(f"samples={count} is outside 1 … {trace.samples}, what the trace holds")
-    if count == trace.samples:
-        return trace
+    return trace if count == trace.samples else _part(trace, slice(count))
+
+
+def single(trace: Trace, sample: int) -> Trace:
+    """Sample number ``sample``, from 0, alone; lows, highs and saturations as in `select`.
+
+    Raises `TraceError` where the trace has no such sample.
+    """
+    if not 0 <= sample < trace.samples:
+        raise TraceError(f"sample={sample} is outside 0 … {trace.samples - 1}, the samples that are run")
+    return _part(trace, slice(sample, sample + 1))
+
+
+def _part(trace: Trace, rows: slice) -> Trace:
     return replace(
         trace,
-        inputs=trace.inputs[:count],
-        spikes=tuple(spikes[:count] for spikes in trace.spikes),
-        activations=tuple(values[:count] for values in trace.activations),
-        outputs=trace.outputs[:count],
-        labels=trace.labels[:count],
+        inputs=trace.inputs[rows],
+        spikes=tuple(spikes[rows] for spikes in trace.spikes),
+        activations=tuple(values[rows] for values in trace.activations),
+        outputs=trace.outputs[rows],
+        labels=trace.labels[rows],
         recorded=trace.recorded_samples,
     )
 

@@ -1,0 +1,217 @@
+"""One inference over its cycles: when each layer works, and every signal of its units while it does.
+
+The sample has the machine for itself, so the timeline is as long as `Activity.latency_cycles` of that sample.  Signals
+are drawn phase by phase, on demand: those of a large network do not have to be in memory at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.hardware import Event, Hardware, Mac
+from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED
+from pimsim.mapping import LayerMapping, Mapping
+from pimsim.model.network import IntegerNetwork
+from pimsim.simulation.schedule import check_trace, in_front, time_layer
+from pimsim.simulation.schedule_layer import LayerTiming, sweep_cycles
+from pimsim.simulation.timeline_dense import crossbar_waves, multiplier_waves
+from pimsim.simulation.timeline_event import event_waves
+from pimsim.simulation.timeline_sweep import active_lanes, membrane_waves, sweep_waves, uninterrupted
+from pimsim.simulation.waves import Int64Array, Wave, changing, lasting
+from pimsim.traces import Trace, single
+
+CORE = "core"
+"""Scope of the signals that a layer's controller has."""
+
+SUMS, STEP, SWEEPS = "sums", "step", "sweep"
+"""Kinds of phases: a dense engine's sums, a step of the event core, a sweep from currents."""
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """One activity of layer ``layer``, in the cycles ``start`` … ``stop`` − 1 of the inference.
+
+    ``kind`` is one of `SUMS`, `STEP`, `SWEEPS`; ``step`` its step of ``steps``, from 0, None of sums that are computed
+    for all of them.
+    """
+
+    layer: int
+    kind: str
+    step: int | None
+    steps: int
+    start: int
+    stop: int
+    draw: Callable[[], tuple[Wave, ...]]
+
+    @property
+    def cycles(self) -> int:
+        return self.stop - self.start
+
+    def waves(self) -> tuple[Wave, ...]:
+        """Every signal of the layer over the phase, whose first cycle is cycle 0."""
+        return (*_controller(self), *self.draw())
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """A sample's inference of ``cycles`` cycles; ``layers`` (name, engine), ``phases`` in the order of their start.
+
+    ``shared``: layers on one engine take turns on it, else each has its own.
+    """
+
+    sample: int
+    cycles: int
+    layers: tuple[tuple[str, str], ...]
+    shared: bool
+    phases: tuple[Phase, ...]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A phase before it has its place: of a step, or in front of all steps."""
+
+    kind: str
+    cycles: int
+    draw: Callable[[], tuple[Wave, ...]]
+
+
+def timeline(
+    trace: Trace, network: IntegerNetwork, mapping: Mapping, hardware: Hardware, *, sample: int = 0
+) -> Timeline:
+    """Sample number ``sample`` of a trace, from 0, alone on the machine.
+
+    Raises TraceError where the trace does not belong to the network or has no such sample.
+    """
+    alone = single(trace, sample)
+    check_trace(alone, network)
+    jobs = []
+    for index in range(len(mapping.layers)):
+        timing = time_layer(mapping, hardware, index, in_front(alone, index))
+        jobs.append(_Layer(alone, mapping, hardware, index, timing))
+    phases = sorted(_placed(jobs, hardware), key=lambda phase: (phase.start, phase.layer))
+    return Timeline(
+        sample=sample,
+        cycles=max(phase.stop for phase in phases),
+        layers=tuple((layer.name, layer.engine) for layer in mapping.layers),
+        shared=hardware.schedule != PIPELINED,
+        phases=tuple(phases),
+    )
+
+
+class _Layer:
+    """What a layer has to do for one sample."""
+
+    def __init__(self, trace: Trace, mapping: Mapping, hardware: Hardware, index: int, timing: LayerTiming) -> None:
+        self.index, self.steps = index, mapping.steps
+        self._layer, self._trace, self._timing = mapping.layers[index], trace, timing
+        self._engine = hardware.engines.named(self._layer.engine)
+
+    def front(self) -> list[_Job]:
+        """Sums that are computed once, for all steps."""
+        return [self._sums(self._timing.front_cycles)] if self._timing.front_cycles else []
+
+    def step(self, step: int) -> list[_Job]:
+        """In step ``step``, from 0."""
+        cycles, last = int(self._timing.step_cycles[0, step]), step == self.steps - 1
+        fired = self._fired(step)
+        layer, engine = self._layer, self._engine
+        if isinstance(engine, Event):
+            row = self._trace.spikes[self.index - 1][0, step]
+            return [_Job(STEP, cycles, lambda: event_waves(layer, engine, row, last=last, fired=fired))]
+        swept = sweep_cycles(layer)
+        sums = [self._sums(cycles - swept)] if cycles > swept else []
+        return [*sums, _Job(SWEEPS, swept, lambda: _dense_sweep(layer, last=last, fired=fired))]
+
+    def _sums(self, cycles: int) -> _Job:
+        layer, engine = self._layer, self._engine
+        if isinstance(engine, Mac):
+            return _Job(SUMS, cycles, lambda: multiplier_waves(layer, engine))
+        assert engine is not None  # the hardware file was checked for it
+        assert not isinstance(engine, Event)  # whose sums are part of its steps
+        return _Job(SUMS, cycles, lambda: crossbar_waves(layer, engine))
+
+    def _fired(self, step: int) -> Int64Array | None:
+        """Spikes of every word of the sweep; none of the classifier and of a CNN."""
+        if self.index >= len(self._trace.spikes) or not self._spikes:
+            return None
+        return spikes_per_word(self._layer, self._trace.spikes[self.index][0, step])
+
+    @property
+    def _spikes(self) -> bool:
+        return self._layer.memories.target is not None and self._layer.sweep.value_bits == 1
+
+
+def spikes_per_word(layer: LayerMapping, row: npt.NDArray[np.uint8]) -> Int64Array:
+    """(words,) set bits of a layer's packed map in each word of its sweep."""
+    bits = np.unpackbits(row, count=layer.shape.neurons, bitorder="little").astype(np.int64)
+    lanes = active_lanes(layer)
+    return np.add.reduceat(bits, np.cumsum(lanes) - lanes)
+
+
+def _dense_sweep(layer: LayerMapping, *, last: bool, fired: Int64Array | None) -> tuple[Wave, ...]:
+    issues = uninterrupted(layer, 0)
+    return (*membrane_waves(layer, issues.issued), *sweep_waves(layer, issues, last=last, fired=fired))
+
+
+def _controller(phase: Phase) -> tuple[Wave, ...]:
+    """``start`` in the first cycle, ``done`` in the last one, which hands over, ``busy`` throughout.
+
+    ``step`` counts from 1, and is 0 while sums of all steps are computed; ``last`` is held during the last step.
+    """
+    first, final, end = (np.array([cycle], np.int64) for cycle in (0, phase.cycles - 1, phase.cycles))
+    number = 0 if phase.step is None else phase.step + 1
+    step = changing(CORE, "step", first, np.array([number], np.int64))
+    whole = lasting(CORE, "last", first, end)
+    return (
+        lasting(CORE, "start", first, first + 1),
+        lasting(CORE, "busy", first, end),
+        lasting(CORE, "done", final, end),
+        step,
+        *((whole,) if number == phase.steps else ()),
+    )
+
+
+def _placed(layers: list[_Layer], hardware: Hardware) -> list[Phase]:
+    """docs/microarchitecture.md §8, for one sample alone."""
+    steps = range(layers[0].steps)
+    if hardware.order == LAYER_MAJOR:  # alone, a sample overlaps with none in a pipeline either
+        return _in_turn([(layer, step) for layer in layers for step in (None, *steps)])
+    if hardware.schedule == PIPELINED:
+        return _pipelined(layers)
+    return _in_turn([(layer, None) for layer in layers] + [(layer, step) for step in steps for layer in layers])
+
+
+def _in_turn(turns: list[tuple[_Layer, int | None]]) -> list[Phase]:
+    """One thing at a time: a layer's step, or what it computes in front of all steps."""
+    phases: list[Phase] = []
+    for layer, step in turns:
+        jobs = layer.front() if step is None else layer.step(step)
+        phases += _started(layer, step, jobs, phases[-1].stop if phases else 0)
+    return phases
+
+
+def _started(layer: _Layer, step: int | None, jobs: list[_Job], start: int) -> list[Phase]:
+    phases = []
+    for job in jobs:
+        phases.append(Phase(layer.index, job.kind, step, layer.steps, start, start + job.cycles, job.draw))
+        start += job.cycles
+    return phases
+
+
+def _pipelined(layers: list[_Layer]) -> list[Phase]:
+    """start(l, g) = max(end(l, g − 1), end(l − 1, g), end(l + 1, g − 2)), behind the first layer's sums."""
+    phases = _started(layers[0], None, layers[0].front(), 0)
+    ready = phases[-1].stop if phases else 0
+    end = np.zeros((len(layers) + 1, layers[0].steps), np.int64)  # a layer behind the last one is always ready
+    for step in range(layers[0].steps):
+        for layer in layers:
+            before = int(end[layer.index - 1, step]) if layer.index else ready
+            own = int(end[layer.index, step - 1]) if step else 0
+            behind = int(end[layer.index + 1, step - 2]) if step > 1 else 0
+            phases += _started(layer, step, layer.step(step), max(before, own, behind))
+            end[layer.index, step] = phases[-1].stop
+    return phases
