@@ -41,6 +41,11 @@ def event_knobs(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def gather_knobs() -> st.SearchStrategy[dict[str, Any]]:
+    """Those with ``dataflow: gather``, where sums are forwarded by nature."""
+    return event_knobs().map(lambda knobs: knobs | {"dataflow": "gather", "forwarding": True})
+
+
 @st.composite
 def neuron_words(draw: st.DrawFn) -> dict[str, Any]:
     """Membranes and leaks of any engine; a key is left out where it would change nothing."""
@@ -74,10 +79,12 @@ def _machine(knobs: dict[str, Any], accumulator_bits: int) -> Hardware:
 
 
 @st.composite
-def event_cases(draw: st.DrawFn, most_cycles: int = 4000) -> LayerCase:
+def event_cases(
+    draw: st.DrawFn, most_cycles: int = 4000, knobs: st.SearchStrategy[dict[str, Any]] | None = None
+) -> LayerCase:
     """A hidden layer or classifier on an event core, and maps for it; ``most_cycles`` in all, or a single small map."""
     network = draw(networks(max_hidden=2))
-    hardware, mapping = on_event_core(network, draw(event_knobs()), draw(st.integers(0, 3)))
+    hardware, mapping = on_event_core(network, draw(event_knobs() if knobs is None else knobs), draw(st.integers(0, 3)))
     index = draw(st.integers(1, len(network.layers) - 1))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     neurons = network.layers[index - 1].shape.neurons

@@ -10,13 +10,13 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import Out
 
 from pimsim.rtl.design import EventDesign
+from pimsim.rtl.gather import GatherCore
 from pimsim.rtl.observe import METER_BITS, Meter
 from pimsim.rtl.scatter import ScatterCore
 from pimsim.rtl.signals import index_bits
 from pimsim.rtl.sram import Sram
 
-Core = Any
-"""`ScatterCore`, or a core with the same ports."""
+Core = ScatterCore | GatherCore
 
 
 class EventBench(wiring.Component):
@@ -112,4 +112,4 @@ class EventBench(wiring.Component):
 
 def core_of(design: EventDesign) -> Core:
     """The core of the layer's dataflow."""
-    return ScatterCore(design)
+    return GatherCore(design) if design.gather else ScatterCore(design)

@@ -1,0 +1,135 @@
+"""The two sets of sums of the gather dataflow, docs/microarchitecture.md §4.8."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Member, Out
+
+from pimsim.rtl.design import EventDesign
+from pimsim.rtl.gather_generator import slot_layout
+from pimsim.rtl.lookup import lookup
+from pimsim.rtl.signals import index_bits
+
+SETS = 2
+
+
+class SetFlags(wiring.Component):
+    """Who may use a set of sums; bit k of every port is set k's.
+
+    A set is not ``free`` from the cycle behind its ``claim`` on.  It is ``full`` from the cycle behind the one in which
+    it ``closes``, its position's last slot being added.  It is free again, and not full, behind its ``release``.
+    """
+
+    def __init__(self) -> None:
+        ports = {"claim": In(SETS), "closes": In(SETS), "release": In(SETS), "free": Out(SETS), "full": Out(SETS)}
+        super().__init__(ports)
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        owned, full = Signal(SETS), Signal(SETS)
+        m.d.sync += [
+            owned.eq((owned | self.claim) & ~self.release),
+            full.eq((full | self.closes) & ~self.release),
+        ]
+        m.d.comb += [self.free.eq(~owned), self.full.eq(full)]
+        return m
+
+
+class Accumulators(wiring.Component):
+    """Two sets of B·P sums, each with a counter of the position's events where weights have a zero point.
+
+    A beat in the lanes' last stage (``slot``) adds ``addend`` to its word, modulo 2^A, and with a position's word 0 one
+    to its count: read, added and written in this cycle.  ``take`` gives ``sums`` of word ``word`` of set ``set``, and
+    with word 0 its ``count``, and leaves 0; it is never of a word that is added to in the same cycle.
+    """
+
+    def __init__(self, design: EventDesign) -> None:
+        self.design = design
+        sweep = design.sweep
+        sums = data.ArrayLayout(signed(sweep.neuron.accumulator_bits), design.lanes)
+        ports: dict[str, Member] = {
+            "slot": In(slot_layout(design)),
+            "addend": In(design.lanes * design.weight_bits),
+            "take": In(1),
+            "set": In(1),
+            "word": In(index_bits(sweep.beats)),
+            "sums": Out(sums),
+            "activity": Out(accumulator_activity(design)),
+        }
+        if sweep.weight_zero:
+            ports["count"] = Out(sweep.count_bits)
+        super().__init__(ports)
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        added, taken = Cat(self.slot.word, self.slot.set), Cat(self.word, self.set)
+        before = Signal(self.sums.shape())  # of the word that is added to
+        for set_number in range(SETS):
+            for word, lanes in enumerate(active_lanes(self.design)):
+                kept = Signal(len(before[0]) * lanes, name=f"sum_{set_number}_{word}")
+                number = word | set_number << len(self.word)
+                with m.If(added == number):
+                    m.d.comb += Value.cast(before).eq(kept)
+                with m.If(taken == number):
+                    m.d.comb += Value.cast(self.sums).eq(kept)
+                with m.If(self.take & (taken == number)):
+                    m.d.sync += kept.eq(0)
+                with m.If(self.slot.beat & (added == number)):
+                    m.d.sync += kept.eq(self._behind(before))
+        if self.design.sweep.weight_zero:
+            self._count(m)
+        self._report(m)
+        return m
+
+    def _behind(self, before: data.View[data.ArrayLayout]) -> Value:
+        """Sums with the slot's weights added."""
+        bits = self.design.sweep.neuron.accumulator_bits
+        return Cat((before[lane] + self._weight(lane))[:bits] for lane in range(self.design.lanes))
+
+    def _weight(self, lane: int) -> Value:
+        code = self.addend.word_select(lane, self.design.weight_bits)
+        return code.as_signed() if self.design.weight_signed else code
+
+    def _count(self, m: Module) -> None:
+        counts = [Signal(self.design.sweep.count_bits, name=f"count_{number}") for number in range(SETS)]
+        for number, count in enumerate(counts):
+            with m.If(self.set == number):
+                m.d.comb += self.count.eq(count)
+            with m.If(self.take & (self.word == 0) & (self.set == number)):
+                m.d.sync += count.eq(0)
+            with m.If(self.slot.beat & (self.slot.word == 0) & (self.slot.set == number)):
+                m.d.sync += count.eq(count + 1)
+
+    def _report(self, m: Module) -> None:
+        lanes = active_lanes(self.design)
+        added = Mux(self.slot.beat, lookup(lanes, self.slot.word), 0)
+        taken = Mux(self.take, lookup(lanes, self.word), 0)
+        m.d.comb += [
+            self.activity.lanes_busy.eq(self.slot.beat),
+            self.activity.lane_accumulate.eq(added),
+            self.activity.accumulator_read.eq(added + taken),
+            self.activity.accumulator_write.eq(added + taken),
+        ]
+        if self.design.sweep.weight_zero:
+            counted = self.slot.beat & (self.slot.word == 0)
+            touched = counted + (self.take & (self.word == 0))
+            m.d.comb += [
+                self.activity.correction_count.eq(counted),
+                self.activity.counter_read.eq(touched),
+                self.activity.counter_write.eq(touched),
+            ]
+
+
+def active_lanes(design: EventDesign) -> list[int]:
+    """Lanes that have an output channel, of each word of a position."""
+    return [min(design.lanes, design.sweep.channels - word * design.lanes) for word in range(design.sweep.beats)]
+
+
+def accumulator_activity(design: EventDesign) -> data.StructLayout:
+    """Accesses of a cycle: of sums, lane by lane, those added to and those taken; and of the position's counters."""
+    highest = {"lanes_busy": 1, "lane_accumulate": design.lanes}
+    highest |= dict.fromkeys(("accumulator_read", "accumulator_write"), 2 * design.lanes)
+    if design.sweep.weight_zero:
+        highest |= {"correction_count": 1, "counter_read": 2, "counter_write": 2}
+    return data.StructLayout({name: count.bit_length() for name, count in highest.items()})
