@@ -1,0 +1,140 @@
+"""Units of the scatter core alone: division, FIFO, tables, targets."""
+
+from __future__ import annotations
+
+import pytest
+from amaranth.hdl import unsigned
+from amaranth.sim import Simulator
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from made_event_design import layers_and_maps, scatter_cores, scatter_design
+from naive_event import EventCore
+
+from pimsim.rtl.address_generator import AddressGenerator
+from pimsim.rtl.divide import Divide, reciprocal
+from pimsim.rtl.fifo import Fifo
+from pimsim.rtl.scanner import LowestBit
+
+
+def simulated(unit, testbench, *, clocked=True):
+    simulator = Simulator(unit)
+    if clocked:
+        simulator.add_clock(1e-6)
+    simulator.add_testbench(testbench)
+    simulator.run()
+
+
+@given(st.integers(1, 2**20), st.integers(1, 2**31), st.data())
+@example(7, 2**31, None)
+def test_a_reciprocal_is_exact_over_the_whole_range(divisor, limit, data):
+    multiplier, shift = reciprocal(divisor, limit)
+    edges = [limit - 1, (limit - 1) // divisor * divisor, max((limit // divisor) * divisor - 1, 0)]
+    for number in edges if data is None else [*edges, data.draw(st.integers(0, limit - 1))]:
+        assert number * multiplier >> shift == number // divisor
+
+
+@pytest.mark.parametrize("divisor", range(1, 20))
+def test_a_reciprocal_is_the_smallest_one(divisor):
+    limit = 300
+    _, shift = reciprocal(divisor, limit)
+    for smaller in range(shift):
+        rounded = -(-(1 << smaller) // divisor)
+        assert any(n * rounded >> smaller != n // divisor for n in range(limit))
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 300))
+def test_division(divisor, limit):
+    unit = Divide(divisor, limit)
+
+    async def run(context):
+        for number in range(limit):
+            context.set(unit.number, number)
+            assert (context.get(unit.quotient), context.get(unit.remainder)) == divmod(number, divisor)
+
+    simulated(unit, run, clocked=False)
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 80), st.data())
+def test_the_lowest_bit(width, data):
+    words = data.draw(st.lists(st.integers(0, 2**width - 1), min_size=1, max_size=20))
+    unit = LowestBit(width)
+
+    async def run(context):
+        for word in [*words, *(1 << place for place in range(width))]:
+            context.set(unit.word, word)
+            lowest = (word & -word).bit_length() - 1
+            assert context.get(unit.index) == max(lowest, 0)
+            assert context.get(unit.rest) == (word ^ 1 << lowest if word else 0)
+
+    simulated(unit, run, clocked=False)
+
+
+@settings(max_examples=50)
+@given(st.integers(1, 9), st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60))
+def test_a_fifo_hands_on_what_it_was_given_a_cycle_later(depth, wishes):
+    unit = Fifo(depth=depth, entry=unsigned(8))
+
+    async def run(context):
+        held = []
+        for number, (pushes, pops) in enumerate(wishes):
+            seen = [context.get(signal) for signal in (unit.level, unit.ready, unit.available)]
+            assert seen == [len(held), len(held) < depth, len(held) > 0]
+            if held:
+                assert context.get(unit.head) == held[0]
+            push, pop = pushes and len(held) < depth, pops and len(held) > 0
+            for signal, value in ((unit.push, push), (unit.entry, number), (unit.pop, pop)):
+                context.set(signal, value)
+            await context.tick()
+            held = held[pop:] + [number] * push
+
+    simulated(unit, run)
+
+
+@settings(max_examples=60)
+@given(layers_and_maps(steps=1), scatter_cores(), st.data())
+def test_an_events_slots_are_all_its_targets_in_order(drawn, core, data):
+    shape, maps = drawn
+    design, machine = scatter_design(shape, **core), EventCore(maps[0], shape, **core)
+    events = data.draw(st.lists(st.integers(0, len(maps[0]) - 1), min_size=1, max_size=4))
+    unit = AddressGenerator(design)
+
+    async def run(context):
+        context.set(unit.willing, 1)
+        context.set(unit.available, 1)
+        for event in events:
+            context.set(unit.event, event)
+            assert context.get(unit.pop)  # in the cycle of the last slot of the one before
+            await context.tick()
+            expected = machine.slots_of(event)
+            for number, word in enumerate(expected):
+                assert context.get(unit.issue)
+                assert context.get(unit.pop) == (number == len(expected) - 1)
+                slot = context.get(unit.slot)
+                assert bool(slot.void) == (word == "void")
+                if word != "void":
+                    assert slot.at.membrane == word
+                    assert slot.at.position == word // machine.position_words
+                    assert slot.first == (word % machine.position_words == 0)
+                    assert slot.final == ((word + 1) % machine.position_words == 0)
+                    assert slot.at.weight == weight_word(design, event, word)
+                if number < len(expected) - 1:
+                    await context.tick()
+
+    simulated(unit, run)
+
+
+def weight_word(design, event, word):
+    """§4.3 by hand: the tap through which the event reaches the output of membrane ``word``."""
+    shape, (channels, _, height, width) = design.shape, design.shape.viewed_shape
+    output, beat = divmod(word, design.sweep.beats)
+    place, channel = divmod(event, channels)
+    where = (place // (height * width), place // width % height, place % width)
+    _, rows, columns = shape.out_size
+    reached = (output // (rows * columns), output // columns % rows, output % columns)
+    tap = 0
+    for axis in range(3):
+        inside = where[axis] // shape.pool[axis] + shape.padding[axis] - reached[axis] * shape.stride[axis]
+        tap = tap * shape.kernel[axis] + inside
+    return (tap * channels + channel) * design.sweep.beats + beat
