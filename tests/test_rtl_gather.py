@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from naive_event import GatherCore as NaiveCore
+from naive_event import reached_outputs
 from rtl_cases import event_cases, gather_knobs
 from test_schedule_event import maps, shapes
 
@@ -20,6 +21,7 @@ from pimsim.model.architecture import LayerShape
 from pimsim.rtl.compare import compare
 from pimsim.rtl.design import EventDesign, NeuronDesign, SweepDesign, event_design
 from pimsim.rtl.gather import GatherCore
+from pimsim.rtl.gather_generator import TapAddress
 from pimsim.rtl.run_event import run_event
 
 NEURON = NeuronDesign("if", 5, 1, 0, True, (), 20, 12, 0, True, 0, 0, 0)
@@ -178,3 +180,45 @@ def test_cycles_counts_spikes_and_membranes_of_random_layers_are_those_of_the_si
     assert design.gather
     verdict = compare(case, run_event(design, case.weights.weight, case.inputs))
     assert verdict.equal, verdict.differences
+
+
+def taps_by_formula(shape, beats):
+    """(output number, input neuron, weight word of its first beat), outputs in order, for every input of a field."""
+    positions, channels = reached_outputs(shape)
+    _, view_h, view_w = shape.viewed_shape[1:]
+    (_, height, width), (_, kernel_h, kernel_w) = shape.out_size, shape.kernel
+    found = []
+    for position, outputs in enumerate(positions):
+        inside = (position // (view_h * view_w), position // view_w % view_h, position % view_w)
+        for output in outputs:
+            axes = zip(inside, shape.pool, shape.padding, output, shape.stride, strict=True)
+            d, h, w = (i // p + a - o * s for i, p, a, o, s in axes)
+            number = (output[0] * height + output[1]) * width + output[2]
+            tap = (d * kernel_h + h) * kernel_w + w
+            found += [(number, position * channels + c, (tap * channels + c) * beats) for c in range(channels)]
+    return sorted(found)
+
+
+@settings(max_examples=60)
+@given(shapes(), st.integers(1, 9))
+def test_every_input_of_every_field_meets_the_weights_of_its_tap_step_after_step(shape, lanes):
+    core = {"lanes": lanes, "scan_width": 8, "fifo_depth": 1, "pipeline_depth": 1, "sweep_depth": 1}
+    address = TapAddress(design_of(shape, **core, ports=2, banks=1))
+    expected = taps_by_formula(shape, -(-shape.out_channels // lanes))[:400]
+
+    async def bench(ctx):
+        at = 0
+        for number, neuron, word in 2 * expected:
+            while at != number:
+                ctx.set(address.advance, 1)
+                assert bool(ctx.get(address.final)) == (at == shape.positions - 1)
+                await ctx.tick()
+                at = (at + 1) % shape.positions
+            ctx.set(address.advance, 0)
+            ctx.set(address.event, neuron)
+            assert ctx.get(address.word) == word
+
+    simulator = Simulator(address)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()

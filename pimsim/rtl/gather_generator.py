@@ -20,12 +20,10 @@ from pimsim.rtl.signals import index_bits
 def slot_layout(design: EventDesign) -> data.StructLayout:
     """A slot on its way down the lanes.
 
-    A ``beat`` adds weight word ``weight`` to word ``word`` of set ``set``; without it the slot is void.  ``closes``: no
-    slot of the position follows.  ``valid``: there is a slot.
+    A ``beat`` adds to word ``word`` of set ``set``; a void slot, or none, adds nothing.  ``closes``: there is one, and
+    no slot of the position follows.
     """
-    beats = design.sweep.beats
-    fields = {"valid": 1, "beat": 1, "closes": 1, "set": 1, "word": index_bits(beats)}
-    return data.StructLayout({**fields, "weight": index_bits(design.weight_words)})
+    return data.StructLayout({"beat": 1, "closes": 1, "set": 1, "word": index_bits(design.sweep.beats)})
 
 
 class TapAxis(wiring.Component):
@@ -88,10 +86,10 @@ class TapAddress(wiring.Component):
 
     def _coordinates(self, m: Module, axes: list[TapAxis]) -> Value:
         """Takes the event's number apart into coordinates along the ``axes`` and its channel, which is returned."""
-        sizes = (*self.design.shape.viewed_shape[2:], self.design.shape.viewed_shape[0])
+        channels, _, height, width = self.design.shape.viewed_shape
         number, limit = Value.cast(self.event), self.design.map_neurons
         remainders = []
-        for name, size in reversed(list(zip(("plane", "line", "place"), sizes, strict=True))):
+        for name, size in (("place", channels), ("line", width), ("plane", height)):
             m.submodules[name] = divide = Divide(size, limit)
             m.d.comb += divide.number.eq(number)
             remainders.append(divide.remainder)
@@ -107,8 +105,8 @@ class GatherGenerator(wiring.Component):
 
     Holds the entry it takes from the FIFO (``available``, ``head``, ``pop``) until its last slot is issued.  A slot is
     issued where its position's set is ``free`` (bit k: set k), or already the position's own, which it is from the
-    issue of the position's first slot on (``claim``, bit k: set k).  Positions are counted by marks; o uses set o
-    modulo 2, and so it does in the next step.
+    issue of the position's first slot on (``claim``, bit k: set k).  ``weight`` is the weight word of a beat.
+    Positions are counted by marks; o uses set o modulo 2, and so it does in the next step.
     """
 
     def __init__(self, design: EventDesign) -> None:
@@ -121,6 +119,7 @@ class GatherGenerator(wiring.Component):
                 "free": In(2),
                 "claim": Out(2),
                 "slot": Out(slot_layout(design)),
+                "weight": Out(index_bits(design.weight_words)),
                 "activity": Out(GENERATOR_ACTIVITY),
             }
         )
@@ -138,12 +137,11 @@ class GatherGenerator(wiring.Component):
             ends.eq(held.void | (word == self.design.sweep.beats - 1)),
             self.pop.eq(self.available & (~holds | (issues & ends))),
             self.claim.eq((issues & ~begun) << chosen),
-            self.slot.valid.eq(issues),
             self.slot.beat.eq(issues & ~held.void),
             self.slot.closes.eq(issues & ends & held.last),
             self.slot.set.eq(chosen),
             self.slot.word.eq(word),
-            self.slot.weight.eq(address.word + word),
+            self.weight.eq(address.word + word),
             self.activity.address_generator_busy.eq(issues),
             self.activity.address_generator_stall.eq(holds & ~issues),
             self.activity.address_generator_beat.eq(self.slot.beat),

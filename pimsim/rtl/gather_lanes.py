@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from pimsim.rtl.design import EventDesign
 from pimsim.rtl.gather_generator import slot_layout
 from pimsim.rtl.lanes import weight_port
+from pimsim.rtl.signals import index_bits
 
 LANES_ACTIVITY = data.StructLayout({"weight_memory_read": 1})
 """What the lanes report of a cycle; what is added, the sums report."""
@@ -17,9 +18,9 @@ LANES_ACTIVITY = data.StructLayout({"weight_memory_read": 1})
 class GatherLanes(wiring.Component):
     """``pipeline_depth`` stages that never stop.
 
-    A ``slot`` given in cycle i is in stage k in cycle i + k.  Stage 1 reads its weights, which are there in stage 2, or
-    at once where there is one stage only.  ``final`` is the slot in the last stage, ``addend`` its word of
-    weights.
+    A ``slot`` given in cycle i is in stage k in cycle i + k.  Stage 1 reads its weights, word ``weight`` of the memory,
+    which are there in stage 2, or at once where there is one stage only.  ``final`` is the slot in the last stage,
+    ``addend`` its weights.
     """
 
     def __init__(self, design: EventDesign) -> None:
@@ -28,6 +29,7 @@ class GatherLanes(wiring.Component):
         super().__init__(
             {
                 "slot": In(slot),
+                "weight": In(index_bits(design.weight_words)),
                 "weights": Out(weights),
                 "final": Out(slot),
                 "addend": Out(design.lanes * design.weight_bits),
@@ -41,9 +43,10 @@ class GatherLanes(wiring.Component):
         stages = [Signal(slot_layout(self.design), name=f"stage_{k}") for k in range(1, depth + 1)]
         for older, stage in zip([self.slot, *stages], stages, strict=False):
             m.d.sync += stage.eq(older)
+        with m.If(self.slot.beat):
+            m.d.sync += self.weights.address.eq(self.weight)
         m.d.comb += [
             self.weights.enable.eq(stages[0].beat),
-            self.weights.address.eq(stages[0].weight),
             self.activity.weight_memory_read.eq(self.weights.enable),
             self.final.eq(stages[-1]),
         ]

@@ -89,6 +89,7 @@ class GatherSums(wiring.Component):
             generator.free.eq(sets.free),
             sets.claim.eq(generator.claim),
             lanes.slot.eq(generator.slot),
+            lanes.weight.eq(generator.weight),
             self.accumulators.slot.eq(lanes.final),
             self.accumulators.addend.eq(lanes.addend),
             sets.closes.eq(lanes.final.closes << lanes.final.set),
