@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from amaranth.hdl import Value
-from amaranth.lib import memory
 from amaranth.sim import Simulator, SimulatorContext
 
 from pimsim.mapping.reach import targets_per_position
 from pimsim.rtl.design import EventDesign
 from pimsim.rtl.event_bench import EventBench
 from pimsim.rtl.observe import Int64Array, Observed
+from pimsim.rtl.recorded import CLOCK, lane_values, packed_spikes, rows_of
 from pimsim.rtl.words import map_words, weight_words
-
-CLOCK = 1e-6
-"""Any period will do: nothing here depends on it."""
 
 
 def run_event(design: EventDesign, weights: npt.NDArray[np.integer], maps: npt.NDArray[np.uint8]) -> Observed:
@@ -80,16 +77,16 @@ def _watched(bench: EventBench) -> dict[str, Value]:
 def _observed(context: SimulatorContext, bench: EventBench, samples: int, steps: int) -> Observed:
     """What the recorders hold at the end."""
     sweep, neurons = bench.core.design.sweep, bench.core.design.shape.neurons
-    cycles = _rows(context, bench.cycles)
+    cycles = rows_of(context, bench.cycles)
     counts = {name: int(context.get(total)) for name, total in bench.meter.totals.items()}
     lanes = sweep.lanes
-    words = _unpacked(_rows(context, bench.membranes), lanes, sweep.neuron.accumulator_bits)
+    words = lane_values(rows_of(context, bench.membranes), lanes, sweep.neuron.accumulator_bits)
     membranes = words.reshape(samples, steps, sweep.positions, sweep.beats * lanes)[..., : sweep.channels]
     classes, spikes = np.empty(0, np.int64), np.empty((samples, steps, 0), np.uint8)
     if sweep.word_values:
-        spikes = _spikes(_rows(context, bench.target), sweep.word_bits, neurons).reshape(samples, steps, -1)
+        spikes = packed_spikes(rows_of(context, bench.target), sweep.word_bits, neurons).reshape(samples, steps, -1)
     else:
-        classes = np.array(_rows(context, bench.winners), np.int64).reshape(samples, steps)[:, -1]
+        classes = np.array(rows_of(context, bench.winners), np.int64).reshape(samples, steps)[:, -1]
     return Observed(
         step_cycles=np.array(cycles, np.int64).reshape(samples, steps),
         counts=counts,
@@ -98,24 +95,6 @@ def _observed(context: SimulatorContext, bench: EventBench, samples: int, steps:
         front_cycles=np.zeros(samples, np.int64),
         classes=classes,
     )
-
-
-def _rows(context: SimulatorContext, content: memory.MemoryData) -> list[int]:
-    return [int(context.get(content[row])) for row in range(content.depth)]
-
-
-def _unpacked(words: list[int], lanes: int, bits: int) -> Int64Array:
-    """(words, lanes) signed values of ``bits`` each."""
-    mask, sign = (1 << bits) - 1, 1 << (bits - 1)
-    values = [[(word >> lane * bits & mask ^ sign) - sign for lane in range(lanes)] for word in words]
-    return np.array(values, np.int64).reshape(-1, lanes)
-
-
-def _spikes(words: list[int], width: int, neurons: int) -> npt.NDArray[np.uint8]:
-    """Maps of ⌈``neurons`` / ``width``⌉ words as they stand in a trace, uint8 (maps, bytes)."""
-    octets = b"".join(word.to_bytes(width // 8, "little") for word in words)
-    rows = np.frombuffer(octets, np.uint8).reshape(-1, -(-neurons // width) * (width // 8))
-    return np.ascontiguousarray(rows[:, : -(-neurons // 8)])
 
 
 def patience(design: EventDesign) -> int:
