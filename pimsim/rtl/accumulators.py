@@ -64,7 +64,8 @@ class Accumulators(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         m = Module()
         added, taken = Cat(self.slot.word, self.slot.set), Cat(self.word, self.set)
-        before = Signal(self.sums.shape())  # of the word that is added to
+        before, behind = Signal(self.sums.shape()), Signal(self.sums.shape())  # the word that is added to
+        m.d.comb += Value.cast(behind).eq(self._behind(before))
         for set_number in range(SETS):
             for word, lanes in enumerate(active_lanes(self.design)):
                 kept = Signal(len(before[0]) * lanes, name=f"sum_{set_number}_{word}")
@@ -76,7 +77,7 @@ class Accumulators(wiring.Component):
                 with m.If(self.take & (taken == number)):
                     m.d.sync += kept.eq(0)
                 with m.If(self.slot.beat & (added == number)):
-                    m.d.sync += kept.eq(self._behind(before))
+                    m.d.sync += kept.eq(behind)
         if self.design.sweep.weight_zero:
             self._count(m)
         self._report(m)
