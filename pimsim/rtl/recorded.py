@@ -7,7 +7,9 @@ import numpy.typing as npt
 from amaranth.lib import memory
 from amaranth.sim import SimulatorContext
 
+from pimsim.rtl.design import SweepDesign
 from pimsim.rtl.observe import Int64Array
+from pimsim.rtl.words import packed
 
 CLOCK = 1e-6
 """Period of a simulation; any will do: nothing depends on it."""
@@ -26,7 +28,19 @@ def lane_values(words: list[int], lanes: int, bits: int) -> Int64Array:
 
 
 def packed_spikes(words: list[int], width: int, neurons: int) -> npt.NDArray[np.uint8]:
-    """Maps of ⌈``neurons`` / ``width``⌉ words as they stand in a trace, uint8 (maps, bytes)."""
-    octets = b"".join(word.to_bytes(width // 8, "little") for word in words)
-    rows = np.frombuffer(octets, np.uint8).reshape(-1, -(-neurons // width) * (width // 8))
+    """Maps of ⌈``neurons`` / ``width``⌉ words as they stand in a trace, uint8 (maps, bytes).
+
+    Padding behind the last neuron is kept, up to the byte: it has to be 0.
+    """
+    count = -(-neurons // width)
+    maps = [packed(words[first : first + count], width) for first in range(0, len(words), count)]
+    octets = b"".join(bits.to_bytes(-(-width * count // 8), "little") for bits in maps)
+    rows = np.frombuffer(octets, np.uint8).reshape(len(maps), -1)
     return np.ascontiguousarray(rows[:, : -(-neurons // 8)])
+
+
+def activation_values(words: list[int], sweep: SweepDesign) -> Int64Array:
+    """(maps, neurons) values of maps whose words hold several each."""
+    mask = (1 << sweep.value_bits) - 1
+    values = [[word >> k * sweep.value_bits & mask for k in range(sweep.word_values)] for word in words]
+    return np.array(values, np.int64).reshape(len(words) // sweep.output_words, -1)[:, : sweep.neurons]
