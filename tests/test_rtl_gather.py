@@ -76,8 +76,8 @@ async def step_beside(ctx, core, naive, words):
         expected = {"level": len(naive.fifo), "free": [owner is None for owner in naive.owner], "full": naive.full[:]}
         seen = {
             "level": ctx.get(core.fifo.level),
-            "free": bits_of(ctx.get(core.sums.sets.free)),
-            "full": bits_of(ctx.get(core.sums.full)),
+            "free": bits_of(ctx.get(core.fields.sets.free)),
+            "full": bits_of(ctx.get(core.fields.full)),
         }
         before = naive.count.copy()
         naive.accesses = Counter()

@@ -34,7 +34,7 @@ class GatherCore(wiring.Component):
 
     def __init__(self, design: EventDesign) -> None:
         self.design, sweep = design, design.sweep
-        self.sums = GatherSums(design)
+        self.fields = GatherSums(design)
         self.sweep = Sweep(sweep)
         self.membranes = BankedMemory(
             "membrane_memory",
@@ -61,11 +61,11 @@ class GatherCore(wiring.Component):
     @property
     def fifo(self) -> Fifo:
         """Of the entries between scanner and address generator."""
-        return self.sums.fifo
+        return self.fields.fifo
 
     def elaborate(self, _platform: object) -> Module:
         m = Module()
-        for name in ("sums", "sweep", "membranes"):
+        for name in ("fields", "sweep", "membranes"):
             m.submodules[name] = getattr(self, name)
         self._control(m)
         self._connect_ports(m)
@@ -77,7 +77,7 @@ class GatherCore(wiring.Component):
         """A step lasts from its start until the sweep is empty; all units work at the same time."""
         running = Signal()
         m.d.comb += [
-            self.sums.start.eq(self.start),
+            self.fields.start.eq(self.start),
             self.sweep.restart.eq(self.start),
             self.sweep.last.eq(self.last),
             self.done.eq(running & self.sweep.empty),
@@ -86,32 +86,32 @@ class GatherCore(wiring.Component):
         m.d.sync += running.eq(self.start | (running & ~self.done))
 
     def _connect_ports(self, m: Module) -> None:
-        sums, sweep = self.sums, self.sweep
-        for unit, name in ((sums, "source"), (sums, "weights"), (sweep, "probe")):
+        fields, sweep = self.fields, self.sweep
+        for unit, name in ((fields, "source"), (fields, "weights"), (sweep, "probe")):
             wiring.connect(m, getattr(unit, name), wiring.flipped(getattr(self, name)))
         if self.design.sweep.word_values:
             wiring.connect(m, sweep.target, wiring.flipped(self.target))
         else:
             m.d.comb += self.winner.eq(sweep.winner)
-        m.d.comb += reported(self.activity, sums.activity, sweep.activity)
+        m.d.comb += reported(self.activity, fields.activity, sweep.activity)
 
     def _connect_sums(self, m: Module) -> None:
         """A position's words are issued once its set is full; each is taken in stage 1, the cycle behind its issue."""
-        sums, sweep = self.sums, self.sweep
+        fields, sweep = self.fields, self.sweep
         chosen, word = Signal(), Signal(index_bits(self.design.sweep.beats))  # of the word to be issued next
         m.d.comb += [
-            sweep.ready.eq(sums.full.bit_select(chosen, 1)),
-            sums.release.eq((sweep.issue & sweep.issue_final) << chosen),
-            sums.take.eq(sweep.stage_one),
-            sweep.addend.eq(sums.sums),
+            sweep.ready.eq(fields.full.bit_select(chosen, 1)),
+            fields.release.eq((sweep.issue & sweep.issue_final) << chosen),
+            fields.take.eq(sweep.stage_one),
+            sweep.addend.eq(fields.sums),
         ]
-        m.d.sync += [sums.set.eq(chosen), sums.word.eq(word)]
+        m.d.sync += [fields.set.eq(chosen), fields.word.eq(word)]
         with m.If(self.start):
             m.d.sync += chosen.eq(0)
         with m.Elif(sweep.issue):
             m.d.sync += [word.eq(Mux(sweep.issue_final, 0, word + 1)), chosen.eq(chosen ^ sweep.issue_final)]
         if self.design.sweep.weight_zero:
-            m.d.comb += sweep.count.eq(sums.count)
+            m.d.comb += sweep.count.eq(fields.count)
 
     def _connect_membranes(self, m: Module) -> None:
         sweep, port = self.sweep, self.membranes.port
