@@ -29,11 +29,46 @@ class LaneActivity(data.StructLayout):
         )
 
 
+class Adders(wiring.Component):
+    """``sums`` of P lanes: ``operand`` with a weight added to each sum, modulo 2^A; flags above the sums stay.
+
+    In a position's ``final`` word lanes beyond the last channel add 0.
+    """
+
+    def __init__(self, design: EventDesign) -> None:
+        self._design, width = design, membrane_word(design.sweep).size
+        super().__init__(
+            {
+                "operand": In(width),
+                "codes": In(design.lanes * design.weight_bits),
+                "final": In(1),
+                "sums": Out(width),
+            }
+        )
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        bits, lanes = self._design.sweep.stored_bits, self._design.lanes
+        sums = [(self.operand.word_select(lane, bits) + self._weight(lane))[:bits] for lane in range(lanes)]
+        m.d.comb += self.sums.eq(Cat(*sums, self.operand[lanes * bits :]))
+        return m
+
+    def _weight(self, lane: int) -> Value:
+        code = self.codes.word_select(lane, self._design.weight_bits)
+        weight = code.as_signed() if self._design.weight_signed else code
+        return Mux(self.final, 0, weight) if lane >= channels_of_last_word(self._design) else weight
+
+
+def channels_of_last_word(design: EventDesign) -> int:
+    """Lanes that have a channel in the last word of a position."""
+    return design.sweep.channels - (design.sweep.beats - 1) * design.lanes
+
+
 class Lanes(wiring.Component):
     """P lanes add a beat's weights to a word of membranes; beside them a target's event is counted where z_w ≠ 0.
 
     A slot that enters with ``issue`` is in stage k in the k-th cycle behind.  ``willing`` says of ``slot``, valid or
-    not, that it may enter in this cycle.  ``empty``: no stage holds a slot.  Lanes beyond the last channel add 0.
+    not, that it may enter in this cycle.  ``empty``: no stage holds a slot.
     """
 
     def __init__(self, design: EventDesign) -> None:
@@ -66,19 +101,19 @@ class Lanes(wiring.Component):
         ]
         self._fetch(m, beat)
         adds, final = self._stages(m, beat)
+        m.submodules.adders = adders = Adders(self._design)
+        active = Mux(final, channels_of_last_word(self._design), self._design.lanes)
         m.d.comb += [
-            sums.result.eq(self._added(sums.operand, final)),
+            adders.operand.eq(sums.operand),
+            adders.codes.eq(self.weights.data),
+            adders.final.eq(final),
+            sums.result.eq(adders.sums),
             self.activity.lanes_busy.eq(adds),
-            self.activity.lane_accumulate.eq(Mux(adds, Mux(final, self._tail, self._design.lanes), 0)),
+            self.activity.lane_accumulate.eq(Mux(adds, active, 0)),
         ]
         if self._design.sweep.weight_zero:
             self._count(m, beat)
         return m
-
-    @property
-    def _tail(self) -> int:
-        """Channels in the last word of a position."""
-        return self._design.sweep.channels - (self._design.sweep.beats - 1) * self._design.lanes
 
     @property
     def _adding(self) -> int:
@@ -116,17 +151,6 @@ class Lanes(wiring.Component):
         register = Signal(name=name)
         m.d.sync += register.eq(value)
         return register
-
-    def _added(self, operand: Value, final: Value) -> Value:
-        """The word with a weight added to each sum, modulo 2^A; flags above the sums stay."""
-        bits, lanes, code_bits = self._design.sweep.stored_bits, self._design.lanes, self._design.weight_bits
-        sums = []
-        for lane in range(lanes):
-            code = self.weights.data[lane * code_bits : (lane + 1) * code_bits]
-            weight = code.as_signed() if self._design.weight_signed else code
-            used = Mux(final, 0, weight) if lane >= self._tail else weight
-            sums.append((operand[lane * bits : (lane + 1) * bits] + used)[:bits])
-        return Cat(*sums, operand[lanes * bits :])
 
     def _count(self, m: Module, beat: Value) -> None:
         """One event more of the target whose first beat this is; it never waits where its sums do not (§4.6)."""

@@ -83,8 +83,8 @@ class BankedMemory(wiring.Component):
 class SharedMemory(wiring.Component):
     """A `BankedMemory` that lanes and sweep use in turn: the lanes unless ``sweeping``.
 
-    The sweep's read data follow its address by a cycle even where the lanes' do not.  ``read`` and ``write`` say that
-    a word is accessed, ``accessed`` in which banks.
+    The sweep's read data follow its address by a cycle even where the lanes' do not; who has not its turn sees zeros,
+    and nothing of it toggles.  ``read`` and ``write`` say that a word is accessed, ``accessed`` in which banks.
     """
 
     def __init__(
@@ -107,11 +107,14 @@ class SharedMemory(wiring.Component):
             self.accessed.eq(self.words.accessed),
             self.read.eq(inner.read_enable),
             self.write.eq(inner.write_enable),
-            self.lanes.read_data.eq(inner.read_data),
         ]
-        if not self._asynchronous:
-            m.d.comb += self.sweep.read_data.eq(inner.read_data)
-        else:
-            with m.If(inner.read_enable):
-                m.d.sync += self.sweep.read_data.eq(inner.read_data)
+        read = inner.read_data
+        if self._asynchronous:
+            read = Signal.like(inner.read_data, name="read_data_held")
+            with m.If(self.sweep.read_enable):
+                m.d.sync += read.eq(inner.read_data)
+        with m.If(self.sweeping):
+            m.d.comb += self.sweep.read_data.eq(read)
+        with m.Else():
+            m.d.comb += self.lanes.read_data.eq(inner.read_data)
         return m

@@ -24,15 +24,16 @@ class StepBench(wiring.Component):
     """Runs ``steps`` steps of each of a number of inferences, ``runs`` in all, one behind the other.
 
     It begins by itself in the first cycle; ``over`` follows the last step, ``stuck`` says that a step took more than
-    ``patience`` cycles.  `membranes`, `target`, `winners` and `cycles` record what is seen, a row or a stretch per
-    step.  Who uses it adds what the core reads, in `_feed`.
+    ``patience`` cycles.  `target`, `winners` and `cycles` record what is seen, a stretch or a row per step.  `membranes`
+    is the word that was written last, `place` its number in all steps: to simulate a memory as wide would take longer
+    than the core.  Who uses it adds what the core reads, in `_feed`.
     """
 
     def __init__(self, core: Core, sweep: SweepDesign, *, runs: int, steps: int, patience: int) -> None:
         self.core, self.sweep, self.runs, self.steps, self.patience = core, sweep, runs, steps, patience
         self.meter = Meter(core.activity.shape())
-        width = sweep.lanes * sweep.neuron.accumulator_bits
-        self.membranes = memory.MemoryData(shape=width, depth=runs * sweep.words, init=[])
+        self.place = Signal(range(-1, runs * sweep.words), init=-1)
+        self.membranes = Signal(sweep.lanes * sweep.neuron.accumulator_bits)
         self.target = memory.MemoryData(shape=max(1, sweep.word_bits), depth=runs * max(1, sweep.output_words), init=[])
         self.winners = memory.MemoryData(shape=index_bits(sweep.neurons), depth=runs, init=[])
         self.cycles = memory.MemoryData(shape=METER_BITS, depth=runs, init=[])
@@ -66,8 +67,9 @@ class StepBench(wiring.Component):
 
     def _record(self, m: Module, run: Signal) -> None:
         core, sweep = self.core, self.sweep
-        place = run * sweep.words + core.probe.word
-        self._recorder(m, "membranes", self.membranes, core.probe.valid, place, core.probe.membrane.as_value())
+        with m.If(core.probe.valid):
+            m.d.sync += self.place.eq(run * sweep.words + core.probe.word)
+            m.d.sync += self.membranes.eq(core.probe.membrane.as_value())
         if not sweep.word_values:
             self._recorder(m, "winners", self.winners, core.done, run, core.winner)
             return
@@ -97,6 +99,7 @@ def run_bench(
     simulator = Simulator(bench)
     simulator.add_clock(CLOCK)
     found: list[Observed] = []
+    written: dict[int, int] = {}
     seen: list[tuple[int, ...]] = []
     signals = list(watched.values()) if watched else []
 
@@ -104,7 +107,12 @@ def run_bench(
         await context.tick().until(bench.over | bench.stuck)
         if context.get(bench.stuck):
             raise RuntimeError(f'layer "{name}": no hand-over within {bench.patience} cycles')
-        found.append(_observed(context, bench))
+        found.append(_observed(context, bench, written))
+
+    async def record(context: SimulatorContext) -> None:
+        while True:
+            (place,) = await context.changed(bench.place)
+            written[place] = context.get(bench.membranes)
 
     async def watch(context: SimulatorContext) -> None:
         async for _clock, _reset, over, *values in context.tick().sample(bench.over, *signals):
@@ -113,17 +121,19 @@ def run_bench(
             seen.append(tuple(values))
 
     simulator.add_testbench(observe)
+    simulator.add_testbench(record, background=True)
     if watched:
         simulator.add_testbench(watch, background=True)
     simulator.run()
     return found[0], list(np.array(seen, np.int64).reshape(len(seen), len(signals)).T)
 
 
-def _observed(context: SimulatorContext, bench: StepBench) -> Observed:
-    """What the recorders hold at the end."""
+def _observed(context: SimulatorContext, bench: StepBench, written: dict[int, int]) -> Observed:
+    """What the recorders hold at the end; ``written`` are the membrane words of all steps by number, 0 if missing."""
     sweep, steps = bench.sweep, bench.steps
     samples, neurons = bench.runs // steps, sweep.neurons
-    values = lane_values(rows_of(context, bench.membranes), sweep.lanes, sweep.neuron.accumulator_bits)
+    words = [written.get(place, 0) for place in range(bench.runs * sweep.words)]
+    values = lane_values(words, sweep.lanes, sweep.neuron.accumulator_bits)
     membranes = values.reshape(samples, steps, sweep.positions, sweep.beats * sweep.lanes)[..., : sweep.channels]
     return Observed(
         step_cycles=np.array(rows_of(context, bench.cycles), np.int64).reshape(samples, steps),
