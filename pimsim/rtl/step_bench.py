@@ -24,9 +24,9 @@ class StepBench(wiring.Component):
     """Runs ``steps`` steps of each of a number of inferences, ``runs`` in all, one behind the other.
 
     It begins by itself in the first cycle; ``over`` follows the last step, ``stuck`` says that a step took more than
-    ``patience`` cycles.  `target`, `winners` and `cycles` record what is seen, a stretch or a row per step.  `membranes`
-    is the word that was written last, `place` its number in all steps: to simulate a memory as wide would take longer
-    than the core.  Who uses it adds what the core reads, in `_feed`.
+    ``patience`` cycles.  `target`, `winners` and `cycles` record what is seen, a stretch or a row per step; `membranes`
+    is the word that was written last, `place` its number in all steps, for to simulate a memory as wide would take
+    longer than the core.  Who uses it adds what the core reads, in `_feed`.
     """
 
     def __init__(self, core: Core, sweep: SweepDesign, *, runs: int, steps: int, patience: int) -> None:
