@@ -8,8 +8,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import memory
 
 from pimsim.rtl.design import EventDesign
-from pimsim.rtl.gather import GatherCore
-from pimsim.rtl.scatter import ScatterCore
+from pimsim.rtl.event_core import event_core
 from pimsim.rtl.sram import Sram
 from pimsim.rtl.step_bench import StepBench
 
@@ -32,7 +31,7 @@ class EventBench(StepBench):
         )
         self.source = memory.MemoryData(shape=design.scan_width, depth=len(maps), init=maps)
         runs = len(maps) // design.map_words
-        super().__init__(core_of(design), design.sweep, runs=runs, steps=steps, patience=patience)
+        super().__init__(event_core(design), design.sweep, runs=runs, steps=steps, patience=patience)
 
     def _feed(self, m: Module, run: Signal) -> None:
         """The maps of all steps lie behind each other in one memory; that of the step is read."""
@@ -48,8 +47,3 @@ class EventBench(StepBench):
             self.weights.read_address.eq(core.weights.address),
             core.weights.data.eq(self.weights.read_data),
         ]
-
-
-def core_of(design: EventDesign) -> ScatterCore | GatherCore:
-    """The core of the layer's dataflow."""
-    return GatherCore(design) if design.gather else ScatterCore(design)
