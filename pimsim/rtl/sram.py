@@ -71,7 +71,8 @@ class Macros:
         self.contents: dict[str, Sram] = {}
 
     def macro(self, sram: Sram) -> Instance:
-        if sram.init:
+        content = {"p_FILE": f"{sram.name}.hex"} if sram.init else {}
+        if content:
             self.contents[sram.name] = sram
         return Instance(
             "pimsim_sram",
@@ -80,7 +81,7 @@ class Macros:
             p_ADDRESS=index_bits(sram.depth),
             p_PORTS=sram.ports,
             p_ASYNCHRONOUS=int(sram.asynchronous),
-            p_FILE=f"{sram.name}.hex" if sram.init else "",
+            **content,
             i_clk=ClockSignal(),
             i_read_enable=sram.read_enable,
             i_read_address=sram.read_address,

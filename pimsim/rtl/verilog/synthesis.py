@@ -1,0 +1,75 @@
+"""Synthesis with Yosys: generic gates and flip-flops of each unit, with the SRAM buffers as black boxes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from pimsim.rtl.verilog.yosys import run_yosys
+
+SRAM_MODULE = "pimsim_sram"
+FLIP_FLOP = re.compile(r"\$_\w*DFF\w*_$")
+HEADER = re.compile(rf"^module {SRAM_MODULE} .*?^\);$", re.DOTALL | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class UnitCells:
+    """Cells of one module without those of the modules in it: ``gates`` of up to two inputs and multiplexers."""
+
+    module: str
+    gates: int
+    flip_flops: int
+    srams: int
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Cells of every module that has some, and ``document``, which Yosys wrote: ``stat -json``."""
+
+    units: tuple[UnitCells, ...]
+    document: Mapping[str, object]
+
+    @property
+    def total(self) -> UnitCells:
+        gates, flip_flops, srams = (
+            sum(getattr(unit, kind) for unit in self.units) for kind in ("gates", "flip_flops", "srams")
+        )
+        return UnitCells("total", gates, flip_flops, srams)
+
+
+def sram_text() -> str:
+    """Verilog of the module that stands for every buffer."""
+    return files("pimsim.rtl.verilog").joinpath("sram.v").read_text()
+
+
+def synthesize(verilog: str, top: str) -> Synthesis:
+    """Cells of the module ``top``, hierarchy kept; every instance is a module of its own.
+
+    Raises RuntimeError where it is not synthesizable: undriven or multiply driven wires, loops of logic, latches.
+    """
+    header = HEADER.search(sram_text())
+    assert header is not None
+    commands = (
+        "read_verilog sram.v",
+        "read_verilog design.v",
+        f"hierarchy -check -top {top}",
+        f"synth -top {top}",
+        "check -assert",
+        "select -assert-none t:$_DLATCH*",
+        "tee -o stat.json stat -json",
+    )
+    inputs = {"sram.v": f"(* blackbox *)\n{header[0]}\nendmodule\n", "design.v": verilog}
+    document = json.loads(run_yosys(commands, inputs, "stat.json"))
+    document.pop("creator", None)
+    modules = {name.removeprefix("\\"): found["num_cells_by_type"] for name, found in document["modules"].items()}
+    return Synthesis(tuple(_unit(name, modules[name], modules) for name in sorted(modules)), document)
+
+
+def _unit(name: str, cells: Mapping[str, int], modules: Mapping[str, object]) -> UnitCells:
+    flip_flops = sum(count for kind, count in cells.items() if FLIP_FLOP.match(kind))
+    inner = sum(count for kind, count in cells.items() if kind in modules)
+    srams = sum(count for kind, count in cells.items() if kind.split("\\")[-1] == SRAM_MODULE)
+    return UnitCells(name, sum(cells.values()) - flip_flops - inner - srams, flip_flops, srams)
