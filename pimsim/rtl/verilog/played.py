@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In
 from pimsim.rtl.case import LayerCase
 from pimsim.rtl.current_sweep import CurrentSweep
 from pimsim.rtl.design import event_design, sweep_design
-from pimsim.rtl.event_bench import core_of
+from pimsim.rtl.event_core import event_core
 from pimsim.rtl.signals import index_bits
 from pimsim.rtl.sram import Sram
 from pimsim.rtl.verilog import bench
@@ -81,7 +81,7 @@ def _event(case: LayerCase) -> Played:
     )
     rows = case.inputs.reshape(-1, case.inputs.shape[-1])
     return Played(
-        top=LayerTop(core_of(design), {WEIGHTS: weights}),
+        top=LayerTop(event_core(design), {WEIGHTS: weights}),
         expected=Expected(case, design.sweep),
         inputs=Inputs(
             design.map_words, design.scan_width, every_step=True, readers=((SOURCE, index_bits(design.map_words)),)
