@@ -1,101 +1,115 @@
-"""What stands around a crossbar while it is simulated: memories, a sequencer of evaluations, recorders."""
+"""What stands around a layer on a crossbar while it is simulated: the source maps, and recorders of its sums."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 from amaranth.hdl import Module, Signal
-from amaranth.lib import memory, wiring
-from amaranth.lib.wiring import Out
+from amaranth.lib import memory
+from amaranth.sim import SimulatorContext
 
-from pimsim.rtl.observe import METER_BITS, Meter
-from pimsim.rtl.pim import PimCore
+from pimsim.rtl.design import SweepDesign
+from pimsim.rtl.observe import METER_BITS, Observed
 from pimsim.rtl.pim_design import PimDesign
+from pimsim.rtl.pim_layer import PimLayer
 from pimsim.rtl.pim_place import PimContent
+from pimsim.rtl.recorded import lane_values, rows_of
 from pimsim.rtl.sram import Sram
+from pimsim.rtl.step_bench import StepBench
 
 
-class PimBench(wiring.Component):
-    """Evaluates a layer's sums again and again, one evaluation behind the other.
+class PimBench(StepBench):
+    """A `StepBench` of a `PimLayer`.
 
-    ``values`` are those of all source maps in order, ``passes`` maps per evaluation.  It begins by itself in the first
-    cycle; ``over`` follows the last evaluation, ``stuck`` says that one took more than ``patience`` cycles.
-    `currents` and `cycles` record what is seen: the words that an evaluation leaves in the current memory, and its
-    cycles.
+    ``values`` are those of all source maps in order, ``passes`` maps per evaluation.  `currents` and `fronts` record
+    the words that each evaluation leaves in the current memory, and its cycles.
     """
 
-    def __init__(self, design: PimDesign, content: PimContent, values: Sequence[int], patience: int) -> None:
-        self._design, self._patience = design, patience
-        self.runs = len(values) // (design.passes * design.map_values)
-        self.core = PimCore(design, content)
-        self.meter = Meter(self.core.activity.shape())
-        self.current = Sram("current_memory", width=design.sum_bits, depth=design.sum_words)
+    def __init__(
+        self,
+        design: PimDesign,
+        content: PimContent,
+        sweep: SweepDesign,
+        values: Sequence[int],
+        *,
+        steps: int,
+        once: bool,
+    ) -> None:
+        self.design, self.once = design, once
+        self.evaluations = len(values) // (design.passes * design.map_values)
         self.weights: Sram | None = None
         if design.reloaded:
             self.weights = Sram("weight_memory", width=design.weight_bits, depth=design.weight_words, init=content.rows)
-        self.source = memory.MemoryData(shape=design.stored_bits, depth=len(values), init=values)
-        self.currents = memory.MemoryData(shape=design.sum_bits, depth=self.runs * design.sum_words, init=[])
-        self.cycles = memory.MemoryData(shape=METER_BITS, depth=self.runs, init=[])
-        super().__init__({"over": Out(1), "stuck": Out(1)})
+        self.maps = memory.MemoryData(shape=design.stored_bits, depth=len(values), init=values)
+        words = self.evaluations * design.sum_words
+        self.currents = memory.MemoryData(shape=design.sum_bits, depth=words, init=[])
+        self.fronts = memory.MemoryData(shape=METER_BITS, depth=self.evaluations, init=[])
+        layer = PimLayer(design, content, sweep, once=once)
+        runs = self.evaluations * steps if once else self.evaluations
+        super().__init__(layer, sweep, runs=runs, steps=steps, patience=patience(design, sweep))
 
-    def elaborate(self, _platform: object) -> Module:
-        m = Module()
-        m.submodules.core, m.submodules.meter = self.core, self.meter
-        run = Signal(range(self.runs + 1))
-        m.d.comb += self.meter.activity.eq(self.core.activity)
-        self._sequence(m, run)
-        self._feed(m, run)
-        self._sums(m, run)
-        return m
+    def _feed(self, m: Module, _run: Signal) -> None:
+        layer, evaluation, cycle = self.core, Signal(range(self.evaluations + 1)), Signal(METER_BITS)
+        with m.If(layer.summing):
+            m.d.sync += cycle.eq(cycle + 1)
+        with m.If(layer.summed):
+            m.d.sync += [cycle.eq(0), evaluation.eq(evaluation + 1)]
+        self._recorder(m, "fronts", self.fronts, layer.summed, evaluation, cycle + 1)
+        core = layer.core
+        place = evaluation * self.design.sum_words + core.write_address
+        self._recorder(m, "currents", self.currents, core.write_enable, place, core.write_data.as_value())
+        self._connect_maps(m, evaluation)
+        if self.weights is not None:
+            self._connect_weights(m, self.weights)
 
-    def _sequence(self, m: Module, run: Signal) -> None:
-        """Starts an evaluation in the cycle behind the one before, and counts its cycles."""
-        core, starts, cycle = self.core, Signal(init=1), Signal(METER_BITS)
-        m.d.comb += core.start.eq(starts)
-        m.d.sync += [starts.eq(0), cycle.eq(cycle + 1), self.stuck.eq(self.stuck | (cycle > self._patience))]
-        with m.If(core.done):
-            m.d.sync += [cycle.eq(0), run.eq(run + 1)]
-            m.d.sync += [starts.eq(run != self.runs - 1), self.over.eq(run == self.runs - 1)]
-        m.submodules.cycles = store = memory.Memory(self.cycles)
-        port = store.write_port()
-        m.d.comb += [port.en.eq(core.done), port.addr.eq(run), port.data.eq(cycle + 1)]
+    def completed(self, context: SimulatorContext, observed: Observed) -> Observed:
+        """Sums that are formed for all steps at once are told apart from the steps."""
+        samples = len(observed.step_cycles)
+        shape, maps = self.design.shape, self.evaluations * self.design.passes // samples
+        words = lane_values(rows_of(context, self.currents), self.design.lanes, self.design.array.accumulator_bits)
+        sums = words.reshape(samples, maps, shape.positions, -1)[..., : shape.out_channels]
+        currents = np.ascontiguousarray(sums).reshape(samples, maps, shape.neurons)
+        observed = replace(observed, currents=currents if maps > 1 else currents[:, 0])
+        if not self.once:
+            return observed
+        fronts = np.array(rows_of(context, self.fronts), np.int64)
+        cycles = observed.step_cycles.copy()
+        cycles[:, 0] -= fronts
+        return replace(observed, front_cycles=fronts, step_cycles=cycles)
 
-    def _feed(self, m: Module, run: Signal) -> None:
+    def _connect_maps(self, m: Module, evaluation: Signal) -> None:
         """Every reader has a port of its own to the maps of all evaluations."""
-        core, values = self.core, self._design.passes * self._design.map_values
-        m.submodules.source = source = memory.Memory(self.source)
-        for reader in core.source:
-            port = source.read_port()
+        values = self.design.passes * self.design.map_values
+        m.submodules.maps = maps = memory.Memory(self.maps)
+        first = Signal(range(max(1, self.maps.depth)))
+        m.d.comb += first.eq(evaluation * values)
+        for reader in self.core.source:
+            port = maps.read_port()
             m.d.comb += [
                 port.en.eq(reader.enable),
-                port.addr.eq(run * values + reader.address),
+                port.addr.eq(first + reader.address),
                 reader.data.eq(port.data),
             ]
-        if self.weights is not None:
-            m.submodules.weight_memory = self.weights
-            m.d.comb += [
-                self.weights.read_enable.eq(core.weights.enable),
-                self.weights.read_address.eq(core.weights.address),
-                core.weights.data.eq(self.weights.read_data),
-            ]
 
-    def _sums(self, m: Module, run: Signal) -> None:
-        """The current memory, and a copy of what each evaluation writes to it."""
-        core, current = self.core, self.current
-        m.submodules.current_memory = current
-        m.submodules.currents = store = memory.Memory(self.currents)
-        copy = store.write_port()
+    def _connect_weights(self, m: Module, weights: Sram) -> None:
+        m.submodules.weight_memory = weights
         m.d.comb += [
-            current.write_enable.eq(core.write_enable),
-            current.write_address.eq(core.write_address),
-            current.write_data.eq(core.write_data),
-            copy.en.eq(core.write_enable),
-            copy.addr.eq(run * self._design.sum_words + core.write_address),
-            copy.data.eq(core.write_data),
+            weights.read_enable.eq(self.core.weights.enable),
+            weights.read_address.eq(self.core.weights.address),
+            self.core.weights.data.eq(weights.read_data),
         ]
-        if hasattr(core, "earlier"):
-            m.d.comb += [
-                current.read_enable.eq(core.earlier.enable),
-                current.read_address.eq(core.earlier.address),
-                core.earlier.data.eq(current.read_data),
-            ]
+
+
+def patience(design: PimDesign, sweep: SweepDesign) -> int:
+    """Cycles that no step takes: what is done for every group of windows, one thing after the other, and a sweep."""
+    total = sweep.words + sweep.depth + 64
+    for number, one in enumerate(design.rounds):
+        stages = range(one.stages)
+        turns = sum(design.turns(number, stage, design.at_once) for stage in stages) * design.slices
+        pulses = len(stages) * design.slices * (design.pulse_cycles + 1)
+        words = design.at_once * design.kernels * one.words
+        group = design.reads + pulses + turns * design.adc_cycles + words + design.correction_depth + 8
+        total += sum(tile.rows for tile in one.tiles) + 2 + design.groups * design.passes * group
+    return total

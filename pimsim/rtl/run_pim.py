@@ -2,91 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
-from amaranth.sim import Simulator, SimulatorContext
 
+from pimsim.hardware import BitSerialPim
+from pimsim.hardware.hardware import Hardware
+from pimsim.mapping import Mapping
 from pimsim.model.architecture import LayerShape
-from pimsim.rtl.observe import Int64Array
+from pimsim.model.network import IntegerNetwork
+from pimsim.rtl.design import sweep_design
+from pimsim.rtl.observe import Int64Array, Observed
 from pimsim.rtl.pim_bench import PimBench
-from pimsim.rtl.pim_design import PimDesign
-from pimsim.rtl.pim_place import PimContent
-from pimsim.rtl.recorded import CLOCK, lane_values, rows_of
+from pimsim.rtl.pim_place import pim_content, pim_design
+from pimsim.rtl.step_bench import run_bench
 
-Codes = npt.NDArray[np.integer]
+Inputs = npt.NDArray[np.unsignedinteger]
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluated:
-    """Sums of a layer as they were seen to be formed: N samples of E evaluations each.
+def run_pim(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int, inputs: Inputs) -> Observed:
+    """Inferences of layer ``index``, which ``mapping`` has placed on a bit-serial crossbar, with ideal arrays.
 
-    cycles    (N, E)
-    counts    by field of the core's ``activity``, summed over everything
-    currents  (N, maps, neurons) in the order depth, height, width, channel
+    ``inputs`` as `pimsim.simulation.in_front` gives them: codes (N, C, D, H, W), packed spikes uint8 (N, T, bytes) or
+    activations (N, neurons).  Sums that are formed for all steps at once are ``front_cycles``, others are part of each
+    step.  Raises RuntimeError where the layer never hands over.
     """
-
-    cycles: Int64Array
-    counts: dict[str, int]
-    currents: Int64Array
+    return run_bench(pim_bench(network, mapping, hardware, index, inputs), mapping.layers[index].name)[0]
 
 
-def evaluate_pim(design: PimDesign, content: PimContent, values: Codes) -> Evaluated:
-    """All sums of source maps of ``values`` (N, maps, neurons), see `source_values`; ``passes`` maps per evaluation.
-
-    Raises RuntimeError where the core never hands over.
-    """
-    samples, maps = values.shape[:2]
-    bench = PimBench(design, content, values.reshape(-1).tolist(), patience(design))
-    simulator = Simulator(bench)
-    simulator.add_clock(CLOCK)
-    found: list[Evaluated] = []
-
-    async def observe(context: SimulatorContext) -> None:
-        await context.tick().until(bench.over | bench.stuck)
-        if context.get(bench.stuck):
-            raise RuntimeError(f'layer "{design.shape.name}": no hand-over within {patience(design)} cycles')
-        found.append(_evaluated(context, bench, design, samples, maps))
-
-    simulator.add_testbench(observe)
-    simulator.run()
-    return found[0]
+def watch_pim(
+    network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int, inputs: Inputs
+) -> tuple[Observed, dict[str, Int64Array]]:
+    """`run_pim`, and what every cycle of it looked like: by field of ``activity`` its value, (cycles,) each."""
+    bench = pim_bench(network, mapping, hardware, index, inputs)
+    activity = bench.core.activity
+    watched = {name: activity[name] for name in activity.shape().members}
+    observed, columns = run_bench(bench, mapping.layers[index].name, watched)
+    return observed, dict(zip(watched, columns, strict=True))
 
 
-def _evaluated(context: SimulatorContext, bench: PimBench, design: PimDesign, samples: int, maps: int) -> Evaluated:
-    shape = design.shape
-    words = lane_values(rows_of(context, bench.currents), design.lanes, design.array.accumulator_bits)
-    currents = words.reshape(samples, maps, shape.positions, -1)[..., : shape.out_channels]
-    return Evaluated(
-        cycles=np.array(rows_of(context, bench.cycles), np.int64).reshape(samples, -1),
-        counts={name: int(context.get(total)) for name, total in bench.meter.totals.items()},
-        currents=np.ascontiguousarray(currents).reshape(samples, maps, shape.neurons),
+def pim_bench(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int, inputs: Inputs) -> PimBench:
+    """The layer with its weights and with source maps of ``inputs``."""
+    layer, pim = mapping.layers[index], hardware.engines.named(mapping.layers[index].engine)
+    assert isinstance(pim, BitSerialPim)
+    design = pim_design(network.layers[index], layer, pim)
+    values = source_values(layer.shape, inputs).reshape(-1).tolist()
+    return PimBench(
+        design,
+        pim_content(network.layers[index], design, pim),
+        sweep_design(network, mapping, hardware, index),
+        values,
+        steps=mapping.steps,
+        once=index == 0 or layer.operands.passes > 1,
     )
 
 
-def source_values(shape: LayerShape, inputs: npt.NDArray[np.unsignedinteger]) -> Codes:
-    """What a layer reads as values (N, maps, neurons) in the order depth, height, width, channel.
-
-    ``inputs`` as `pimsim.simulation.in_front` gives them: codes (N, C, D, H, W), packed spikes uint8 (N, T, bytes) or
-    activations (N, neurons).
-    """
+def source_values(shape: LayerShape, inputs: Inputs) -> npt.NDArray[np.integer]:
+    """What a layer reads as values (N, maps, neurons) in the order depth, height, width, channel."""
     if inputs.ndim == 5:
         return np.moveaxis(inputs, 1, -1).reshape(len(inputs), 1, -1)
     if inputs.ndim == 2:
         return inputs[:, None]
     return np.unpackbits(inputs, axis=2, count=prod(shape.source_shape), bitorder="little")
-
-
-def patience(design: PimDesign) -> int:
-    """Cycles that no evaluation takes: all that is done for every group, one thing after the other."""
-    total = 64
-    for number, one in enumerate(design.rounds):
-        stages = range(one.stages)
-        turns = sum(design.turns(number, stage, design.at_once) for stage in stages) * design.slices
-        pulses = len(stages) * design.slices * (design.pulse_cycles + 1)
-        words = design.at_once * design.kernels * one.words
-        group = design.reads + pulses + turns * design.adc_cycles + words + design.correction_depth + 8
-        total += sum(tile.rows for tile in one.tiles) + 2 + design.groups * design.passes * group
-    return total

@@ -65,6 +65,10 @@ class StepBench(wiring.Component):
         """What the core reads in step ``run`` of all."""
         raise NotImplementedError
 
+    def completed(self, _context: SimulatorContext, observed: Observed) -> Observed:
+        """``observed`` with what recorders of its own hold."""
+        return observed
+
     def _record(self, m: Module, run: Signal) -> None:
         core, sweep = self.core, self.sweep
         with m.If(core.probe.valid):
@@ -107,7 +111,7 @@ def run_bench(
         await context.tick().until(bench.over | bench.stuck)
         if context.get(bench.stuck):
             raise RuntimeError(f'layer "{name}": no hand-over within {bench.patience} cycles')
-        found.append(_observed(context, bench, written))
+        found.append(bench.completed(context, _observed(context, bench, written)))
 
     async def record(context: SimulatorContext) -> None:
         while True:
