@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
@@ -66,22 +66,30 @@ class Accumulators(wiring.Component):
         added, taken = Cat(self.slot.word, self.slot.set), Cat(self.word, self.set)
         before, behind = Signal(self.sums.shape()), Signal(self.sums.shape())  # the word that is added to
         m.d.comb += Value.cast(behind).eq(self._behind(before))
-        for set_number in range(SETS):
-            for word, lanes in enumerate(active_lanes(self.design)):
-                kept = Signal(len(before[0]) * lanes, name=f"sum_{set_number}_{word}")
-                number = word | set_number << len(self.word)
-                with m.If(added == number):
-                    m.d.comb += Value.cast(before).eq(kept)
-                with m.If(taken == number):
-                    m.d.comb += Value.cast(self.sums).eq(kept)
-                with m.If(self.take & (taken == number)):
-                    m.d.sync += kept.eq(0)
-                with m.If(self.slot.beat & (added == number)):
-                    m.d.sync += kept.eq(behind)
+        kept = self._registers()
+        for chosen, word in ((added, before), (taken, self.sums)):
+            with m.Switch(chosen):
+                for number, register in kept.items():
+                    with m.Case(number):
+                        m.d.comb += Value.cast(word).eq(register)
+        for enable, chosen, value in ((self.take, taken, Const(0)), (self.slot.beat, added, behind)):
+            with m.If(enable), m.Switch(chosen):
+                for number, register in kept.items():
+                    with m.Case(number):
+                        m.d.sync += register.eq(value)
         if self.design.sweep.weight_zero:
             self._count(m)
         self._report(m)
         return m
+
+    def _registers(self) -> dict[int, Signal]:
+        """By set and word, as they are chosen, the sums of the lanes that have a channel."""
+        bits, places = self.design.sweep.neuron.accumulator_bits, len(self.word)
+        return {
+            chosen << places | word: Signal(bits * lanes, name=f"sum_{chosen}_{word}")
+            for chosen in range(SETS)
+            for word, lanes in enumerate(active_lanes(self.design))
+        }
 
     def _behind(self, before: data.View[data.ArrayLayout]) -> Value:
         """Sums with the slot's weights added."""
