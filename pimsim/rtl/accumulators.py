@@ -64,15 +64,15 @@ class Accumulators(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         m = Module()
         added, taken = Cat(self.slot.word, self.slot.set), Cat(self.word, self.set)
-        before, behind = Signal(self.sums.shape()), Signal(self.sums.shape())  # the word that is added to
-        m.d.comb += Value.cast(behind).eq(self._behind(before))
+        before, after = Signal(self.sums.shape()), Signal(self.sums.shape())  # of the word that is added to
+        m.d.comb += Value.cast(after).eq(self._added(before))
         kept = self._registers()
         for chosen, word in ((added, before), (taken, self.sums)):
             with m.Switch(chosen):
                 for number, register in kept.items():
                     with m.Case(number):
                         m.d.comb += Value.cast(word).eq(register)
-        for enable, chosen, value in ((self.take, taken, Const(0)), (self.slot.beat, added, behind)):
+        for enable, chosen, value in ((self.take, taken, Const(0)), (self.slot.beat, added, after)):
             with m.If(enable), m.Switch(chosen):
                 for number, register in kept.items():
                     with m.Case(number):
@@ -91,7 +91,7 @@ class Accumulators(wiring.Component):
             for word, lanes in enumerate(active_lanes(self.design))
         }
 
-    def _behind(self, before: data.View[data.ArrayLayout]) -> Value:
+    def _added(self, before: data.View[data.ArrayLayout]) -> Value:
         """Sums with the slot's weights added."""
         bits = self.design.sweep.neuron.accumulator_bits
         return Cat((before[lane] + self._weight(lane))[:bits] for lane in range(self.design.lanes))
@@ -101,14 +101,21 @@ class Accumulators(wiring.Component):
         return code.as_signed() if self.design.weight_signed else code
 
     def _count(self, m: Module) -> None:
+        """The sets' event counters."""
+        counted, cleared = self.slot.beat & (self.slot.word == 0), self.take & (self.word == 0)
         counts = [Signal(self.design.sweep.count_bits, name=f"count_{number}") for number in range(SETS)]
+        m.d.comb += self.count.eq(Mux(self.set, counts[1], counts[0]))
         for number, count in enumerate(counts):
-            with m.If(self.set == number):
-                m.d.comb += self.count.eq(count)
-            with m.If(self.take & (self.word == 0) & (self.set == number)):
-                m.d.sync += count.eq(0)
-            with m.If(self.slot.beat & (self.slot.word == 0) & (self.slot.set == number)):
+            with m.If(counted & (self.slot.set == number)):
                 m.d.sync += count.eq(count + 1)
+            with m.Elif(cleared & (self.set == number)):
+                m.d.sync += count.eq(0)
+        touched = counted + cleared
+        m.d.comb += [
+            self.activity.correction_count.eq(counted),
+            self.activity.counter_read.eq(touched),
+            self.activity.counter_write.eq(touched),
+        ]
 
     def _report(self, m: Module) -> None:
         lanes = active_lanes(self.design)
@@ -120,14 +127,6 @@ class Accumulators(wiring.Component):
             self.activity.accumulator_read.eq(added + taken),
             self.activity.accumulator_write.eq(added + taken),
         ]
-        if self.design.sweep.weight_zero:
-            counted = self.slot.beat & (self.slot.word == 0)
-            touched = counted + (self.take & (self.word == 0))
-            m.d.comb += [
-                self.activity.correction_count.eq(counted),
-                self.activity.counter_read.eq(touched),
-                self.activity.counter_write.eq(touched),
-            ]
 
 
 def active_lanes(design: EventDesign) -> list[int]:
