@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import settings
 
 # No deadline: the first call of a compiled kernel takes seconds. Derandomized: the same commit gives the
@@ -9,3 +12,14 @@ from hypothesis import settings
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("repeatable")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rtl-cases", type=int, metavar="N", help="random layers simulated as hardware, per engine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Told by way of the environment, which is there before the tests are imported."""
+    cases = config.getoption("--rtl-cases")
+    if cases is not None:
+        os.environ["PIMSIM_RTL_CASES"] = str(cases)

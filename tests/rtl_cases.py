@@ -9,13 +9,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from hypothesis import assume, reject
 from hypothesis import strategies as st
-from strategies import networks
+from strategies import cnns, networks
 
-from pimsim.errors import AccumulatorError
+from pimsim.errors import AccumulatorError, MappingError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import Mapping, map_model
-from pimsim.model.network import IntegerNetwork
+from pimsim.model.architecture import CONV2D, CONV3D, Architecture, LayerShape
+from pimsim.model.network import (
+    ACCUMULATE,
+    AFFINE,
+    IF,
+    LIF,
+    ROUNDINGS,
+    SCALE,
+    SINGLE_SPIKE,
+    InputQuantization,
+    IntegerLayer,
+    IntegerNetwork,
+    Neuron,
+)
 from pimsim.rtl.case import LayerCase
 
 WIDEST = 32
@@ -58,11 +72,17 @@ def neuron_words(draw: st.DrawFn) -> dict[str, Any]:
     return words
 
 
-def on_event_core(network: IntegerNetwork, knobs: dict[str, Any], slack: int) -> tuple[Hardware, Mapping]:
-    """A machine whose event core has the narrowest accumulator that holds the network's sums, and ``slack`` bits."""
+def placed_on(
+    name: str, engine: str, network: IntegerNetwork, knobs: dict[str, Any], slack: int
+) -> tuple[Hardware, Mapping]:
+    """A machine whose ``engine`` has the narrowest accumulator that holds the network's sums, and ``slack`` bits.
+
+    ``knobs`` of that engine; a key with a dot is one of the file, ``order.`` of its top level.  The other engines have
+    the widest words.
+    """
     bits = knobs["membrane_bits"]
     while True:
-        hardware = _machine(knobs, bits)
+        hardware = _machine(name, engine, knobs, bits)
         try:
             return hardware, map_model(network, hardware)
         except AccumulatorError as error:
@@ -71,11 +91,16 @@ def on_event_core(network: IntegerNetwork, knobs: dict[str, Any], slack: int) ->
             bits = min(WIDEST, max(bits + 1, error.bits + slack))
 
 
-def _machine(knobs: dict[str, Any], accumulator_bits: int) -> Hardware:
-    changes = {f"engines.event.{key}": value for key, value in knobs.items()}
-    changes |= {"engines.event.accumulator_bits": accumulator_bits}
-    wide = {"engines.mac.accumulator_bits": WIDEST, "engines.mac.membrane_bits": 20}
-    return load_hardware("digital45nm", wide | changes)
+def _machine(name: str, engine: str, knobs: dict[str, Any], accumulator_bits: int) -> Hardware:
+    others = {one for one in ("pim", "mac", "event") if load_hardware(name).engines.named(one) is not None}
+    wide = {f"engines.{one}.accumulator_bits": WIDEST for one in others}
+    wide |= {f"engines.{one}.membrane_bits": 20 for one in others}
+    changes = {key.strip(".") if "." in key else f"engines.{engine}.{key}": value for key, value in knobs.items()}
+    return load_hardware(name, wide | changes | {f"engines.{engine}.accumulator_bits": accumulator_bits})
+
+
+def on_event_core(network: IntegerNetwork, knobs: dict[str, Any], slack: int) -> tuple[Hardware, Mapping]:
+    return placed_on("digital45nm", "event", network, knobs, slack)
 
 
 @st.composite
@@ -97,9 +122,169 @@ def event_cases(
     return case
 
 
+@st.composite
+def crossbar_knobs(draw: st.DrawFn) -> dict[str, Any]:
+    """Every parameter of the bit-serial ``pim`` section but its accumulator; a converter may clip."""
+    rows, columns = draw(st.integers(2, 40) | st.integers(40, 150)), draw(st.integers(24, 90) | st.integers(100, 400))
+    return {
+        "rows": rows,
+        "columns": columns,
+        "arrays": draw(st.integers(1, 5)),
+        "weight_encoding": draw(st.sampled_from(["offset", "differential", "twos_complement"])),
+        "cell_bits": draw(st.integers(1, 4)),
+        "dac_bits": draw(st.integers(1, 4)),
+        "rows_active": draw(st.integers(1, rows)),
+        "pulse_cycles": draw(st.integers(1, 3)),
+        "columns_per_adc": draw(st.integers(1, columns)),
+        "adc_bits": draw(st.sampled_from([16, 16, 8, 5, 3, 1])),
+        "adc_cycles": draw(st.integers(1, 3)),
+        "sample_and_hold": draw(st.booleans()),
+        "input_port_codes": draw(st.integers(1, 9)),
+        "correction_depth": draw(st.integers(1, 4)),
+        "copies_in_array": draw(st.sampled_from(["none", "diagonal", "shifted"])),
+        "neuron_lanes": draw(st.integers(1, 9)),
+        "sweep_depth": draw(st.integers(1, 6) | st.integers(1, 32)),
+        "schedule": draw(st.sampled_from(["pipelined", "shared"])),
+        "order": draw(st.sampled_from(["step_major", "layer_major"])),
+        **draw(neuron_words()),
+    }
+
+
+@st.composite
+def crossbar_cases(draw: st.DrawFn, most_cycles: int = 3000) -> LayerCase:
+    """Any layer of a spiking network or a CNN on a bit-serial crossbar, first or behind others."""
+    knobs, cnn = draw(crossbar_knobs()), draw(st.integers(0, 3)) == 0
+    network = draw(cnns(max_hidden=1, max_bits=4) if cnn else networks(max_hidden=2))
+    return _dense_case(draw, "pim45nm_bitserial", "pim", network, knobs, most_cycles)
+
+
+@st.composite
+def sweep_cases(draw: st.DrawFn) -> LayerCase:
+    """A layer on multipliers or an analog crossbar, of which the sweep alone is described."""
+    name, engine = draw(st.sampled_from([("ann45nm", "mac"), ("pim45nm", "pim")]))
+    knobs = {"neuron_lanes": draw(st.integers(1, 9)), "sweep_depth": draw(st.integers(1, 6) | st.integers(1, 32))}
+    knobs |= draw(neuron_words()) | ({"network": "as_is"} if engine == "mac" else {})
+    network = draw(cnns(max_hidden=2, max_bits=8) if draw(st.integers(0, 2)) == 0 else networks(max_hidden=2))
+    return _dense_case(draw, name, engine, network, knobs, 10**6)
+
+
+def _dense_case(
+    draw: st.DrawFn, name: str, engine: str, network: IntegerNetwork, knobs: dict[str, Any], most_cycles: int
+) -> LayerCase:
+    """A layer that fits its engine, on random inputs; a run of too many cycles is no case."""
+    whole = {f"{key}": knobs.pop(key) for key in ("schedule", "order", "network") if key in knobs}
+    changes = knobs | {f"{key}.": value for key, value in whole.items()} | {"layers.others": engine}
+    try:
+        hardware, mapping = placed_on(name, engine, network, changes, draw(st.integers(0, 3)))
+    except MappingError:
+        reject()
+    index = draw(st.integers(0, len(network.layers) - 1))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    case = LayerCase(network, mapping, hardware, index, _inputs(draw, rng, network, index))
+    assume(case.timing().cycles <= most_cycles)
+    return case
+
+
+def _inputs(draw: st.DrawFn, rng: np.random.Generator, network: IntegerNetwork, index: int) -> np.ndarray:
+    """Codes, activations or maps of one or two samples."""
+    samples = draw(st.integers(1, 2))
+    if index == 0:
+        codes = rng.integers(0, 2**network.input.bits, (samples, *network.architecture.input_shape))
+        return codes.astype(network.input.code_dtype)
+    before = network.layers[index - 1]
+    if network.is_cnn:
+        values = rng.integers(0, before.neuron.largest + 1, (samples, before.shape.neurons))
+        return values.astype(np.min_scalar_type(before.neuron.largest))
+    return _maps(draw, rng, (samples, network.time_steps, before.shape.neurons))
+
+
 def _maps(draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
     """Packed spikes (N, T, bytes): a rate for every step, and stretches of silence as long as scan words."""
     rate = rng.choice([0.0, 0.02, 0.1, 0.3, 0.6, 1.0], (*shape[:2], 1))
     stretch = draw(st.sampled_from([1, 8, 64]))
     loud = np.repeat(rng.random((*shape[:2], -(-shape[2] // stretch))) < 0.7, stretch, axis=2)[..., : shape[2]]
     return np.packbits((rng.random(shape) < rate) & loud, axis=2, bitorder="little")
+
+
+SHAPES = (
+    LayerShape("padded", CONV3D, (3, 6, 1, 1), 5, (3, 1, 1), (1, 1, 1), (1, 0, 0)),
+    LayerShape("strided", CONV3D, (2, 5, 4, 3), 3, (2, 3, 1), (2, 1, 2), (0, 1, 0)),
+    LayerShape("apart", CONV3D, (2, 9, 3, 1), 4, (1, 2, 1), (3, 1, 1)),  # inputs that reach nothing
+    LayerShape("flat", CONV2D, (3, 1, 5, 4), 7, (1, 3, 2), (1, 1, 1), (0, 1, 1)),
+    LayerShape("pooled", CONV3D, (2, 5, 4, 2), 6, (2, 1, 1), pool=(2, 2, 1)),  # a plane that fills no window
+    LayerShape("mixed", CONV2D, (6, 7, 1, 1), 5, (1, 3, 3), (1, 2, 1), (0, 1, 0), (1, 1, 1), True),
+    LayerShape.linear("whole", (5, 3, 2, 2), 9),
+    LayerShape.linear("halved", (4, 1, 4, 4), 6, pool=(1, 2, 2)),
+)
+"""Every kind of layer, with all that a layer can have."""
+
+
+def made_event_case(number: int) -> LayerCase:
+    """A layer of `SHAPES` on an event core; numbers differ in every knob, at rates at which something happens."""
+    rng = np.random.default_rng(number)
+    shape = SHAPES[number % len(SHAPES)]
+    knobs = _made_knobs(rng, gather=number % 3 == 0)
+    steps, samples = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+    network = _made_network(rng, shape, steps, classifies=shape.positions == 1 and bool(rng.random() < 0.4))
+    hardware, mapping = on_event_core(network, knobs, int(rng.integers(0, 3)))
+    neurons = network.layers[0].shape.neurons
+    fires = rng.random((samples, steps, neurons)) < rng.choice([0.0, 0.1, 0.3, 0.6, 1.0], (samples, steps, 1))
+    return LayerCase(network, mapping, hardware, 1, np.packbits(fires, axis=2, bitorder="little"))
+
+
+def _made_knobs(rng: np.random.Generator, *, gather: bool) -> dict[str, Any]:
+    """Every parameter, each at its ends and in between."""
+    one = lambda *values: values[int(rng.integers(len(values)))]  # noqa: E731 - the shortest way to say it
+    ports = one(1, 1, 2, 2)
+    knobs: dict[str, Any] = {
+        "dataflow": "gather" if gather else "scatter",
+        "lanes": one(1, 2, 3, 4, 9),
+        "scan_width": one(8, 8, 16, 64, 256),
+        "fifo_depth": one(1, 1, 2, 3, 8),
+        "pipeline_depth": one(2, 3, 4, 7, 12) if ports == 1 and not gather else one(1, 2, 3, 6, 12),
+        "forwarding": True if gather else one(True, False),
+        "sweep_depth": one(1, 2, 3, 4, 7),
+        "membrane_ports": ports,
+        "membrane_banks": one(1, 1, 2, 3),
+        "membrane_bits": one(4, 6, 10, 14),
+    }
+    if rng.random() < 0.6:
+        step = {"membrane_step": "auto", "membrane_range": one(0.5, 1.0, 2.0), "membrane_bits": one(4, 5)}
+        knobs |= step | {"membrane_rounding": one("floor", "half_up", "half_up")}
+    if rng.random() < 0.3:
+        knobs |= {"leak": "shifts", "leak_terms": one(1, 2)}
+    return knobs
+
+
+def _made_network(rng: np.random.Generator, shape: LayerShape, steps: int, *, classifies: bool) -> IntegerNetwork:
+    """A layer of ``shape`` behind one that makes its map, and in front of a classifier if it is none."""
+    channels, depth, height, width = shape.source_shape
+    front = LayerShape("front", CONV3D, (1, depth, height, width), channels, (1, 1, 1))
+    fraction = 6
+    neuron = Neuron(ACCUMULATE)
+    if not classifies:
+        kind = str(rng.choice([LIF, LIF, IF, SINGLE_SPIKE]))
+        leak = 2**fraction if kind == IF else int(rng.integers(1, 2**fraction))
+        neuron = Neuron(kind, int(rng.integers(5, 60)), leak)
+    layers = [
+        _made_layer(rng, front, Neuron(IF, 3, 2**fraction)),
+        _made_layer(rng, shape, neuron),
+    ]
+    if not classifies:
+        layers.append(_made_layer(rng, LayerShape.linear("classes", shape.out_shape, 3), Neuron(ACCUMULATE)))
+    return IntegerNetwork(
+        architecture=Architecture("made", front.source_shape, tuple(layer.shape for layer in layers)),
+        input=InputQuantization(4, 1.0, 0, np.zeros(depth), np.ones(depth)),
+        layers=tuple(layers),
+        time_steps=steps,
+        leak_fraction_bits=fraction,
+        leak_rounding=str(rng.choice(ROUNDINGS)),
+    )
+
+
+def _made_layer(rng: np.random.Generator, shape: LayerShape, neuron: Neuron) -> IntegerLayer:
+    affine, bits = bool(rng.random() < 0.6), int(rng.choice([3, 5]))
+    low, high = (0, 2**bits - 1) if affine else (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1)
+    weight = rng.integers(low, high + 1, (shape.out_channels, shape.in_shape[0], *shape.kernel)).astype(np.int32)
+    zero = int(rng.choice([0, high // 2, high // 3])) if affine else 0
+    return IntegerLayer(shape, weight, bits, AFFINE if affine else SCALE, zero, 1.0, neuron)

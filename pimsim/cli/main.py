@@ -27,6 +27,7 @@ COMMANDS = {
         "A table or figure of HYPER-SNN: train what is missing, print it beside the paper's.",
     ),
     "split": ("pimsim.cli.split", "How a scene is parted into training and test, and what their patches share."),
+    "verify": ("pimsim.cli.verify", "The simulator beside the RTL description, cycle by cycle (needs pimsim[verify])."),
     "costs": ("pimsim.cli.costs", "Every number of a cost table with its range and source."),
     "info": ("pimsim.cli.info", "What a model, trace or hardware file holds."),
 }

@@ -26,6 +26,26 @@ CNN = click.option(
     help="6-bit CNN (.npz) to hold it against, by path or shipped name. [default: a shipped one of the same layers]",
 )
 THREADS = click.option("--threads", type=click.IntRange(min=1), help="Threads to compute with. [default: all cores]")
+STEPS = click.option("--steps", type=click.IntRange(min=1), help="The first steps of each inference.")
+CHANNELS = click.option("--channels", type=click.IntRange(min=1), help="The first output channels of each layer.")
+
+
+def _region(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    sizes = text.split(",")
+    if len(sizes) != 3 or not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise click.BadParameter(f"{text!r} is not three sizes above 0, D,H,W")
+    d, h, w = (int(size) for size in sizes)
+    return d, h, w
+
+
+REGION = click.option(
+    "--region",
+    metavar="D,H,W",
+    callback=_region,
+    help="The front corner of the map in front of each layer, that large.",
+)
 
 
 def settings(what: str, example: str) -> Decorator:

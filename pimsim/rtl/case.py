@@ -9,7 +9,7 @@ from math import prod
 
 from pimsim.errors import MappingError, ModelError, TraceError
 from pimsim.hardware import BitSerialPim, Event, Hardware
-from pimsim.hardware.hardware import Numerics
+from pimsim.hardware.hardware import AUTO, Numerics
 from pimsim.mapping import LayerMapping, Mapping, costs_cnn, map_model
 from pimsim.model.architecture import LINEAR, LayerShape, Shape3
 from pimsim.model.network import IntegerLayer, IntegerNetwork
@@ -63,7 +63,7 @@ class LayerCase:
         """Whether the layer's sums are part of the description: of multipliers and analog arrays only the sweep is."""
         engine = self.hardware.engines.named(self.layer.engine)
         if isinstance(engine, BitSerialPim):
-            return replace(engine.numerics, seed=Numerics.seed) == Numerics()
+            return _ideal(engine.numerics)
         return self.on_event_core
 
     def record(self) -> LayerRecord:
@@ -73,6 +73,12 @@ class LayerCase:
     def timing(self) -> LayerTiming:
         """What the simulator says of every cycle."""
         return time_layer(self.mapping, self.hardware, self.index, self.inputs)
+
+
+def _ideal(numerics: Numerics) -> bool:
+    """Whether converters count exactly, up to their highest code."""
+    plain = Numerics(adc_full_scale_lsb=numerics.adc_full_scale_lsb, seed=numerics.seed)
+    return numerics == plain and plain.adc_full_scale_lsb in (AUTO, "lsb")
 
 
 WHOLE = Crop()
@@ -167,24 +173,27 @@ def fitting_crop(
 ) -> Crop:
     """``crop`` made smaller until the layer's run takes at most ``most_cycles``, or nothing is left to cut.
 
-    What the crop states stays.  Convolutions lose the longest axis of their map by halves, then channels; linear
-    layers, whose kernel is the map, first channels.
+    Convolutions lose the longest axis of their map by halves, then channels; linear layers, whose kernel is the map,
+    first the channels beyond one word of lanes.
     """
-    while layer_case(network, hardware, trace, layer, crop).timing().cycles > most_cycles:
-        smaller = _smaller(network.layers[layer_index(network, layer)].shape, crop)
+    while True:
+        case = layer_case(network, hardware, trace, layer, crop)
+        if case.timing().cycles <= most_cycles:
+            return crop
+        smaller = _smaller(case.weights.shape, case.layer.sweep.lanes)
         if smaller is None:
-            break
-        crop = smaller
-    return crop
+            return crop
+        crop = replace(crop, **smaller)
 
 
-def _smaller(shape: LayerShape, crop: Crop) -> Crop | None:
+Cut = dict[str, int] | dict[str, Shape3]
+
+
+def _smaller(shape: LayerShape, lanes: int) -> Cut | None:
     """One cut more; None where there is nothing left to halve."""
-    current = cut_shape(shape, channels=crop.channels, region=crop.region)
-    by_region, by_channels = _half_region(current), _half_channels(current)
-    first, second = (by_channels, by_region) if shape.kind == LINEAR else (by_region, by_channels)
-    chosen = first or second
-    return None if chosen is None else replace(crop, **chosen)
+    if shape.kind == LINEAR and shape.out_channels > lanes:
+        return _half_channels(shape)
+    return _half_region(shape) or _half_channels(shape)
 
 
 def _half_channels(shape: LayerShape) -> dict[str, int] | None:

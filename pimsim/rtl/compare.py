@@ -73,7 +73,7 @@ def compare(case: LayerCase, observed: Observed) -> LayerVerdict:
     simulated = simulated_activity(case, timing, record)
     described = observed_activity(case, observed, simulated)
     values = tuple(_values(case, timing, record, observed))
-    rows = (*_totals(simulated, described), *(_sums(value) for value in values))
+    rows = (*_totals(simulated, described), *(_sums(value) for value in values if value.mapped))
     found = [_first(case, value) for value in values]
     ordered = sorted((one for one in found if one is not None), key=lambda one: (one.sample, one.step))
     counted = [
@@ -140,6 +140,11 @@ class _Value:
     simulated: Array
     described: Array
 
+    @property
+    def mapped(self) -> bool:
+        """Whether it is a map of neurons, or classes, and no time."""
+        return not self.name.startswith("cycles")
+
 
 STEP, NEURON = "step", "neuron"
 
@@ -153,7 +158,7 @@ def _values(case: LayerCase, timing: LayerTiming, record: LayerRecord, observed:
     if observed.currents.size:
         by_step = observed.currents.ndim == 3
         currents, axes = record.currents if by_step else record.currents[:, 0], (STEP, NEURON) if by_step else (NEURON,)
-        yield _Value("sum", axes, currents, observed.currents)
+        yield _Value("current", axes, currents, observed.currents)
     if case.classifies:
         yield _Value("class", (), record.membranes[:, -1].argmax(1), observed.classes)
     elif case.weights.neuron.kind == RELU:
@@ -169,7 +174,8 @@ def _bits(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _sums(value: _Value) -> Row:
     """A map's values added up, as one number to print of it."""
-    return Row(VALUES, value.name, int(value.simulated.sum(dtype=np.int64)), int(value.described.sum(dtype=np.int64)))
+    name = "classes" if value.name == "class" else f"{value.name}s"
+    return Row(VALUES, name, int(value.simulated.sum(dtype=np.int64)), int(value.described.sum(dtype=np.int64)))
 
 
 def _first(case: LayerCase, value: _Value) -> Difference | None:

@@ -257,7 +257,8 @@ def _rows(pieces: Any, parts: Any, masks: Any, first: Any, core: Any, lists: Any
 def _side_by_side(rows: Any, parts: Any, masks: Any, first: Any, core: Any, out: Any) -> None:
     """Maps in groups of `SIDE`, all of them whole."""
     row = np.zeros((rows.shape[1] + 7) // 8, np.uint64)
-    as_bytes, pieces = row.view(np.uint8), np.zeros(SIDE * row.size, np.int64)
+    as_bytes, words = row.view(np.uint8), np.zeros(SIDE * row.size, np.uint64)
+    pieces = words.view(np.int64)
     found, registers = np.empty(6 * SIDE, np.int64), np.empty(3 * SIDE, np.int64)
     oldest, newest = np.empty(SIDE, np.int64), np.empty(SIDE, np.int64)
     odd = np.empty((SIDE, 2 * first.size + 1, 2), np.int64)
@@ -265,7 +266,7 @@ def _side_by_side(rows: Any, parts: Any, masks: Any, first: Any, core: Any, out:
         for lane in range(SIDE):
             _load(rows[group * SIDE + lane], as_bytes)
             for i in range(row.size):
-                pieces[i * SIDE + lane] = row[i]
+                words[i * SIDE + lane] = row[i]
         oldest[:] = newest[:] = 0
         _rows(pieces, parts, masks, first, core, (odd, oldest, newest, registers), found)
         for lane in range(SIDE):

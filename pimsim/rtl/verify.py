@@ -1,0 +1,123 @@
+"""Chosen layers of a model on real spikes, through the described hardware clock by clock and through the simulator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+from pimsim.errors import MappingError
+from pimsim.hardware import Hardware, load_hardware
+from pimsim.model import load_network, network_hash
+from pimsim.model.network import IntegerNetwork
+from pimsim.report.inputs import resolve
+from pimsim.report.pipeline import trace_for
+from pimsim.resources import MODEL, find
+from pimsim.rtl.case import LayerCase, fitting_crop, layer_case, layer_index
+from pimsim.rtl.compare import LayerVerdict, compare
+from pimsim.rtl.crop import Crop
+from pimsim.rtl.observe import Observed
+from pimsim.rtl.run_case import run_case
+from pimsim.simulation import Progress
+from pimsim.traces import Trace
+
+Path_ = str | os.PathLike[str]
+
+Run = Callable[[LayerCase], Observed]
+
+MOST_CYCLES = 3000
+"""Of a layer's run where nothing else is asked for: with 42 lanes some seconds of simulation."""
+STEPS = 2
+"""The fewest in which a membrane is carried from one step to the next, and cleared by the last one."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Verdicts over layers of a model; ``selection`` says which samples they saw."""
+
+    model: str
+    hardware: str
+    source: str
+    selection: str
+    layers: tuple[LayerVerdict, ...]
+
+    @property
+    def equal(self) -> bool:
+        return all(layer.equal for layer in self.layers)
+
+
+def verify(
+    model: Path_,
+    hardware: Path_,
+    input: Path_ | None = None,  # noqa: A002 - the name that the command line has for it
+    *,
+    layers: Sequence[str] = (),
+    crop: Crop | None = None,
+    full: bool = False,
+    overrides: Mapping[str, object] | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    run: Run = run_case,
+) -> Verification:
+    """Hold layers of ``model`` on ``hardware`` against their description, on spikes of ``input``.
+
+    model, hardware, input, overrides   as `pimsim.report.run` takes them
+    layers    names; none: all of them
+    crop      what is left of the run and of each layer; of the samples the first one unless it says more
+    full      cut nothing else; without it a layer is cut further until its run takes `MOST_CYCLES` or fewer
+    threads   processes that simulate layers side by side; None: all cores.  Results do not depend on it
+    progress  called with (layers done, layers in all)
+    run       what simulates a case; in other processes, so it has to be a function of a module
+
+    Raises a `PimsimError` that names what is wrong with what was given.
+    """
+    machine, path = load_hardware(hardware, overrides), find(MODEL, model)
+    network = load_network(path)
+    wanted = crop or Crop()
+    samples = wanted.samples or 1
+    source = resolve(network, network_hash(network), input, samples)
+    workers = threads or os.cpu_count() or 1
+    trace = trace_for(network, machine, source, workers, None).trace
+    cut = replace(wanted, samples=samples)
+    described = list(cases(network, machine, trace, _chosen(network, layers), cut, full=full))
+    verdicts = []
+    for case, observed in zip(described, _observed(described, run, workers), strict=True):
+        verdicts.append(compare(case, observed))
+        if progress is not None:
+            progress(len(verdicts), len(described))
+    return Verification(path.stem, machine.name, source.name, source.selection, tuple(verdicts))
+
+
+def _observed(described: Sequence[LayerCase], run: Run, workers: int) -> Iterator[Observed]:
+    """In the order of the layers; a process each where there are several, for a simulation keeps one core busy."""
+    if min(workers, len(described)) == 1:
+        yield from map(run, described)
+        return
+    # not by fork: compiled kernels may have started threads
+    with ProcessPoolExecutor(min(workers, len(described)), get_context("spawn")) as pool:
+        yield from pool.map(run, described)
+
+
+def cases(
+    network: IntegerNetwork, hardware: Hardware, trace: Trace, layers: Sequence[str], crop: Crop, *, full: bool
+) -> Iterator[LayerCase]:
+    """The layers cut as `verify` cuts them."""
+    for name in layers:
+        try:
+            own = crop if full else _default_crop(network, hardware, trace, name, crop)
+            yield layer_case(network, hardware, trace, name, own)
+        except MappingError as error:
+            raise type(error)(f'hardware "{hardware.name}": {error}') from None
+
+
+def _default_crop(network: IntegerNetwork, hardware: Hardware, trace: Trace, layer: str, crop: Crop) -> Crop:
+    few = replace(crop, steps=crop.steps or min(STEPS, network.time_steps))
+    return fitting_crop(network, hardware, trace, layer, few, most_cycles=MOST_CYCLES)
+
+
+def _chosen(network: IntegerNetwork, layers: Sequence[str]) -> list[str]:
+    """Names of the layers to look at, in the order of the network; raises MappingError for one that it lacks."""
+    wanted = {layer_index(network, name) for name in layers}
+    return [layer.name for index, layer in enumerate(network.layers) if not wanted or index in wanted]

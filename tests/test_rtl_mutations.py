@@ -1,0 +1,168 @@
+"""A broken rule of the simulator is found by the comparison with the described hardware.
+
+The hardware is simulated once, on a fixed and diverse set of layers.  Then one rule after the other is broken in the
+simulator's source, and on some layer the comparison has to find a difference; unbroken, it finds none on any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+from mutants import Mutation, in_place, mutated_source, neurons_by, plain_module
+from rtl_cases import made_event_case
+
+from pimsim.mapping import map_model
+from pimsim.rtl.case import LayerCase
+from pimsim.rtl.compare import compare
+from pimsim.rtl.observe import Observed
+from pimsim.rtl.run_case import run_case
+
+Seen = list[tuple[LayerCase, Observed]]
+
+NEURONS = "simulation.kernels_execute"
+"""Of this module only the neurons run as plain Python: its sums need the compiler's vectors."""
+
+CLOSED, BEATS, READS = (f"simulation.kernels_schedule_{name}" for name in ("event", "beats", "gather"))
+LAYER, EVENT, PLANES = (f"simulation.{name}" for name in ("schedule_layer", "schedule_event", "spike_planes"))
+
+EVENT_MUTATIONS = (
+    # Scatter in closed form.
+    Mutation("the FIFO is never full", CLOSED, "max(pushed, release + 1 - late)", "pushed"),
+    Mutation(
+        "a full FIFO takes a push in the cycle of the pop",
+        CLOSED,
+        "pushed = max(pushed, release + 1 - late)",
+        "pushed = max(pushed, release - late)",
+    ),
+    Mutation(
+        "an event is popped in the cycle of its push", CLOSED, "max(earliest + 1, release)", "max(earliest, release)"
+    ),
+    Mutation("silent words behind the last event take no time", CLOSED, "= pushed + behind\n", "= pushed\n"),
+    Mutation("a lane stage less", CLOSED, "written += pipeline\n", "written += pipeline - 1\n"),
+    Mutation("the sweep starts when the lanes are seen empty", CLOSED, "out[r, CYCLES] += 2", "out[r, CYCLES] += 1"),
+    Mutation("the first word is examined a cycle earlier", CLOSED, "SCAN_FILL = 2\n", "SCAN_FILL = 1\n"),
+    Mutation(
+        "the last event of a FIFO of one entry takes two cycles",
+        CLOSED,
+        "return 1 if bits & plane[piece] != 0 else 0",
+        "return 0",
+    ),
+    Mutation("a slot without a beat takes no cycle", PLANES, "[*cycles, 1], [*voids, 1]", "[*cycles, 0], [*voids, 1]"),
+    # Scatter beat by beat.
+    Mutation("a conflict of banks is missed", BEATS, "core[4] == 1, core[1] - 1", "core[4] == 9, core[1] - 1"),
+    Mutation("conflicts of banks a cycle late", BEATS, "core[4] == 1, core[1] - 1", "core[4] == 1, core[1]"),
+    Mutation("a word that is written is read a cycle early", BEATS, "= cycle + depth\n", "= cycle + depth - 1\n"),
+    Mutation("without forwarding nothing waits", BEATS, "core[3] == 0,", "core[3] == 9,"),
+    Mutation("a void slot is issued with the next one", BEATS, "issued = cycle + (found == 0)", "issued = cycle"),
+    Mutation(
+        "a pop frees its entry a cycle early",
+        BEATS,
+        "popped[slot], behind = cycle, 0\n            events",
+        "popped[slot], behind = cycle - 1, 0\n            events",
+    ),
+    Mutation(
+        "outputs come again later than they do", "mapping.reach", "(behind + ahead).min()", "(behind + ahead).min() + 7"
+    ),
+    # Gather entry by entry, where the FIFO has one.
+    Mutation("an entry does not wait for its set of sums", BEATS, "max(cycle + 1, free)", "cycle + 1"),
+    Mutation("a set is full a cycle early", BEATS, "issued + depth + 1) if", "issued + depth) if"),
+    # Gather read by read.
+    Mutation(
+        "a set is free a cycle early",
+        READS,
+        "free, other_free = other_free, swept + 1\n    out[PUSHES]",
+        "free, other_free = other_free, swept\n    out[PUSHES]",
+    ),
+    Mutation("a mark alone takes as long as an event", READS, "many = service = 1", "many, service = 1, beats"),
+    Mutation("a gather's FIFO takes a push early", READS, "issued - kept + 2, entries", "issued - kept + 1, entries"),
+    Mutation(
+        "the sweep of a gather misses its port",
+        READS,
+        "(swept - sweep) * BANKS + index % banks:",
+        "(swept - sweep) * BANKS + index % banks + 1:",
+    ),
+    Mutation("one lane pipeline stage less before a set is full", READS, "issued + core[1] + 1)", "issued + core[1])"),
+    Mutation(
+        "side by side, a set is free a cycle early",
+        READS,
+        "free, other_free = other_free, add(swept, one)",
+        "free, other_free = other_free, swept",
+    ),
+    Mutation(
+        "a word is read once more at its end",
+        "mapping.fields",
+        "(stop - 1) // scan_width - first",
+        "stop // scan_width - first",
+    ),
+    Mutation("stretches are not joined", "mapping.fields", " | (start[1:] != stop[:-1])", " | True"),
+    # Which outputs an event reaches.
+    Mutation("an output too few at the far end", "mapping.reach", "// stride, outputs - 1)", "// stride, outputs - 2)"),
+    Mutation("padding is forgotten at the near end", "mapping.reach", "- 1 - index - padding)", "- 1 - index)"),
+    # Sweep and hand-over.
+    Mutation("the port holds a sweep once more", "mapping.plan", "(words - 1) // depth", "words // depth"),
+    Mutation("one bank costs a sweep as little as several", "mapping.plan", "(depth if banks == 1 else 1)", "1"),
+    Mutation("no cycle for the hand-over", LAYER, "layer.sweep.depth + 1 + HAND_OVER", "layer.sweep.depth + 1"),
+    Mutation("a reset per neuron", LAYER, "NEURON_RESET.count(spikes,", "NEURON_RESET.count(neurons,"),
+    Mutation("counts are not cleared", EVENT, "kept = targets + positions", "kept = targets"),
+    Mutation("the classifier compares in every step", LAYER, "layer.shape.neurons * samples, bits", "neurons, bits"),
+    # Neurons.
+    Mutation(
+        "a comparator that is not strict",
+        NEURONS,
+        "o = above(v, bar)",
+        "o = above(add(v, spread(1, state, vectors)), bar)",
+    ),
+    Mutation(
+        "a leak without rounding",
+        NEURONS,
+        "half_bit(v, leak, fraction), half_up)",
+        "half_bit(v, leak, fraction), zero)",
+    ),
+    Mutation(
+        "a reset that leaks",
+        NEURONS,
+        "subtract(leaked(v, leak, fraction), choose(o, reset, zero))",
+        "leaked(subtract(v, choose(o, reset, zero)), leak, fraction)",
+    ),
+    Mutation("no saturation upwards", NEURONS, "m = smaller(larger(u, floor), ceiling)", "m = larger(u, floor)"),
+    Mutation("no saturation downwards", NEURONS, "m = smaller(larger(u, floor), ceiling)", "m = smaller(u, ceiling)"),
+    Mutation("a membrane's step without rounding", NEURONS, "both(add(u, step_half), kept)", "both(u, kept)"),
+    Mutation("a neuron that fires again", NEURONS, "choose(o, after, bar)", "bar"),
+)
+
+
+@pytest.fixture(scope="session")
+def event_layers() -> Seen:
+    return [(case, run_case(case)) for case in map(made_event_case, range(64))]
+
+
+@contextmanager
+def broken(mutation: Mutation, source: str) -> Iterator[None]:
+    """The simulator with ``source`` in place of the mutation's module."""
+    made = plain_module(mutation.real, source)
+    with neurons_by(made) if mutation.module == NEURONS else in_place(mutation.real, made):
+        yield
+
+
+def differs(case: LayerCase, observed: Observed) -> bool:
+    """Whether the comparison finds anything, with a layer placed anew by the broken simulator."""
+    placed = replace(case, mapping=map_model(case.network, case.hardware))
+    return not compare(placed, observed).equal
+
+
+@pytest.mark.parametrize("mutation", EVENT_MUTATIONS, ids=lambda mutation: mutation.rule)
+def test_a_broken_rule_is_found(mutation: Mutation, event_layers: Seen) -> None:
+    with broken(mutation, mutated_source(mutation)):
+        assert any(differs(*seen) for seen in event_layers)
+
+
+@pytest.mark.parametrize("name", sorted({mutation.module for mutation in EVENT_MUTATIONS}))
+def test_unbroken_rules_agree_on_the_same_way(name: str, event_layers: Seen) -> None:
+    whole = Mutation("none", name, "", "")
+    with open(str(whole.real.__file__), encoding="utf-8") as file:
+        source = file.read()
+    with broken(whole, source):
+        assert not any(differs(*seen) for seen in event_layers)

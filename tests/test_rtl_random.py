@@ -1,0 +1,48 @@
+"""Random layers on random machines: the described hardware, simulated clock by clock, against the simulator.
+
+Every cycle of every step, every count of every unit and action, every spike and every membrane have to be equal.
+
+How many cases are tried: `pytest --rtl-cases 600 tests/test_rtl_random.py`, or PIMSIM_RTL_CASES=600.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from rtl_cases import crossbar_cases, event_cases, made_event_case, sweep_cases
+
+from pimsim.rtl.case import LayerCase
+from pimsim.rtl.compare import compare
+from pimsim.rtl.run_case import run_case
+
+CASES = int(os.environ.get("PIMSIM_RTL_CASES", "200"))
+
+
+def check(case: LayerCase) -> None:
+    verdict = compare(case, run_case(case))
+    assert verdict.equal, [difference.text for difference in verdict.differences]
+
+
+@settings(max_examples=CASES)
+@given(event_cases())
+def test_a_random_event_core_does_what_the_simulator_says(case):
+    check(case)
+
+
+@settings(max_examples=CASES // 2, suppress_health_check=[HealthCheck.filter_too_much])
+@given(crossbar_cases())
+def test_a_random_layer_on_a_bit_serial_crossbar_does_what_the_simulator_says(case):
+    check(case)
+
+
+@settings(max_examples=CASES // 4)
+@given(sweep_cases())
+def test_a_random_sweep_from_sums_does_what_the_simulator_says(case):
+    check(case)
+
+
+@pytest.mark.parametrize("number", range(64))
+def test_event_cores_at_which_something_happens_do_what_the_simulator_says(number):
+    check(made_event_case(number))
