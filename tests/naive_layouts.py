@@ -199,6 +199,14 @@ class Layer:
                         count["products"] += sum(len(column & set(rows)) for column in array.columns)
         return count
 
+    def input_sums(self, arrays):
+        """Different sums of inputs: outputs that see other rows of the round need another one."""
+        seen = {}
+        for array in arrays:
+            for output in array.outputs:
+                seen.setdefault(output, set()).update(array.rows)
+        return len({frozenset(rows) for rows in seen.values()})
+
     def words(self, attempt, pool, per_word):
         """Memory words of one map: values read from the map in front, sums written, partial sums read back."""
         count, held = Counter(), set()
@@ -214,6 +222,6 @@ class Layer:
                 count["sum writes"] += positions * len(words)
                 count["sum reads"] += positions * len(words & held)
                 count["zero adds"] += positions * len(outputs) * self.reference
-                count["zero products"] += positions * self.reference
+                count["zero products"] += positions * self.reference * self.input_sums(arrays)
             held |= words
         return count

@@ -89,6 +89,14 @@ class Round:
     written_words: int
     read_words: int
 
+    @property
+    def input_sums(self) -> int:
+        """Different sums of inputs that the round's outputs need: one per set of row tiles that they sum over."""
+        rows: dict[int, frozenset[int]] = {}
+        for tile in self.tiles:
+            rows[tile.output] = rows.get(tile.output, frozenset()) | {tile.row}
+        return len(set(rows.values()))
+
 
 @dataclass(frozen=True)
 class Layout:

@@ -214,9 +214,8 @@ def _sum_actions(run: _Run) -> tuple[ActionCount, ...]:
     if isinstance(run.pim, BitSerialPim) and operands.weight_zero:  # weight zero × sum of the inputs, per position
         width = (layer.shape.fan_in * (2**operands.input_bits - 1)).bit_length()
         corrected = sum(one.outputs for one in rounds) * positions
-        counted.append(
-            actions.CORRECTION_MULTIPLY.count(len(rounds) * positions, bits=width, second_bits=operands.weight_bits)
-        )
+        products = sum(one.input_sums for one in rounds) * positions
+        counted.append(actions.CORRECTION_MULTIPLY.count(products, bits=width, second_bits=operands.weight_bits))
         counted.append(actions.CORRECTION_ADD.count(corrected, bits=bits))
     if operands.input_zero:  # one constant per output channel
         counted.append(actions.CORRECTION_ADD.count(layer.shape.out_channels * positions, bits=bits))
