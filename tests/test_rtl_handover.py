@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive_schedule import pipeline_ends
+from rtl_sweep import sweeps
 
+from pimsim.rtl.map_buffer import MapBuffer
 from pimsim.rtl.pipeline_control import PipelineControl
+from pimsim.rtl.signals import writes_at_once
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
 
 
@@ -92,3 +97,54 @@ def test_whole_samples_are_handed_over_with_their_last_step(made):
     for layer, starts in enumerate(engines.starts[1:]):
         first = np.array(starts).reshape(samples, steps)
         assert (np.diff(first, axis=1) == np.array(service[layer]).reshape(samples, steps)[:, :-1]).all()
+
+
+@st.composite
+def maps_of_sweeps(draw):
+    """A buffer whose packer has up to 4 words full in a cycle, and what is written into it: map by map, in runs."""
+    design = draw(sweeps("lif"))
+    design = replace(design, word_values=draw(st.integers(1, 9)))
+    count, rng = draw(st.integers(1, 3)), np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    contents = rng.integers(0, 2**design.word_values, (2 * count, design.output_words)).tolist()
+    return design, count, contents, rng
+
+
+@settings(max_examples=60)
+@given(maps_of_sweeps())
+def test_a_map_is_read_as_it_was_written_while_the_other_half_is_filled(made):
+    design, count, contents, rng = made
+    buffer = MapBuffer("map", design, maps=count)
+    at_once = writes_at_once(design)
+
+    async def drive(ctx):
+        for turn in range(3):  # the third round overwrites the first half
+            for number in range(count):
+                await fill(ctx, turn % 2, number, contents[(turn * count + number) % len(contents)], turn)
+
+    async def fill(ctx, half, number, words, turn):
+        """One map in runs of words; beside it the map of the same number of the other half is read."""
+        address, other = 0, contents[((turn - 1) * count + number) % len(contents)]
+        ctx.set(buffer.write_half, half)
+        ctx.set(buffer.write_map, number)
+        ctx.set(buffer.read_half, 1 - half)
+        ctx.set(buffer.read_map, number)
+        while address < len(words):
+            run = int(rng.integers(0, min(at_once, len(words) - address) + 1))
+            ctx.set(buffer.write.enable, 2**run - 1)
+            ctx.set(buffer.write.address, address)
+            for k in range(run):
+                ctx.set(buffer.write.data[k], words[address + k])
+            wanted = int(rng.integers(0, len(other)))
+            ctx.set(buffer.read.enable, 1)
+            ctx.set(buffer.read.address, wanted)
+            await ctx.tick()
+            ctx.set(buffer.read.enable, 0)
+            ctx.set(buffer.read.address, int(rng.integers(0, len(other))))
+            if turn:
+                assert ctx.get(buffer.read.data) == other[wanted]
+            address += run
+
+    simulator = Simulator(buffer)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(drive)
+    simulator.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Module
+from amaranth.hdl import Array, Module, Mux
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
@@ -36,7 +36,10 @@ class FrontPort(Signature):
 
 
 class CurrentBuffer(wiring.Component):
-    """The current memory in two halves: one is written, and read back, while the other is swept."""
+    """The current memory in two halves: one is written, and read back, while the other is swept.
+
+    Where both are full, both sides point at the same half, and the one in front waits.
+    """
 
     def __init__(self, sweep: SweepDesign) -> None:
         width = sweep.lanes * sweep.neuron.accumulator_bits
@@ -49,15 +52,14 @@ class CurrentBuffer(wiring.Component):
         m = Module()
         for half, sram in enumerate(self.halves):
             m.submodules[f"half_{half}"] = sram
+            swept = self.currents.enable & (self.read_half == half)
             m.d.comb += [
                 sram.write_enable.eq(self.write_enable & (self.write_half == half)),
                 sram.write_address.eq(self.write_address),
                 sram.write_data.eq(self.write_data),
+                sram.read_enable.eq(swept | (self.earlier.enable & (self.write_half == half))),
+                sram.read_address.eq(Mux(swept, self.currents.address, self.earlier.address)),
             ]
-            with m.If(self.write_half == half):
-                m.d.comb += [sram.read_enable.eq(self.earlier.enable), sram.read_address.eq(self.earlier.address)]
-            with m.Else():
-                m.d.comb += [sram.read_enable.eq(self.currents.enable), sram.read_address.eq(self.currents.address)]
         data = Array(sram.read_data for sram in self.halves)
         m.d.comb += [self.earlier.data.eq(data[self.write_half]), self.currents.data.eq(data[self.read_half])]
         return m

@@ -62,8 +62,9 @@ class MapBuffer(wiring.Component):
         first = self._place(m, "write_place", self.write_half, self.write_map, write.address)
         for k, sram in enumerate(self.srams):
             wraps = wire(m, f"wraps_{k}", first.remainder > k)
-            which = wire(m, f"which_{k}", k + Mux(wraps, count, 0) - first.remainder)
+            which = Signal(index_bits(count), name=f"which_{k}")
             m.d.comb += [
+                which.eq(k + Mux(wraps, count, 0) - first.remainder),
                 sram.write_enable.eq(write.enable.bit_select(which, 1)),
                 sram.write_address.eq(first.quotient + wraps),
                 sram.write_data.eq(Array(write.data)[which]),

@@ -1,0 +1,120 @@
+"""An engine per layer, double buffers between them, docs/microarchitecture.md §8 *pipelined*."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Member, Out
+
+from pimsim.rtl.current_buffer import WRITE, CurrentBuffer, FrontPort
+from pimsim.rtl.current_sweep import CurrentSweep
+from pimsim.rtl.design import EventDesign, SweepDesign
+from pimsim.rtl.event_core import EventCore, event_core
+from pimsim.rtl.map_buffer import MapBuffer
+from pimsim.rtl.pipeline_control import PipelineControl
+from pimsim.rtl.signals import index_bits
+from pimsim.rtl.sram import Sram
+
+
+@dataclass(frozen=True)
+class PipelineDesign:
+    """Layers in a row: the sweeps of the first one, event cores behind, ``steps`` of each inference.
+
+    ``weights`` are the words of each event core's weight memory.  With ``whole_samples`` (``order: layer_major``) the
+    maps of all steps are handed over together.
+    """
+
+    sweep: SweepDesign
+    events: tuple[EventDesign, ...]
+    weights: tuple[tuple[int, ...], ...]
+    steps: int
+    whole_samples: bool
+
+    @property
+    def sweeps(self) -> tuple[SweepDesign, ...]:
+        """Of all layers."""
+        return (self.sweep, *(event.sweep for event in self.events))
+
+
+class Pipeline(wiring.Component):
+    """All layers behind the first one's sums.
+
+    ``offer`` says that a sample is there for the engine at ``front``.  ``finished`` is high in the hand-over cycle of a
+    sample's last step in the last layer, with the class in ``winner``.
+    """
+
+    def __init__(self, design: PipelineDesign) -> None:
+        self.design, sweeps = design, design.sweeps
+        self.first = CurrentSweep(design.sweep)
+        self.behind: list[EventCore] = [event_core(event) for event in design.events]
+        self.currents = CurrentBuffer(design.sweep)
+        maps = design.steps if design.whole_samples else 1
+        self.maps = [MapBuffer(f"map_{layer}", sweep, maps=maps) for layer, sweep in enumerate(sweeps[:-1])]
+        self.control = PipelineControl(len(sweeps), design.steps, whole_samples=design.whole_samples)
+        ports: dict[str, Member] = {"offer": In(1), "front": Out(FrontPort(design.sweep)), "finished": Out(1)}
+        super().__init__(ports | {"winner": Out(index_bits(sweeps[-1].neurons))})
+
+    @property
+    def cores(self) -> list[CurrentSweep | EventCore]:
+        """Of all layers in order."""
+        return [self.first, *self.behind]
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        m.submodules.control, m.submodules.current_memory = self.control, self.currents
+        for layer, (core, port) in enumerate(zip(self.cores, self.control.steps, strict=True)):
+            m.submodules[f"layer_{layer}"] = core
+            m.d.comb += [core.start.eq(port.start), core.last.eq(port.last), port.done.eq(core.done)]
+        for layer, buffer in enumerate(self.maps):
+            m.submodules[f"map_{layer}"] = buffer
+            self._join(m, layer, buffer)
+        self._connect_front(m)
+        self._connect_weights(m)
+        m.d.comb += [self.finished.eq(self.control.finished), self.winner.eq(self.cores[-1].winner)]
+        return m
+
+    def _connect_front(self, m: Module) -> None:
+        """Sums into one half of the current memory, sweeps from the other."""
+        front, currents, control, sweep = self.front, self.currents, self.control, self.first
+        m.d.comb += [
+            control.offer.eq(self.offer),
+            front.start.eq(control.front.start),
+            control.front.done.eq(front.done),
+            currents.write_half.eq(control.front.target_half),
+            currents.read_half.eq(control.steps[0].source_half),
+            *(getattr(currents, name).eq(getattr(front, name)) for name in WRITE),
+        ]
+        wiring.connect(m, wiring.flipped(front.earlier), currents.earlier)
+        wiring.connect(m, sweep.currents, currents.currents)
+
+    def _join(self, m: Module, layer: int, buffer: MapBuffer) -> None:
+        """The map between a layer and the one behind it."""
+        before, behind = self.cores[layer], self.cores[layer + 1]
+        written, read = self.control.steps[layer], self.control.steps[layer + 1]
+        wiring.connect(m, before.target, buffer.write)
+        wiring.connect(m, behind.source, buffer.read)
+        m.d.comb += [
+            buffer.write_half.eq(written.target_half),
+            buffer.write_map.eq(written.target_map),
+            buffer.read_half.eq(read.source_half),
+            buffer.read_map.eq(read.source_map),
+        ]
+
+    def _connect_weights(self, m: Module) -> None:
+        behind = zip(self.design.events, self.behind, self.design.weights, strict=True)
+        for layer, (event, core, words) in enumerate(behind, 1):
+            store = Sram(
+                f"weight_memory_{layer}",
+                width=event.lanes * event.weight_bits,
+                depth=event.weight_words,
+                asynchronous=event.pipeline_depth == 1,
+                init=words,
+            )
+            m.submodules[f"weight_memory_{layer}"] = store
+            m.d.comb += [
+                store.read_enable.eq(core.weights.enable),
+                store.read_address.eq(core.weights.address),
+                core.weights.data.eq(store.read_data),
+            ]

@@ -1,0 +1,125 @@
+"""Simulates a whole machine with an engine per layer, and says what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from amaranth.sim import Simulator, SimulatorContext
+
+from pimsim.errors import MappingError
+from pimsim.hardware import BitSerialPim, Hardware
+from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED
+from pimsim.mapping import Mapping
+from pimsim.mapping.mapping import EventPlan
+from pimsim.model.network import IntegerNetwork
+from pimsim.rtl.case import LayerCase
+from pimsim.rtl.design import event_design, sweep_design
+from pimsim.rtl.observe import Int64Array
+from pimsim.rtl.pim_place import pim_content, pim_design
+from pimsim.rtl.pipeline import PipelineDesign
+from pimsim.rtl.pipeline_bench import PipelineBench
+from pimsim.rtl.pipeline_fronts import Front, PimFront, RecordedFront
+from pimsim.rtl.recorded import CLOCK, packed_spikes, rows_of
+from pimsim.rtl.run_event import patience
+from pimsim.rtl.run_pim import source_values
+from pimsim.rtl.words import current_words, weight_words
+from pimsim.simulation import record_layer, time_layer
+
+Codes = npt.NDArray[np.unsignedinteger]
+
+
+@dataclass(frozen=True, eq=False)
+class PipelineRun:
+    """A pipeline as it was seen to run: N samples of T steps.
+
+    finished  (N,) cycles until a sample's class was handed over
+    classes   (N,)
+    spikes    per hidden layer, uint8 (N, T, bytes), packed as in a trace
+    counts    per layer, by field of its core's ``activity``; of the first layer its sweeps
+    """
+
+    finished: Int64Array
+    classes: Int64Array
+    spikes: tuple[npt.NDArray[np.uint8], ...]
+    counts: tuple[dict[str, int], ...]
+
+
+def run_pipeline(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, inputs: Codes) -> PipelineRun:
+    """Samples of input codes (N, C, D, H, W), one behind the other through the layers of ``mapping``.
+
+    The first layer's sums are formed by a bit-serial crossbar; where it runs on another engine they are the
+    simulator's, in the simulator's cycles.  Raises MappingError where the machine is no pipeline, or a layer behind the
+    first one does not run on an event core, and RuntimeError where no class is handed over.
+    """
+    design = pipeline_design(network, mapping, hardware)
+    front = _front(network, mapping, hardware, inputs, design)
+    cycles = time_layer(mapping, hardware, 0, inputs).front_cycles
+    slowest = sum(patience(event) for event in design.events) + cycles + 2 * design.sweep.words + 64
+    bench = PipelineBench(design, front, samples=len(inputs), patience=slowest * len(inputs) * design.steps)
+    return _simulated(bench, network.name)
+
+
+def pipeline_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware) -> PipelineDesign:
+    """All layers of a machine with ``schedule: pipelined``; raises MappingError where it is not described."""
+    if hardware.schedule != PIPELINED:
+        raise MappingError(f'hardware "{hardware.name}": schedule={hardware.schedule}, expected {PIPELINED}')
+    for layer in mapping.layers[1:]:
+        if not isinstance(layer.plan, EventPlan):
+            raise MappingError(
+                f'layer "{layer.name}" runs on engine {layer.engine}: of a pipeline, layers behind the first one are '
+                "described on event cores"
+            )
+    events = tuple(event_design(network, mapping, hardware, index) for index in range(1, len(mapping.layers)))
+    codes = [layer.weight for layer in network.layers[1:]]
+    return PipelineDesign(
+        sweep=sweep_design(network, mapping, hardware, 0),
+        events=events,
+        weights=tuple(tuple(weight_words(event, code)) for event, code in zip(events, codes, strict=True)),
+        steps=mapping.steps,
+        whole_samples=hardware.order == LAYER_MAJOR,
+    )
+
+
+def _front(
+    network: IntegerNetwork, mapping: Mapping, hardware: Hardware, inputs: Codes, design: PipelineDesign
+) -> Front:
+    layer, source = mapping.layers[0], network.layers[0]
+    engine = hardware.engines.named(layer.engine)
+    described = LayerCase(network, mapping, hardware, 0, inputs).sums_described
+    if isinstance(engine, BitSerialPim) and described:
+        crossbar = pim_design(source, layer, engine)
+        values = source_values(layer.shape, inputs).reshape(-1).tolist()
+        return PimFront(design.sweep, crossbar, pim_content(source, crossbar, engine), values)
+    sums = record_layer(network, 0, inputs, mapping.numerics).currents[:, 0]
+    cycles = time_layer(mapping, hardware, 0, inputs).front_cycles
+    return RecordedFront(design.sweep, current_words(design.sweep, sums), cycles)
+
+
+def _simulated(bench: PipelineBench, name: str) -> PipelineRun:
+    simulator = Simulator(bench)
+    simulator.add_clock(CLOCK)
+    found: list[PipelineRun] = []
+
+    async def observe(context: SimulatorContext) -> None:
+        await context.tick().until(bench.over | bench.stuck)
+        if context.get(bench.stuck):
+            raise RuntimeError(f'network "{name}": no class within {bench.patience} cycles')
+        found.append(_seen(context, bench))
+
+    simulator.add_testbench(observe)
+    simulator.run()
+    return found[0]
+
+
+def _seen(context: SimulatorContext, bench: PipelineBench) -> PipelineRun:
+    design = bench.pipeline.design
+    maps = zip(bench.maps, design.sweeps[:-1], strict=True)
+    rows = [packed_spikes(rows_of(context, content), sweep.word_bits, sweep.neurons) for content, sweep in maps]
+    return PipelineRun(
+        finished=np.array(rows_of(context, bench.finished), np.int64),
+        classes=np.array(rows_of(context, bench.winners), np.int64),
+        spikes=tuple(row.reshape(-1, design.steps, row.shape[1]) for row in rows),
+        counts=tuple({name: int(context.get(total)) for name, total in meter.totals.items()} for meter in bench.meters),
+    )

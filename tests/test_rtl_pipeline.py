@@ -1,0 +1,82 @@
+"""A whole machine with an engine per layer, against the simulator: every class, spike, hand-over and unit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_inputs import network
+from rtl_cases import event_knobs
+from strategies import cases
+
+from pimsim.errors import AccumulatorError, MappingError
+from pimsim.hardware import load_hardware
+from pimsim.mapping import map_model
+from pimsim.rtl.run_pipeline import run_pipeline
+from pimsim.simulation import execute, schedule
+from pimsim.simulation.kernels_schedule_pipeline import pipeline
+from pimsim.simulation.schedule import in_front, time_layer
+
+
+@st.composite
+def machines(draw: st.DrawFn):
+    """A network with inputs and a pipeline for it, whose first layer is a crossbar or recorded."""
+    made = draw(cases(max_hidden=2, max_samples=4))
+    base = draw(st.sampled_from(["pim45nm_bitserial", "digital45nm"]))
+    first = "pim" if base.startswith("pim") else "mac"
+    changes = {f"engines.event.{key}": value for key, value in draw(event_knobs()).items()}
+    changes |= {"schedule": "pipelined", "order": draw(st.sampled_from(["step_major", "layer_major"]))}
+    for engine in ("event", first):
+        changes |= {f"engines.{engine}.accumulator_bits": 32}
+    changes |= {f"engines.{first}.membrane_bits": 20, f"engines.{first}.neuron_lanes": draw(st.integers(1, 9))}
+    changes |= {f"engines.{first}.sweep_depth": draw(st.integers(1, 6))}
+    return made, load_hardware(base, changes)
+
+
+def ends(mapping, hardware, trace) -> list[int]:
+    """Cycles until each sample's class is there: §8's equations over the simulator's layers."""
+    timings = [time_layer(mapping, hardware, index, in_front(trace, index)) for index in range(len(mapping.layers))]
+    service, steps = np.stack([timing.step_cycles for timing in timings]), mapping.steps
+    if hardware.order == "layer_major":
+        service, steps = service.sum(2, keepdims=True), 1
+    finished = np.zeros(trace.samples, np.int64)
+    flat = np.ascontiguousarray(service.reshape(len(timings), -1))
+    pipeline(flat, timings[0].front_cycles, steps, 0, finished)
+    return finished.tolist()
+
+
+@settings(max_examples=20)
+@given(machines())
+def test_a_pipeline_of_layers_hands_over_when_and_what_the_simulator_says(machine) -> None:
+    made, hardware = machine
+    try:
+        mapping = map_model(made.network, hardware)
+    except AccumulatorError:
+        return
+    trace = execute(made.network, made.inputs, numerics=mapping.numerics)
+    run = run_pipeline(made.network, mapping, hardware, trace.inputs)
+    activity = schedule(trace, made.network, mapping, hardware)
+    assert run.finished.tolist() == ends(mapping, hardware, trace)
+    assert run.finished[-1] == activity.total_cycles
+    assert run.classes.tolist() == trace.outputs.argmax(1).tolist()
+    for described, recorded in zip(run.spikes, trace.spikes, strict=True):
+        assert (described == recorded).all()
+    for counts, layer in zip(run.counts, activity.layers, strict=True):
+        for name, unit in layer.units:
+            if f"{name}_busy" in counts:
+                assert (counts[f"{name}_busy"], counts.get(f"{name}_stall", 0)) == (unit.busy, unit.stall)
+
+
+def test_what_is_no_pipeline_of_event_cores_is_refused() -> None:
+    made = network()
+    shared = load_hardware("digital45nm")
+    with pytest.raises(MappingError, match="schedule=shared, expected pipelined"):
+        run_pipeline(made, map_model(made, shared), shared, _codes(made))
+    dense = load_hardware("digital45nm", {"schedule": "pipelined", "layers.others": "mac"})
+    with pytest.raises(MappingError, match='layer "conv2" runs on engine mac'):
+        run_pipeline(made, map_model(made, dense), dense, _codes(made))
+
+
+def _codes(made):
+    return np.zeros((1, *made.architecture.input_shape), made.input.code_dtype)
