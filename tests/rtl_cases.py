@@ -6,6 +6,7 @@ that sums of uncorrected codes wrap.  Maps are drawn, not executed: any density,
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -256,25 +257,94 @@ def _made_knobs(rng: np.random.Generator, *, gather: bool) -> dict[str, Any]:
     return knobs
 
 
-def _made_network(rng: np.random.Generator, shape: LayerShape, steps: int, *, classifies: bool) -> IntegerNetwork:
-    """A layer of ``shape`` behind one that makes its map, and in front of a classifier if it is none."""
+def made_crossbar_case(number: int) -> LayerCase:
+    """A layer of `SHAPES` on a bit-serial crossbar: behind another one, or first where it takes no pool."""
+    rng = np.random.default_rng(number)
+    shape = SHAPES[number % len(SHAPES)]
+    first = number % 3 == 0 and prod(shape.pool) == 1
+    network = _made_network(rng, shape, int(rng.integers(1, 4)), classifies=False, first=first)
+    knobs = _made_crossbar(rng, shape)
+    hardware, mapping = placed_on("pim45nm_bitserial", "pim", network, knobs, int(rng.integers(0, 3)))
+    samples, neurons = int(rng.integers(1, 3)), prod(shape.source_shape)
+    if first:
+        codes = rng.integers(0, 2**network.input.bits, (samples, *shape.source_shape)).astype(np.uint8)
+        return LayerCase(network, mapping, hardware, 0, codes)
+    fires = rng.random((samples, network.time_steps, neurons)) < 0.3
+    return LayerCase(network, mapping, hardware, 1, np.packbits(fires, axis=2, bitorder="little"))
+
+
+def _made_crossbar(rng: np.random.Generator, shape: LayerShape) -> dict[str, Any]:
+    """Every parameter; arrays of a part of the layer, of all of it, and of several copies."""
+    one = lambda *values: values[int(rng.integers(len(values)))]  # noqa: E731 - as above
+    rows = one(shape.fan_in // 2 + 1, shape.fan_in, 3 * shape.fan_in)
+    knobs = {
+        "rows": rows,
+        "columns": one(24, 64, 200),
+        "arrays": one(1, 2, 5),
+        "weight_encoding": one("offset", "differential", "twos_complement"),
+        "cell_bits": one(1, 2, 3),
+        "dac_bits": one(1, 2, 3),
+        "rows_active": max(1, rows // one(1, 2, 4)),
+        "pulse_cycles": one(1, 2, 3),
+        "columns_per_adc": one(1, 4, 24),
+        "adc_bits": one(16, 16, 4, 2),
+        "adc_cycles": one(1, 2, 3),
+        "sample_and_hold": one(True, False),
+        "input_port_codes": one(1, 3, 8),
+        "correction_depth": one(1, 2, 3),
+        "copies_in_array": one("none", "diagonal", "shifted"),
+        "neuron_lanes": one(1, 3, 9),
+        "sweep_depth": one(1, 3, 5),
+        "membrane_bits": one(8, 14),
+        "layers.others": "pim",
+        "order.": one("step_major", "layer_major"),
+        "schedule.": one("pipelined", "shared"),
+    }
+    return knobs | one({}, {}, WRITER_LAST, _blocks(shape))
+
+
+WRITER_LAST = {
+    "schedule.": "pipelined",
+    "columns_per_adc": 1,
+    "adc_cycles": 1,
+    "pulse_cycles": 1,
+    "dac_bits": 8,
+    "adc_bits": 16,
+    "input_port_codes": 64,
+    "neuron_lanes": 1,
+    "sample_and_hold": True,
+}
+"""Everything is quick but the writer, so that one group's sums wait for those of the group before."""
+
+
+def _blocks(shape: LayerShape) -> dict[str, Any]:
+    """Several blocks of an array at work at once, whose columns share converters."""
+    size = {"rows": 3 * shape.fan_in, "rows_active": shape.fan_in, "columns": 400, "columns_per_adc": 32, "arrays": 1}
+    quick = {"adc_cycles": 1, "dac_bits": 8, "input_port_codes": 64}
+    return size | quick | {"schedule.": "pipelined", "copies_in_array": "diagonal", "cell_bits": 1}
+
+
+def _made_network(
+    rng: np.random.Generator, shape: LayerShape, steps: int, *, classifies: bool, first: bool = False
+) -> IntegerNetwork:
+    """A layer of ``shape``, behind one that makes its map unless it is ``first``, in front of a classifier."""
     channels, depth, height, width = shape.source_shape
-    front = LayerShape("front", CONV3D, (1, depth, height, width), channels, (1, 1, 1))
     fraction = 6
     neuron = Neuron(ACCUMULATE)
     if not classifies:
         kind = str(rng.choice([LIF, LIF, IF, SINGLE_SPIKE]))
         leak = 2**fraction if kind == IF else int(rng.integers(1, 2**fraction))
         neuron = Neuron(kind, int(rng.integers(5, 60)), leak)
-    layers = [
-        _made_layer(rng, front, Neuron(IF, 3, 2**fraction)),
-        _made_layer(rng, shape, neuron),
-    ]
+    layers = [_made_layer(rng, shape, neuron)]
+    if not first:
+        front = LayerShape("front", CONV3D, (1, depth, height, width), channels, (1, 1, 1))
+        layers.insert(0, _made_layer(rng, front, Neuron(IF, 3, 2**fraction)))
     if not classifies:
         layers.append(_made_layer(rng, LayerShape.linear("classes", shape.out_shape, 3), Neuron(ACCUMULATE)))
+    source = layers[0].shape.source_shape
     return IntegerNetwork(
-        architecture=Architecture("made", front.source_shape, tuple(layer.shape for layer in layers)),
-        input=InputQuantization(4, 1.0, 0, np.zeros(depth), np.ones(depth)),
+        architecture=Architecture("made", source, tuple(layer.shape for layer in layers)),
+        input=InputQuantization(4, 1.0, int(rng.choice([0, 5])), np.zeros(depth), np.ones(depth)),
         layers=tuple(layers),
         time_steps=steps,
         leak_fraction_bits=fraction,

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 from mutants import Mutation, in_place, mutated_source, neurons_by, plain_module
-from rtl_cases import made_event_case
+from rtl_cases import made_crossbar_case, made_event_case
 
 from pimsim.mapping import map_model
 from pimsim.rtl.case import LayerCase
@@ -20,12 +20,17 @@ from pimsim.rtl.compare import compare
 from pimsim.rtl.observe import Observed
 from pimsim.rtl.run_case import run_case
 
+MOST_CYCLES = 700
+"""Of a crossbar's run."""
+
 Seen = list[tuple[LayerCase, Observed]]
 
 NEURONS = "simulation.kernels_execute"
 """Of this module only the neurons run as plain Python: its sums need the compiler's vectors."""
 
 CLOSED, BEATS, READS = (f"simulation.kernels_schedule_{name}" for name in ("event", "beats", "gather"))
+CROSSBAR, ROUNDS = "simulation.schedule_crossbar", "simulation.kernels_schedule_dense"
+CONVERTERS = "simulation.kernels_crossbar"
 LAYER, EVENT, PLANES = (f"simulation.{name}" for name in ("schedule_layer", "schedule_event", "spike_planes"))
 
 EVENT_MUTATIONS = (
@@ -134,9 +139,42 @@ EVENT_MUTATIONS = (
 )
 
 
+CROSSBAR_MUTATIONS = (
+    Mutation("rows are full a cycle earlier", ROUNDS, "swap = load + reads + 1", "swap = load + reads"),
+    Mutation("rows swap behind the last pulse", ROUNDS, "max(swap, pulse_end - 1)", "max(swap, pulse_end)"),
+    Mutation("rows are loaded over those that wait", ROUNDS, "load = max(loaded, swap)", "load = loaded"),
+    Mutation("a pulse starts with the swap", ROUNDS, "max(columns_free, swap + 1)", "max(columns_free, swap)"),
+    Mutation("a sample is held without a circuit", ROUNDS, "sample if hold else converter_free", "sample"),
+    Mutation("sums of two groups meet", ROUNDS, "max(sample, moved - 1)", "sample"),
+    Mutation(
+        "sums move as they are formed", ROUNDS, "max(converter_free + 1, written)", "max(converter_free, written)"
+    ),
+    Mutation("sums move while others are written", ROUNDS, "groups[g - 1, 1] if g > 0 else 0", "0 if g > 0 else 0"),
+    Mutation("a correction stage less", ROUNDS, " + correction + 1\n", " + correction\n"),
+    Mutation("a row is written as it is read", CROSSBAR, "RELOAD_FILL = 1\n", "RELOAD_FILL = 0\n"),
+    Mutation("blocks do not share converters", CROSSBAR, "blocks * stage.converted)", "stage.converted)"),
+    Mutation("a pool is loaded at once", CROSSBAR, "one.loaded_rows * prod(layer.shape.pool), ", "one.loaded_rows, "),
+    Mutation("one column tile's lines are driven", CROSSBAR, " * len({tile.output for tile in layout.tiles})", ""),
+    Mutation("no cycle for the hand-over of sums", CROSSBAR, "time[kernels.END] + HAND_OVER", "time[kernels.END]"),
+    Mutation("a bit line per cell", CROSSBAR, "sampled * pim.cell_bits", "sampled"),
+    Mutation("one correction for all rounds", CROSSBAR, "sum(one.input_sums for one in rounds)", "1"),
+    Mutation("no lines in the padding", "simulation.schedule_source", " + padded * int(codes.shape[0])", ""),
+    Mutation("a converter that never clips", CONVERTERS, "crossbar.shift, low), high)", "crossbar.shift, low), 2**40)"),
+    Mutation("slices of one bit", CONVERTERS, "place * u64(crossbar.dac_bits)", "place"),
+    Mutation("no reference column", CONVERTERS, "result[output] -= taken", "result[output] -= 0"),
+)
+
+
 @pytest.fixture(scope="session")
 def event_layers() -> Seen:
     return [(case, run_case(case)) for case in map(made_event_case, range(64))]
+
+
+@pytest.fixture(scope="session")
+def crossbar_layers() -> Seen:
+    """Without those that take long, which have as many groups and rounds more."""
+    every = map(made_crossbar_case, range(80))
+    return [(case, run_case(case)) for case in every if case.timing().cycles <= MOST_CYCLES]
 
 
 @contextmanager
@@ -154,15 +192,26 @@ def differs(case: LayerCase, observed: Observed) -> bool:
 
 
 @pytest.mark.parametrize("mutation", EVENT_MUTATIONS, ids=lambda mutation: mutation.rule)
-def test_a_broken_rule_is_found(mutation: Mutation, event_layers: Seen) -> None:
+def test_a_broken_rule_of_event_cores_is_found(mutation: Mutation, event_layers: Seen) -> None:
     with broken(mutation, mutated_source(mutation)):
         assert any(differs(*seen) for seen in event_layers)
 
 
-@pytest.mark.parametrize("name", sorted({mutation.module for mutation in EVENT_MUTATIONS}))
-def test_unbroken_rules_agree_on_the_same_way(name: str, event_layers: Seen) -> None:
+@pytest.mark.parametrize("mutation", CROSSBAR_MUTATIONS, ids=lambda mutation: mutation.rule)
+def test_a_broken_rule_of_crossbars_is_found(mutation: Mutation, crossbar_layers: Seen) -> None:
+    with broken(mutation, mutated_source(mutation)):
+        assert any(differs(*seen) for seen in crossbar_layers)
+
+
+def test_the_simulator_as_it_is_agrees(event_layers: Seen, crossbar_layers: Seen) -> None:
+    for case, observed in event_layers + crossbar_layers:
+        assert compare(case, observed).differences == ()
+
+
+@pytest.mark.parametrize("name", sorted({mutation.module for mutation in EVENT_MUTATIONS + CROSSBAR_MUTATIONS}))
+def test_unbroken_rules_agree_on_the_same_way(name: str, event_layers: Seen, crossbar_layers: Seen) -> None:
     whole = Mutation("none", name, "", "")
     with open(str(whole.real.__file__), encoding="utf-8") as file:
         source = file.read()
     with broken(whole, source):
-        assert not any(differs(*seen) for seen in event_layers)
+        assert not any(differs(*seen) for seen in event_layers + crossbar_layers)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 
-import pytest
 from hypothesis import HealthCheck, given, settings
-from rtl_cases import crossbar_cases, event_cases, made_event_case, sweep_cases
+from rtl_cases import crossbar_cases, event_cases, sweep_cases
 
 from pimsim.rtl.case import LayerCase
 from pimsim.rtl.compare import compare
@@ -41,8 +40,3 @@ def test_a_random_layer_on_a_bit_serial_crossbar_does_what_the_simulator_says(ca
 @given(sweep_cases())
 def test_a_random_sweep_from_sums_does_what_the_simulator_says(case):
     check(case)
-
-
-@pytest.mark.parametrize("number", range(64))
-def test_event_cores_at_which_something_happens_do_what_the_simulator_says(number):
-    check(made_event_case(number))

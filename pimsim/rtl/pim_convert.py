@@ -27,7 +27,7 @@ class Conversions(wiring.Component):
     """All converters in step, each column by column of its share, ``adc_cycles`` for every one.
 
     ``charged``, ``charge``  a charge waits on the columns, that of this pulse
-    ``room``     the writer takes a group's sums in the next cycle at the latest
+    ``room``     the writer could take a group's sums in the next cycle
     ``begin``    a conversion begins: the converter is free, and if it is a group's first, sums of the group before
                  move to the writer in the next cycle at the latest
     ``running``  also in that cycle (busy); ``work`` is the pulse that is converted
@@ -55,7 +55,9 @@ class Conversions(wiring.Component):
         busy, kept = Signal(), Signal.like(self.work)
         cycle, turn = Signal(range(design.adc_cycles)), Signal(slot_bits(design))
         finishing = Signal()  # a group's last value is being added
-        waits = self.charge.first & (finishing | self.complete) & ~self.room
+        # where conversions take a cycle, sums that are being finished wait behind others that move in this one
+        ahead = finishing | (self.complete & ~self.move)
+        waits = self.charge.first & ahead & ~self.room
         m.d.comb += [
             self.begin.eq(self.charged & ~busy & ~waits),
             self.running.eq(self.begin | busy),

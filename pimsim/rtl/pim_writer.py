@@ -24,7 +24,7 @@ class Writer(wiring.Component):
 
     ``complete``  sums of a group wait; ``move``: they are taken at the end of this cycle, in which the last word of the
                   group before is issued, or none
-    ``room``      ``move`` would be possible in the next cycle
+    ``room``      a group's sums could move in the next cycle, behind those that move in this one
     ``sums``      of every array, copy by copy, held from the cycle behind ``move`` until the next one
     ``issue``     a word is issued (busy).  Where earlier rounds have left sums, these are read in this cycle; the word
                   is written ``correction_depth`` cycles later
@@ -78,10 +78,11 @@ class Writer(wiring.Component):
         rest = wire(m, "rest", turn == design.groups - 1)
         words = lookup([one.words for one in design.rounds], self.round)
         windows = Mux(rest, design.last_group, design.at_once)
+        taken = wire(m, "taken", windows * design.kernels * words)
         m.d.comb += [
             self.issue.eq(self.left != 0),
             self.move.eq(self.complete & (self.left <= 1)),
-            self.room.eq(self.left <= 2),
+            self.room.eq(Mux(self.move, taken <= 1, self.left <= 2)),
         ]
         self.last_beat = wire(m, "last_beat", self.beat == words - 1)
         self.last_word = Signal()  # of the round
@@ -89,7 +90,7 @@ class Writer(wiring.Component):
         m.d.comb += self.last_word.eq(finishes & (self.left == 1))
         with m.If(self.move):
             m.d.sync += [
-                self.left.eq(windows * design.kernels * words),
+                self.left.eq(taken),
                 finishes.eq(self.last_group),
                 group.eq(Mux(self.last_group, 0, group + 1)),
                 turn.eq(Mux(rest, 0, turn + 1)),

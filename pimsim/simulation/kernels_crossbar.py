@@ -63,7 +63,7 @@ def convert(cells, field, crossbar, noise, sums, values, currents):
         for group in range(u64(crossbar.groups)):
             first, end = group * rows, min((group + u64(1)) * rows, total_rows)
             for place in range(u64(crossbar.slices)):
-                shift = place * u64(crossbar.dac_bits)
+                shift = np.int64(place * u64(crossbar.dac_bits))
                 if noise.size:
                     sums[:] = noise[position, group, place]
                 else:
@@ -115,11 +115,11 @@ def _gather(crossbar, values, shift, result):
     """Add the values of an output's columns, each by what it counts for, and take off the reference column's."""
     outputs = u64(result.shape[0])
     for portion in range(u64(crossbar.significance.shape[0])):
-        factor = crossbar.significance[portion] << np.int64(shift)
+        factor = crossbar.significance[portion] << shift
         for output in range(outputs):
             result[output] += factor * values[portion * outputs + output]
     if crossbar.reference:
-        taken = (crossbar.reference * values[-1]) << np.int64(shift)
+        taken = (crossbar.reference * values[-1]) << shift
         for output in range(outputs):
             result[output] -= taken
 
