@@ -36,16 +36,16 @@ from pimsim.simulation.waves import NONE, Int64Array, Wave, changing, counting, 
 class Step:
     """One step of a layer, all cycles from its first one on.
 
-    pushed, popped  of every entry of the FIFO; ``entries`` words or reads that it is of, ``encoded`` whether it is an
-                    event (a void entry marks a field without one)
-    passed          cycle in which the scanner passes each word or read
-    issued          of every slot; ``word`` that it adds to, −1: void; ``first_beat`` whether it is its target's first
+    pushed, popped  of every entry of the FIFO; ``encoded`` whether it is an event (a void entry marks a field without)
+    scanned         word of the map in the scan register, one read behind the other; ``passed`` when it leaves it
+    issued          of every slot; ``word`` that it adds to, −1: void
     sweep           words of the sweep
     """
 
     pushed: Int64Array
     popped: Int64Array
     encoded: npt.NDArray[np.bool_]
+    scanned: Int64Array
     passed: Int64Array
     issued: Int64Array
     word: Int64Array
@@ -94,7 +94,8 @@ def _scattered(layer: LayerMapping, event: Event, bits: Int64Array) -> Step:
         sweep = issues_one_port(layer, begin, event.membrane_banks)
     else:
         sweep = uninterrupted(layer, begin)
-    return Step(pushed, popped, np.ones(len(bits), np.bool_), passed, issued, word, sweep)
+    scanned = np.arange(layer.plan.scan_words, dtype=np.int64)
+    return Step(pushed, popped, np.ones(len(bits), np.bool_), scanned, passed, issued, word, sweep)
 
 
 def _gathered(layer: LayerMapping, event: Event, bits: Int64Array) -> Step:
@@ -119,7 +120,8 @@ def _gathered(layer: LayerMapping, event: Event, bits: Int64Array) -> Step:
     first_word = np.where(encoded, np.searchsorted(reads.first, read, side="right") * beats - beats, -1)
     word = np.where(np.repeat(encoded, slots), spread(first_word, slots), -1)
     issued = spread(begun, slots)
-    return Step(pushed, popped, encoded, _passed(read, pushed, len(held)), issued, word, Issues(swept, earliest))
+    passed = _passed(read, pushed, len(held))
+    return Step(pushed, popped, encoded, reads.word, passed, issued, word, Issues(swept, earliest))
 
 
 def _passed(of: Int64Array, pushed: Int64Array, words: int) -> Int64Array:
@@ -144,7 +146,7 @@ def _scanner_waves(step: Step) -> tuple[Wave, ...]:
         counting("scanner", "scanner_stall", waiting),
         counting("scanner", "scanner_load", loaded),
         counting("scanner", "scanner_encode", step.pushed[step.encoded]),
-        changing("scanner", "scanner_word", loaded + 1, np.arange(words, dtype=np.int64)),
+        changing("scanner", "scanner_word", loaded + 1, step.scanned),
         counting("spike_memory", "spike_memory_read", read),
     )
 
@@ -186,7 +188,7 @@ def _memory_waves(layer: LayerMapping, event: Event, step: Step) -> tuple[Wave, 
         *_lane_waves(layer, event, issued, word),
         counting("membrane_memory", "membrane_memory_read", reads),
         counting("membrane_memory", "membrane_memory_write", writes),
-        *_bank_waves(event, layer, np.concatenate([reads, writes]), np.tile(words, 2)),
+        *_bank_waves(event, np.concatenate([reads, writes]), np.tile(words, 2)),
         *_count_waves(layer, reads, writes, words),
     )
 
@@ -217,7 +219,7 @@ def _register_waves(layer: LayerMapping, event: Event, step: Step) -> tuple[Wave
         *_counter_waves(layer, sums, np.concatenate([word, numbers])),
         counting("membrane_memory", "membrane_memory_read", swept),
         counting("membrane_memory", "membrane_memory_write", written),
-        *_bank_waves(event, layer, np.concatenate([swept, written]), np.tile(numbers, 2)),
+        *_bank_waves(event, np.concatenate([swept, written]), np.tile(numbers, 2)),
     )
 
 
@@ -247,13 +249,14 @@ def adding_stage(layer: LayerMapping, event: Event) -> int:
     return event.pipeline_depth if isinstance(layer.plan, GatherPlan) else min(2, event.pipeline_depth)
 
 
-def _bank_waves(event: Event, layer: LayerMapping, cycles: Int64Array, words: Int64Array) -> tuple[Wave, ...]:
+def _bank_waves(event: Event, cycles: Int64Array, words: Int64Array) -> tuple[Wave, ...]:
     """With one port, accesses of every bank of the membrane memory."""
     if event.membrane_ports == 2:
         return ()
     bank = words % event.membrane_banks
-    banks = min(event.membrane_banks, layer.sweep.words)
-    return tuple(counting("membrane_memory", f"bank_access_{k}", cycles[bank == k]) for k in range(banks))
+    return tuple(
+        counting("membrane_memory", f"bank_access_{k}", cycles[bank == k]) for k in range(event.membrane_banks)
+    )
 
 
 @lru_cache(maxsize=64)

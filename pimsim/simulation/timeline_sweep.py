@@ -62,7 +62,7 @@ def sweep_waves(layer: LayerMapping, issues: Issues, *, last: bool, fired: Int64
     waves = [
         counting(SWEEP, "sweep_busy", issued),
         counting(SWEEP, "sweep_stall", issues.stalled),
-        changing(SWEEP, "sweep_word", issued[:-1] + 1, np.arange(1, len(issued))),
+        changing(SWEEP, "sweep_word", issued + 1, np.arange(1, len(issued) + 1) % len(issued)),
     ]
     if layer.memories.current is not None:
         waves.append(counting("current_memory", "current_memory_read", issued))
