@@ -8,12 +8,14 @@ from hypothesis import given, settings
 
 pytest.importorskip("amaranth")
 
-from amaranth.sim import Simulator
+from amaranth.hdl import Value
 from rtl_cases import event_cases
 
 from pimsim.rtl.design import event_design
 from pimsim.rtl.event_bench import EventBench
-from pimsim.rtl.run_event import CLOCK, patience, watch_event
+from pimsim.rtl.run_event import patience, watch_event
+from pimsim.rtl.signals import index_bits
+from pimsim.rtl.step_bench import run_bench
 from pimsim.rtl.words import map_words, weight_words
 from pimsim.simulation.timeline import spikes_per_word
 from pimsim.simulation.timeline_event import event_waves
@@ -62,10 +64,13 @@ def test_words_and_controls_are_those_of_the_units(case):
     assert np.flatnonzero(seen["start"]).tolist() == (ends - cycles).tolist()
     assert np.flatnonzero(seen["done"]).tolist() == (ends - 1).tolist()
     assert seen["busy"].all()
+    steps = np.repeat(np.arange(len(cycles)) % case.steps, cycles)
+    assert seen["last"].tolist() == (steps == case.steps - 1).tolist()
     assert seen["sweep_word"].tolist() == found["sweep_word"].tolist()
-    pushed, beat = seen["push"] == 1, found["address_generator_beat"] == 1
+    beat, pushed = found["address_generator_beat"] == 1, seen["push"] == 1, found["address_generator_beat"] == 1
     assert pushed.tolist() == (found["fifo_push"] == 1).tolist()
-    assert seen["scanner_word"][pushed].tolist() == found["scanner_word"][pushed].tolist()
+    events = found["scanner_encode"] == 1  # a void entry names no word
+    assert seen["scanner_word"][events].tolist() == found["scanner_word"][events].tolist()
     if not design.gather:
         assert seen["membrane_word"][beat].tolist() == found["membrane_word"][beat].tolist()
 
@@ -75,28 +80,18 @@ def watched(case, design):
     samples, steps = case.inputs.shape[:2]
     words = map_words(case.inputs.reshape(samples * steps, -1), design.map_neurons, design.scan_width)
     bench = EventBench(design, weight_words(design, case.weights.weight), words, steps, patience(design))
-    core, rows = bench.core, []
-    entry = core.fifo.entry.event if design.gather else core.fifo.entry
+    core = bench.core
+    entry = Value.cast(core.fifo.entry)[: index_bits(design.map_neurons)]  # the event comes first
     signals = {
         "start": core.start,
         "done": core.done,
         "busy": core.busy,
+        "last": core.last,
         "sweep_word": core.sweep.issue_word,
         "push": core.fifo.push,
         "scanner_word": entry,
         **({} if design.gather else {"membrane_word": core.generator.slot.at.membrane}),
     }
-    simulator = Simulator(bench)
-    simulator.add_clock(CLOCK)
-
-    async def watch(context):
-        async for _clock, _reset, over, *values in context.tick().sample(bench.over, *signals.values()):
-            if over:
-                return
-            rows.append(values)
-
-    simulator.add_testbench(watch)
-    simulator.run()
-    found = dict(zip(signals, np.array(rows, np.int64).T, strict=True))
+    found = dict(zip(signals, run_bench(bench, design.shape.name, signals)[1], strict=True))
     found["scanner_word"] //= design.scan_width
     return found
