@@ -25,7 +25,7 @@ FEW = settings(max_examples=40)
 
 SHOWN = {"scanner", "fifo", "address_generator", "lane", "accumulator", "neuron", "packer", "correction", "pool", "mac"}
 SHOWN |= {f"{name}_memory" for name in ("input", "weight", "membrane", "current", "count", "spike", "activation")}
-SHOWN |= {"row_register", "pim_array"}
+SHOWN |= {"row_register", "pim_array", "row_driver", "dac", "column", "analog_column", "adc", "shift_add"}
 """Components whose actions have a signal."""
 
 
@@ -66,7 +66,7 @@ def check_actions(placed, index, layer, found):
     for (component, action), count in counts.items():
         if component not in SHOWN or (component, action) == ("input_memory", "write"):
             continue
-        if component == "correction" and layer.engine != "event":  # a crossbar's or a multiplier's own
+        if component == "correction" and layer.engine == "mac":  # microarchitecture.md §6 does not say when
             continue
         if component == "current_memory" and layer.engine == "mac":  # counted by macros that are touched
             continue

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from pimsim.errors import MappingError
 from pimsim.hardware import BitSerialPim
@@ -325,12 +326,20 @@ def _shifted_tile(operand: Operand, pim: Pim, shape: LayerShape, window: LayerSh
     )
 
 
-def _shifted_stages(shape: LayerShape, window: LayerShape, kernels: int, converted: int, pim: Pim) -> tuple[Stage, ...]:
-    """Cut the window's rows where one more would bring a column above its group; idle columns are not converted."""
+def kernels_on_rows(shape: LayerShape, window: LayerShape, kernels: int) -> npt.NDArray[np.bool_]:
+    """(rows of the window, kernels) whether a kernel has a weight on a row: a kernel alone has one on each."""
+    if kernels == 1:
+        return np.ones((window.fan_in, 1), np.bool_)
     axis = next(index for index in range(3) if window.kernel[index] != shape.kernel[index])
     taps = np.indices((*window.kernel, shape.in_shape[0]))[axis].reshape(-1)
     first = np.arange(kernels) * shape.stride[axis]
-    seen = (taps[:, None] >= first) & (taps[:, None] < first + shape.kernel[axis])  # (rows, kernels)
+    inside: npt.NDArray[np.bool_] = (taps[:, None] >= first) & (taps[:, None] < first + shape.kernel[axis])
+    return inside
+
+
+def _shifted_stages(shape: LayerShape, window: LayerShape, kernels: int, converted: int, pim: Pim) -> tuple[Stage, ...]:
+    """Cut the window's rows where one more would bring a column above its group; idle columns are not converted."""
+    seen = kernels_on_rows(shape, window, kernels)
     share, group = converter_share(pim), group_rows(pim)
     stages, start = [], 0
     while start < len(seen):

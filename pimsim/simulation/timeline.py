@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,9 @@ from pimsim.mapping import LayerMapping, Mapping
 from pimsim.model.network import IntegerNetwork
 from pimsim.simulation.schedule import check_trace, in_front, time_layer
 from pimsim.simulation.schedule_layer import LayerTiming, sweep_cycles
-from pimsim.simulation.timeline_dense import crossbar_waves, multiplier_waves
+from pimsim.simulation.timeline_crossbar import crossbar_waves
 from pimsim.simulation.timeline_event import event_waves
+from pimsim.simulation.timeline_multipliers import multiplier_waves
 from pimsim.simulation.timeline_sweep import active_lanes, membrane_waves, sweep_waves, uninterrupted
 from pimsim.simulation.waves import Int64Array, Wave, changing, lasting
 from pimsim.traces import Trace, single
@@ -112,7 +114,7 @@ class _Layer:
 
     def front(self) -> list[_Job]:
         """Sums that are computed once, for all steps."""
-        return [self._sums(self._timing.front_cycles)] if self._timing.front_cycles else []
+        return [self._sums(self._timing.front_cycles, None)] if self._timing.front_cycles else []
 
     def step(self, step: int) -> list[_Job]:
         """In step ``step``, from 0."""
@@ -123,16 +125,28 @@ class _Layer:
             row = self._trace.spikes[self.index - 1][0, step]
             return [_Job(STEP, cycles, lambda: event_waves(layer, engine, row, last=last, fired=fired))]
         swept = sweep_cycles(layer)
-        sums = [self._sums(cycles - swept)] if cycles > swept else []
+        sums = [self._sums(cycles - swept, step)] if cycles > swept else []
         return [*sums, _Job(SWEEPS, swept, lambda: _dense_sweep(layer, last=last, fired=fired))]
 
-    def _sums(self, cycles: int) -> _Job:
+    def _sums(self, cycles: int, step: int | None) -> _Job:
+        """Of one step, or of all of them."""
         layer, engine = self._layer, self._engine
         if isinstance(engine, Mac):
             return _Job(SUMS, cycles, lambda: multiplier_waves(layer, engine))
         assert engine is not None  # the hardware file was checked for it
         assert not isinstance(engine, Event)  # whose sums are part of its steps
-        return _Job(SUMS, cycles, lambda: crossbar_waves(layer, engine))
+        return _Job(SUMS, cycles, lambda: crossbar_waves(layer, engine, self._maps(step)))
+
+    def _maps(self, step: int | None) -> npt.NDArray[np.integer]:
+        """What the sums are of, (maps, D, H, W, C): codes, activations, or spikes of one step or of all of them."""
+        values = in_front(self._trace, self.index)[0]
+        channels, *size = self._layer.shape.source_shape
+        if self.index == 0:
+            return np.moveaxis(values, 0, -1)[None]
+        if not self._trace.activations:
+            chosen = values if step is None else values[step : step + 1]
+            values = np.unpackbits(chosen, axis=1, count=prod(self._layer.shape.source_shape), bitorder="little")
+        return values.reshape(-1, *size, channels)
 
     def _fired(self, step: int) -> Int64Array | None:
         """Spikes of every word of the sweep; none of the classifier and of a CNN."""
