@@ -142,11 +142,12 @@ class _Layer:
         values = in_front(self._trace, self.index)[0]
         channels, *size = self._layer.shape.source_shape
         if self.index == 0:
-            return np.moveaxis(values, 0, -1)[None]
-        if not self._trace.activations:
+            values = np.moveaxis(values, 0, -1)
+        elif not self._trace.activations:
             chosen = values if step is None else values[step : step + 1]
             values = np.unpackbits(chosen, axis=1, count=prod(self._layer.shape.source_shape), bitorder="little")
-        return values.reshape(-1, *size, channels)
+        maps: npt.NDArray[np.integer] = values.reshape(-1, *size, channels)
+        return maps
 
     def _fired(self, step: int) -> Int64Array | None:
         """Spikes of every word of the sweep; none of the classifier and of a CNN."""

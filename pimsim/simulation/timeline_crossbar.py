@@ -161,7 +161,7 @@ def _writer_waves(work: RoundWork, pim: Pim, times: _Times) -> tuple[Wave, ...]:
         again = beat < work.one.read_words  # tiles follow each other by outputs: words of the round before come first
         waves.append(counting("current_memory", "current_memory_read", taken[again]))
     if work.reference:
-        waves.append(counting("correction", "correction_multiply", taken[beat == 0], work.row_sets))
+        waves.append(counting("correction", "correction_multiply", taken[beat == 0], work.one.input_sums))
     if work.reference or work.corrects_inputs:
         waves.append(counting("correction", "correction_add", taken, work.corrected[beat]))
     return tuple(waves)

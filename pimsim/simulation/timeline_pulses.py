@@ -61,7 +61,8 @@ class RoundWork:
         if active.size == 0:
             return active
         share = np.add.reduceat(active, np.arange(0, active.size, converter_share(self.pim)))
-        return (share[:, None] > np.arange(int(share.max()))).sum(axis=0)
+        turns: Int64Array = (share[:, None] > np.arange(int(share.max()))).sum(axis=0, dtype=np.int64)
+        return turns
 
     def _columns(self, tile: Tile) -> int:
         """Columns (analog: outputs) of one kernel that are converted."""
@@ -98,14 +99,6 @@ class RoundWork:
         return self.layer.operands.input_zero != 0
 
     @cached_property
-    def row_sets(self) -> int:
-        """Different sets of row tiles that outputs of the round sum over: a product with the zero point for each."""
-        rows: dict[int, set[int]] = {}
-        for tile in self.one.tiles:
-            rows.setdefault(tile.output, set()).add(tile.row)
-        return len({frozenset(own) for own in rows.values()})
-
-    @cached_property
     def corrected(self) -> Int64Array:
         """(written words of a position,) corrections that each takes.
 
@@ -121,7 +114,8 @@ class RoundWork:
         count = (inside * self.reference + begins * self.corrects_inputs)[first:]
         padded = np.zeros(self.one.written_words * lanes, np.int64)
         padded[: min(len(count), len(padded))] = count[: len(padded)]
-        return padded.reshape(-1, lanes).sum(axis=1)
+        words: Int64Array = padded.reshape(-1, lanes).sum(axis=1)
+        return words
 
 
 def active_lines(work: RoundWork, pim: BitSerialPim, inputs: Int64Array) -> Int64Array:
