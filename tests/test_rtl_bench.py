@@ -2,15 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import icarus
+import pytest
 from hypothesis import HealthCheck, given, settings
 from rtl_cases import event_cases
 
-from pimsim.rtl.case import LayerCase
+from pimsim.hardware import load_hardware
+from pimsim.model import load_network
+from pimsim.resources import MODEL, TRACE, find
+from pimsim.rtl.case import LayerCase, layer_case
+from pimsim.rtl.crop import Crop
+from pimsim.rtl.design import EventDesign, SweepDesign, event_design
+from pimsim.rtl.verilog import bench, played
 from pimsim.rtl.verilog.emit import Emitted, emit
+from pimsim.traces import load_trace
+
+SAID = {
+    bench.CYCLES: "cycles, expected",
+    bench.MEMBRANES: "membrane of neuron",
+    bench.OUTPUTS: "output word",
+    bench.CLASSES: "class",
+    bench.COUNTS: "count",
+}
+
+
+@cache
+def small_case(layer: str) -> LayerCase:
+    """A layer of the shipped model, two channels of it, on a small event core."""
+    network = load_network(find(MODEL, "cnn3d_6b"))
+    hardware = load_hardware("pim45nm", {"engines.event.lanes": 2, "engines.event.scan_width": 8})
+    trace = load_trace(find(TRACE, "cnn3d_indian_pines"))
+    region = None if layer == "classifier" else (20, 3, 3)
+    return layer_case(network, hardware, trace, layer, Crop(samples=1, steps=2, channels=3, region=region))
+
+
+def with_neuron(sweep: SweepDesign, **changed: object) -> SweepDesign:
+    return replace(sweep, neuron=replace(sweep.neuron, **changed))
+
+
+def digit_changed(line: str) -> str:
+    """The last digit is another one, which the lowest bits of a word notice."""
+    return line[:-1] + f"{int(line[-1], 16) ^ 1:x}"
 
 
 def write(emitted: Emitted, folder: Path) -> None:
@@ -36,3 +74,46 @@ def passes(case: LayerCase) -> None:
 @given(event_cases(most_cycles=1500))
 def test_random_layers_on_the_event_core_pass_their_bench(case: LayerCase) -> None:
     passes(case)
+
+
+@icarus.needed
+def test_every_expected_word_is_compared(tmp_path: Path) -> None:
+    """One digit of any file of expected results is another one: the bench says so, and ends with a status."""
+    for case in (small_case("conv2"), small_case("classifier")):
+        emitted = emit(case)
+        write(emitted, tmp_path)
+        expected = [name for name in emitted.files if name.startswith("expected_")]
+        assert len(expected) == 4
+        for name in expected:
+            lines = emitted.files[name].splitlines()
+            for place in {0, len(lines) // 2, len(lines) - 1}:
+                (tmp_path / name).write_text(
+                    "\n".join([*lines[:place], digit_changed(lines[place]), *lines[place + 1 :]])
+                )
+                status, said = outcome(emitted, tmp_path)
+                assert status != 0
+                assert SAID[name] in said
+            (tmp_path / name).write_text(emitted.files[name])
+        assert outcome(emitted, tmp_path)[0] == 0
+
+
+@icarus.needed
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda design: replace(design, fifo_depth=1), "cycles, expected"),
+        (lambda design: replace(design, sweep=replace(design.sweep, depth=design.sweep.depth + 1)), "cycles, expected"),
+        (lambda design: replace(design, sweep=with_neuron(design.sweep, threshold=1)), "membrane of neuron"),
+        (lambda design: replace(design, sweep=with_neuron(design.sweep, leak=255)), "membrane of neuron"),
+        (lambda design: replace(design, weight_signed=not design.weight_signed), "membrane of neuron"),
+    ],
+)
+def test_a_layer_that_breaks_a_rule_is_told(
+    broken: Callable[[EventDesign], EventDesign], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(played, "event_design", lambda *given: broken(event_design(*given)))
+    emitted = emit(small_case("conv2"))
+    write(emitted, tmp_path)
+    status, line = outcome(emitted, tmp_path)
+    assert status != 0
+    assert said in line

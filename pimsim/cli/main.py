@@ -28,6 +28,10 @@ COMMANDS = {
     ),
     "split": ("pimsim.cli.split", "How a scene is parted into training and test, and what their patches share."),
     "verify": ("pimsim.cli.verify", "The simulator beside the RTL description, cycle by cycle (needs pimsim[verify])."),
+    "rtl": (
+        "pimsim.cli.rtl",
+        "Synthesizable Verilog of a layer, with a bench that checks itself (needs pimsim[verify]).",
+    ),
     "costs": ("pimsim.cli.costs", "Every number of a cost table with its range and source."),
     "info": ("pimsim.cli.info", "What a model, trace or hardware file holds."),
 }

@@ -12,9 +12,11 @@ COUNTER_BITS = 64
 SLACK = 1000
 """Cycles that a step may take beyond the longest one expected before the bench gives up on it."""
 
-INPUTS, WEIGHTS = "inputs.hex", "weights.hex"
+INPUTS = "inputs.hex"
 CYCLES, MEMBRANES, OUTPUTS = "expected_cycles.hex", "expected_membranes.hex", "expected_outputs.hex"
 CLASSES, COUNTS = "expected_classes.hex", "expected_counts.hex"
+FILES = (INPUTS, CYCLES, MEMBRANES, OUTPUTS, CLASSES, COUNTS)
+"""Of these a layer has `OUTPUTS` or, behind the classifier, `CLASSES`."""
 
 STEP, RUN = "sample %0d step %0d", "run / STEPS, run % STEPS"
 """How a difference names the step, and the values of that."""

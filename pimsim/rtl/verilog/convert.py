@@ -50,7 +50,7 @@ def convert(component: wiring.Component, name: str) -> Converted:
 
 
 def _underscored(match: re.Match[str]) -> str:
-    return match[1] + match[2].replace(".", "_")
+    return match[1] + re.sub(r"[.$]", "_", match[2])
 
 
 def _without_banner(text: str) -> str:

@@ -10,19 +10,23 @@ from dataclasses import dataclass
 
 from pimsim.report.files import json_text
 from pimsim.rtl.case import LayerCase
+from pimsim.rtl.verilog import bench
 from pimsim.rtl.verilog.convert import convert
 from pimsim.rtl.verilog.guide import guide
 from pimsim.rtl.verilog.hexfiles import hex_text
-from pimsim.rtl.verilog.played import played
+from pimsim.rtl.verilog.played import WEIGHTS, played
 from pimsim.rtl.verilog.synthesis import Synthesis, sram_text, synthesize
 
 SRAM_FILE, BENCH_FILE, GUIDE_FILE, CELLS_FILE = "sram.v", "bench.v", "README.md", "cells.json"
+FILES = (SRAM_FILE, BENCH_FILE, GUIDE_FILE, CELLS_FILE, f"{WEIGHTS}.hex", *bench.FILES)
+"""All but the layer's own, which is named after it; not every layer has all of them."""
 
 
 @dataclass(frozen=True)
 class Emitted:
     """``files`` by name; ``top`` is the module of the layer; ``synthesis`` where it was asked for."""
 
+    case: LayerCase
     top: str
     files: dict[str, str]
     synthesis: Synthesis | None
@@ -46,7 +50,7 @@ def emit(case: LayerCase, *, synthesis: bool = False) -> Emitted:
     }
     if made is not None:
         files[CELLS_FILE] = json_text(made.document)
-    return Emitted(top, files, made)
+    return Emitted(case, top, files, made)
 
 
 def module_name(layer: str) -> str:

@@ -23,7 +23,7 @@ BUSY, STALL, BANK = "_busy", "_stall", "bank_access_"
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """A layer's run as the simulator has it: all its steps on the event core, its sweeps alone on a dense engine."""
+    """A layer's run as the simulator has it; its sweeps alone where its sums are not described."""
 
     case: LayerCase
     sweep: SweepDesign
@@ -38,10 +38,13 @@ class Expected:
 
     @cached_property
     def cycles(self) -> list[int]:
-        """Of every step, those of a sample behind each other."""
-        if self.case.on_event_core:
-            return [int(cycles) for cycles in self.case.timing().step_cycles.reshape(-1)]
-        return [sweep_cycles(self.case.layer)] * self.runs
+        """Of every step, those of a sample behind each other; its first one has those of sums formed once."""
+        if not self.case.sums_described:
+            return [sweep_cycles(self.case.layer)] * self.runs
+        timing = self.case.timing()
+        cycles = timing.step_cycles.copy()
+        cycles[:, 0] += timing.front_cycles
+        return [int(taken) for taken in cycles.reshape(-1)]
 
     @property
     def membranes(self) -> list[int]:
@@ -97,14 +100,14 @@ class Expected:
 
     @cached_property
     def _actions(self) -> tuple[ActionCount, ...]:
-        if self.case.on_event_core:
+        if self.case.sums_described:
             return self._activity.actions
         spikes = self._spikes
         return sweep_actions(self.case.layer, samples=self.case.samples, steps=self.case.steps, spikes=spikes)
 
     @cached_property
     def _units(self) -> dict[str, tuple[int, int]]:
-        if self.case.on_event_core:
+        if self.case.sums_described:
             return {name: (unit.busy, unit.stall) for name, unit in self._activity.units}
         sweep = self.case.layer.sweep
         return {"sweep": (sweep.words * self.runs, sweep.stalls * self.runs)}
@@ -133,6 +136,7 @@ def _memory(case: LayerCase, component: str, action: str) -> MemoryPlan | None:
         "membrane_memory": memories.membrane,
         "current_memory": memories.current,
         "count_memory": memories.count,
+        "input_memory": maps,
         "spike_memory": maps,
         "activation_memory": maps,
     }

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from amaranth.lib.wiring import In
 
+from pimsim.hardware import BitSerialPim
 from pimsim.rtl.case import LayerCase
 from pimsim.rtl.current_sweep import CurrentSweep
 from pimsim.rtl.design import event_design, sweep_design
 from pimsim.rtl.event_core import event_core
+from pimsim.rtl.pim_layer import PimLayer
+from pimsim.rtl.pim_place import pim_content, pim_design
+from pimsim.rtl.run_pim import source_values
 from pimsim.rtl.signals import index_bits
 from pimsim.rtl.sram import Sram
 from pimsim.rtl.verilog import bench
@@ -65,7 +69,9 @@ class Played:
 
 def played(case: LayerCase) -> Played:
     """The layer's core, or where its sums are not described the sweep alone, whose currents are then the inputs."""
-    return _event(case) if case.on_event_core else _sweep(case)
+    if case.on_event_core:
+        return _event(case)
+    return _crossbar(case) if case.sums_described else _sweep(case)
 
 
 def _event(case: LayerCase) -> Played:
@@ -102,4 +108,26 @@ def _sweep(case: LayerCase) -> Played:
         expected=expected,
         inputs=Inputs(design.words, width, every_step=case.index > 0, filled=CURRENTS),
         words=expected.currents,
+    )
+
+
+def _crossbar(case: LayerCase) -> Played:
+    engine = case.hardware.engines.named(case.layer.engine)
+    assert isinstance(engine, BitSerialPim)
+    design = pim_design(case.weights, case.layer, engine)
+    content = pim_content(case.weights, design, engine)
+    sweep = sweep_design(case.network, case.mapping, case.hardware, case.index)
+    memories = {}
+    if design.reloaded:
+        memories[WEIGHTS] = Sram(
+            WEIGHTS, width=design.weight_bits, depth=design.weight_words, ports=1, init=content.rows
+        )
+    words = design.passes * design.map_values
+    readers = tuple((f"{SOURCE}_{number}", index_bits(words)) for number in range(design.readers))
+    once = case.index == 0 or design.passes > 1
+    return Played(
+        top=LayerTop(PimLayer(design, content, sweep, once=once), memories),
+        expected=Expected(case, sweep),
+        inputs=Inputs(words, design.stored_bits, every_step=not once, readers=readers),
+        words=source_values(case.layer.shape, case.inputs).reshape(-1).tolist(),
     )
