@@ -10,35 +10,49 @@ pytest.importorskip("amaranth")
 
 from amaranth.hdl import Value
 from rtl_cases import event_cases
+from test_rtl_current_sweep import dense_cases
+from test_rtl_pim import cases as pim_cases
 
-from pimsim.rtl.design import event_design
+from pimsim.rtl.design import event_design, sweep_design
 from pimsim.rtl.event_bench import EventBench
 from pimsim.rtl.run_event import patience, watch_event
+from pimsim.rtl.run_pim import watch_pim
+from pimsim.rtl.run_sweep import SweepBench
 from pimsim.rtl.signals import index_bits
 from pimsim.rtl.step_bench import run_bench
-from pimsim.rtl.words import map_words, weight_words
-from pimsim.simulation.timeline import spikes_per_word
-from pimsim.simulation.timeline_event import event_waves
+from pimsim.rtl.words import current_words, map_words, weight_words
+from pimsim.simulation.timeline import layer_phases
+from pimsim.simulation.waves import counting
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
 
 
-def drawn(case):
-    """Name → value in every cycle of all samples and steps, one behind the other, and the cycles of each step."""
-    event, record = case.hardware.engines.named(case.layer.engine), case.record()
-    cycles, found = case.timing().step_cycles, []
+def drawn(case, kinds=("sums", "step", "sweep")):
+    """Name → value in every cycle of all samples, one behind the other: of the phases of some kinds."""
+    fired, phases = case.record().spikes, []
+    silent = case.classifies or case.network.is_cnn
     for sample in range(case.samples):
-        for step in range(case.steps):
-            fired = None if case.classifies else spikes_per_word(case.layer, record.spikes[sample, step])
-            row, last = case.inputs[sample, step], step == case.steps - 1
-            waves = event_waves(case.layer, event, row, last=last, fired=fired)
-            found.append({wave.name: wave.dense(int(cycles[sample, step])) for wave in waves})
-    silent = [np.zeros(n, np.int64) for n in cycles.ravel().tolist()]
-    names = {name for step in found for name in step}
-    joined = {
-        name: np.concatenate([step.get(name, rest) for step, rest in zip(found, silent, strict=True)]) for name in names
+        inputs, spikes = case.inputs[sample : sample + 1], None if silent else fired[sample]
+        phases += layer_phases(case.mapping, case.hardware, case.index, inputs, spikes)
+    waves = [(phase, {wave.name: wave for wave in phase.waves()}) for phase in phases if phase.kind in kinds]
+    names = {name for _, own in waves for name in own}
+    none = counting("", "", np.empty(0, np.int64))
+    return {
+        name: np.concatenate([own.get(name, none).dense(phase.cycles) for phase, own in waves]).tolist()
+        for name in names
     }
-    return joined, cycles.ravel()
+
+
+def agree(seen, found):
+    """Every signal that the description reports is that of the waveform, in every cycle."""
+    for name, values in seen.items():
+        assert len(values) == len(found["busy"])
+        assert values.tolist() == found.get(name, [0] * len(values)), name
+
+
+CONTROL = {"start", "busy", "done", "last", "step"}
+WORDS = {"scanner_word", "membrane_word", "sweep_word"}
+"""Signals that are no reports of a core: of its controller, and registers of its units."""
 
 
 @FEW
@@ -46,12 +60,9 @@ def drawn(case):
 def test_every_signal_that_a_core_reports_is_the_waveforms_in_every_cycle(case):
     design = event_design(case.network, case.mapping, case.hardware, case.index)
     _, seen = watch_event(design, case.weights.weight, case.inputs)
-    found, cycles = drawn(case)
-    for name, values in seen.items():
-        assert len(values) == cycles.sum()
-        assert values.tolist() == found.pop(name).tolist(), name
-    # What is left are registers of units, which `test_words_and_controls_are_those_of_the_units` looks at.
-    assert set(found) == {"scanner_word", "membrane_word", "sweep_word"}
+    found = drawn(case)
+    agree(seen, found)
+    assert set(found) == {*seen, *CONTROL, *WORDS}
 
 
 @FEW
@@ -59,20 +70,15 @@ def test_every_signal_that_a_core_reports_is_the_waveforms_in_every_cycle(case):
 def test_words_and_controls_are_those_of_the_units(case):
     design = event_design(case.network, case.mapping, case.hardware, case.index)
     seen = watched(case, design)
-    found, cycles = drawn(case)
-    ends = np.cumsum(cycles)
-    assert np.flatnonzero(seen["start"]).tolist() == (ends - cycles).tolist()
-    assert np.flatnonzero(seen["done"]).tolist() == (ends - 1).tolist()
-    assert seen["busy"].all()
-    steps = np.repeat(np.arange(len(cycles)) % case.steps, cycles)
-    assert seen["last"].tolist() == (steps == case.steps - 1).tolist()
-    assert seen["sweep_word"].tolist() == found["sweep_word"].tolist()
-    beat, pushed = found["address_generator_beat"] == 1, seen["push"] == 1
-    assert pushed.tolist() == (found["fifo_push"] == 1).tolist()
-    events = found["scanner_encode"] == 1  # a void entry names no word
-    assert seen["scanner_word"][events].tolist() == found["scanner_word"][events].tolist()
+    found = drawn(case)
+    for name in ("start", "busy", "done", "last", "sweep_word"):
+        assert seen[name].tolist() == found[name], name
+    assert seen["push"].tolist() == found["fifo_push"]
+    events = np.array(found["scanner_encode"]) == 1  # a void entry names no word
+    assert seen["scanner_word"][events].tolist() == np.array(found["scanner_word"])[events].tolist()
     if not design.gather:
-        assert seen["membrane_word"][beat].tolist() == found["membrane_word"][beat].tolist()
+        beat = np.array(found["address_generator_beat"]) == 1
+        assert seen["membrane_word"][beat].tolist() == np.array(found["membrane_word"])[beat].tolist()
 
 
 def watched(case, design):
@@ -95,3 +101,26 @@ def watched(case, design):
     found = dict(zip(signals, run_bench(bench, design.shape.name, signals)[1], strict=True))
     found["scanner_word"] //= design.scan_width
     return found
+
+
+@settings(max_examples=10, deadline=None)
+@given(pim_cases())
+def test_every_signal_of_a_crossbar_is_the_waveforms_in_every_cycle(case):
+    _, seen = watch_pim(case.network, case.mapping, case.hardware, case.index, case.inputs)
+    found = drawn(case)
+    agree(seen, found)
+    assert set(found) - CONTROL - WORDS <= set(seen)
+
+
+@settings(max_examples=10, deadline=None)
+@given(dense_cases())
+def test_every_signal_of_a_sweep_from_currents_is_the_waveforms_in_every_cycle(case):
+    design = sweep_design(case.network, case.mapping, case.hardware, case.index)
+    words = current_words(design, case.record().currents.reshape(-1, design.neurons))
+    bench = SweepBench(design, words, steps=case.steps, sweeps=1)
+    activity = bench.core.activity
+    signals = {name: activity[name] for name in activity.shape().members} | {"sweep_word": bench.core.sweep.issue_word}
+    seen = dict(zip(signals, run_bench(bench, case.layer.name, signals)[1], strict=True))
+    found = drawn(case, kinds=("sweep",))
+    agree(seen, found)
+    assert set(found) - CONTROL == set(seen)

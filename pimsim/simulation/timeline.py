@@ -18,7 +18,7 @@ from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED
 from pimsim.mapping import LayerMapping, Mapping
 from pimsim.model.network import IntegerNetwork
 from pimsim.simulation.schedule import check_trace, in_front, time_layer
-from pimsim.simulation.schedule_layer import LayerTiming, sweep_cycles
+from pimsim.simulation.schedule_layer import sweep_cycles
 from pimsim.simulation.timeline_crossbar import crossbar_waves
 from pimsim.simulation.timeline_event import event_waves
 from pimsim.simulation.timeline_multipliers import multiplier_waves
@@ -92,8 +92,8 @@ def timeline(
     check_trace(alone, network)
     jobs = []
     for index in range(len(mapping.layers)):
-        timing = time_layer(mapping, hardware, index, in_front(alone, index))
-        jobs.append(_Layer(alone, mapping, hardware, index, timing))
+        spikes = alone.spikes[index][0] if index < len(alone.spikes) and not mapping.of_cnn else None
+        jobs.append(_Layer(mapping, hardware, index, in_front(alone, index), spikes))
     phases = sorted(_placed(jobs, hardware), key=lambda phase: (phase.start, phase.layer))
     return Timeline(
         sample=sample,
@@ -104,12 +104,36 @@ def timeline(
     )
 
 
-class _Layer:
-    """What a layer has to do for one sample."""
+def layer_phases(
+    mapping: Mapping,
+    hardware: Hardware,
+    index: int,
+    inputs: npt.NDArray[np.unsignedinteger],
+    spikes: npt.NDArray[np.uint8] | None = None,
+) -> tuple[Phase, ...]:
+    """Layer ``index`` alone, its phases one behind the other.
 
-    def __init__(self, trace: Trace, mapping: Mapping, hardware: Hardware, index: int, timing: LayerTiming) -> None:
+    ``inputs`` of one sample as `pimsim.simulation.in_front` gives them; ``spikes`` uint8 (T, bytes) that the layer
+    fires, None where its neurons do not.
+    """
+    layer = _Layer(mapping, hardware, index, inputs, spikes)
+    return tuple(_in_turn([(layer, step) for step in (None, *range(layer.steps))]))
+
+
+class _Layer:
+    """What a layer has to do for one sample; arguments as of `layer_phases`."""
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        hardware: Hardware,
+        index: int,
+        inputs: npt.NDArray[np.unsignedinteger],
+        spikes: npt.NDArray[np.uint8] | None,
+    ) -> None:
         self.index, self.steps = index, mapping.steps
-        self._layer, self._trace, self._timing = mapping.layers[index], trace, timing
+        self._layer, self._inputs, self._spikes = mapping.layers[index], inputs, spikes
+        self._timing = time_layer(mapping, hardware, index, inputs)
         self._engine = hardware.engines.named(self._layer.engine)
 
     def front(self) -> list[_Job]:
@@ -122,7 +146,7 @@ class _Layer:
         fired = self._fired(step)
         layer, engine = self._layer, self._engine
         if isinstance(engine, Event):
-            row = self._trace.spikes[self.index - 1][0, step]
+            row = np.asarray(self._inputs[0, step], np.uint8)
             return [_Job(STEP, cycles, lambda: event_waves(layer, engine, row, last=last, fired=fired))]
         swept = sweep_cycles(layer)
         sums = [self._sums(cycles - swept, step)] if cycles > swept else []
@@ -139,25 +163,19 @@ class _Layer:
 
     def _maps(self, step: int | None) -> npt.NDArray[np.integer]:
         """What the sums are of, (maps, D, H, W, C): codes, activations, or spikes of one step or of all of them."""
-        values = in_front(self._trace, self.index)[0]
+        values = self._inputs[0]
         channels, *size = self._layer.shape.source_shape
         if self.index == 0:
             values = np.moveaxis(values, 0, -1)
-        elif not self._trace.activations:
-            chosen = values if step is None else values[step : step + 1]
+        elif self._inputs.ndim == 3:  # spikes
+            chosen = np.asarray(values if step is None else values[step : step + 1], np.uint8)
             values = np.unpackbits(chosen, axis=1, count=prod(self._layer.shape.source_shape), bitorder="little")
         maps: npt.NDArray[np.integer] = values.reshape(-1, *size, channels)
         return maps
 
     def _fired(self, step: int) -> Int64Array | None:
-        """Spikes of every word of the sweep; none of the classifier and of a CNN."""
-        if self.index >= len(self._trace.spikes) or not self._spikes:
-            return None
-        return spikes_per_word(self._layer, self._trace.spikes[self.index][0, step])
-
-    @property
-    def _spikes(self) -> bool:
-        return self._layer.memories.target is not None and self._layer.sweep.value_bits == 1
+        """Spikes of every word of the sweep."""
+        return None if self._spikes is None else spikes_per_word(self._layer, self._spikes[step])
 
 
 def spikes_per_word(layer: LayerMapping, row: npt.NDArray[np.uint8]) -> Int64Array:
