@@ -300,7 +300,7 @@ def _made_crossbar(rng: np.random.Generator, shape: LayerShape) -> dict[str, Any
         "order.": one("step_major", "layer_major"),
         "schedule.": one("pipelined", "shared"),
     }
-    return knobs | one({}, {}, WRITER_LAST, _blocks(shape))
+    return knobs | one({}, {}, WRITER_LAST, _blocks(shape), _split(shape))
 
 
 WRITER_LAST = {
@@ -322,6 +322,25 @@ def _blocks(shape: LayerShape) -> dict[str, Any]:
     size = {"rows": 3 * shape.fan_in, "rows_active": shape.fan_in, "columns": 400, "columns_per_adc": 32, "arrays": 1}
     quick = {"adc_cycles": 1, "dac_bits": 8, "input_port_codes": 64}
     return size | quick | {"schedule.": "pipelined", "copies_in_array": "diagonal", "cell_bits": 1}
+
+
+def _split(shape: LayerShape) -> dict[str, Any]:
+    """Rounds with the last rows of some outputs and the first rows of others, which need other sums of inputs."""
+    size = {"rows": shape.fan_in // 3 + 1, "rows_active": shape.fan_in // 3 + 1, "columns": 24, "arrays": 2}
+    quick = {"columns_per_adc": 1, "adc_cycles": 1, "dac_bits": 8, "input_port_codes": 64, "neuron_lanes": 9}
+    return size | quick | {"schedule.": "pipelined", "weight_encoding": "offset", "cell_bits": 1}
+
+
+def made_pipeline(number: int) -> tuple[IntegerNetwork, Mapping, Hardware, np.ndarray]:
+    """A machine with an engine per layer, and codes of seven samples, many of them silent: stages of all lengths."""
+    rng = np.random.default_rng(number)
+    network = _made_network(rng, SHAPES[number % len(SHAPES)], 1 + number % 3, classifies=False)
+    knobs = _made_knobs(rng, gather=number % 2 == 0) | {"lanes": 1 + number % 4, "schedule.": "pipelined"}
+    slow = {"engines.mac.neuron_lanes": 1 + 8 * (number % 2)}
+    hardware, mapping = placed_on("digital45nm", "event", network, knobs | slow, 0)
+    codes = rng.integers(0, 2**network.input.bits, (7, *network.architecture.input_shape))
+    codes[rng.random(7) < 0.5] = network.input.zero_point
+    return network, mapping, hardware, codes.astype(np.uint8)
 
 
 def _made_network(

@@ -12,17 +12,23 @@ from dataclasses import replace
 
 import pytest
 from mutants import Mutation, in_place, mutated_source, neurons_by, plain_module
-from rtl_cases import made_crossbar_case, made_event_case
+from rtl_cases import made_crossbar_case, made_event_case, made_pipeline
 
-from pimsim.mapping import map_model
+from pimsim.hardware import Hardware
+from pimsim.mapping import Mapping, map_model
+from pimsim.model.network import IntegerNetwork
 from pimsim.rtl.case import LayerCase
 from pimsim.rtl.compare import compare
 from pimsim.rtl.observe import Observed
 from pimsim.rtl.run_case import run_case
+from pimsim.rtl.run_pipeline import run_pipeline
+from pimsim.simulation import execute, schedule
+from pimsim.traces import Trace
 
 MOST_CYCLES = 700
 """Of a crossbar's run."""
 
+Traced = tuple[Trace, IntegerNetwork, Mapping, Hardware]
 Seen = list[tuple[LayerCase, Observed]]
 
 NEURONS = "simulation.kernels_execute"
@@ -164,6 +170,14 @@ CROSSBAR_MUTATIONS = (
     Mutation("no reference column", CONVERTERS, "result[output] -= taken", "result[output] -= 0"),
 )
 
+PIPELINE = "simulation.kernels_schedule_pipeline"
+PIPELINE_MUTATIONS = (
+    Mutation("maps have one half", PIPELINE, "end[layer + 1, g - 2])", "end[layer + 1, g - 1])"),
+    Mutation("maps have as many halves as are wanted", PIPELINE, "if g - 2 >= oldest and", "if g < oldest and"),
+    Mutation("a layer begins before it has ended", PIPELINE, "max(start, end[layer, g - 1])", "start"),
+    Mutation("sums of two samples at once", PIPELINE, "max(ready, begin) + front", "begin + front"),
+)
+
 
 @pytest.fixture(scope="session")
 def event_layers() -> Seen:
@@ -175,6 +189,18 @@ def crossbar_layers() -> Seen:
     """Without those that take long, which have as many groups and rounds more."""
     every = map(made_crossbar_case, range(80))
     return [(case, run_case(case)) for case in every if case.timing().cycles <= MOST_CYCLES]
+
+
+@pytest.fixture(scope="session")
+def pipelines() -> list[tuple[Traced, int]]:
+    """Machines, and the cycle in which the last of their samples is seen to end."""
+    found = []
+    for number in range(8):
+        network, mapping, hardware, codes = made_pipeline(number)
+        trace = execute(network, codes, numerics=mapping.numerics)
+        finished = run_pipeline(network, mapping, hardware, codes).finished
+        found.append(((trace, network, mapping, hardware), int(finished[-1])))
+    return found
 
 
 @contextmanager
@@ -201,6 +227,13 @@ def test_a_broken_rule_of_event_cores_is_found(mutation: Mutation, event_layers:
 def test_a_broken_rule_of_crossbars_is_found(mutation: Mutation, crossbar_layers: Seen) -> None:
     with broken(mutation, mutated_source(mutation)):
         assert any(differs(*seen) for seen in crossbar_layers)
+
+
+@pytest.mark.parametrize("mutation", PIPELINE_MUTATIONS, ids=lambda mutation: mutation.rule)
+def test_a_broken_rule_of_pipelines_is_found(mutation: Mutation, pipelines: list[tuple[Traced, int]]) -> None:
+    assert all(schedule(*traced).total_cycles == seen for traced, seen in pipelines)
+    with broken(mutation, mutated_source(mutation)):
+        assert any(schedule(*traced).total_cycles != seen for traced, seen in pipelines)
 
 
 def test_the_simulator_as_it_is_agrees(event_layers: Seen, crossbar_layers: Seen) -> None:
