@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from made_event_design import layers_and_maps, random_weights, scatter_cores, scatter_design
 from naive_event import EventCore
 
+from pimsim.errors import HardwareError
 from pimsim.model.architecture import LayerShape
 from pimsim.rtl import run_event as runs
 from pimsim.rtl.run_event import run_event, watch_event
@@ -169,3 +170,19 @@ def test_patience_is_longer_than_the_longest_step(drawn, core):
     design = scatter_design(shape, **core)
     everything = packed_maps([[1] * len(maps[0])])[None]
     assert run_event(design, random_weights(design, 0), everything).step_cycles.max() < runs.patience(design)
+
+
+@pytest.mark.parametrize("lanes", [84, 256, pytest.param(720, marks=pytest.mark.slow)])
+def test_words_wider_than_any_memory_of_the_simulator(lanes):
+    # 1,680 bits: two slices of a memory's word; 14,400 bits: more than Python writes down as a decimal number.
+    wide = LayerShape("wide", "linear", (4, 1, 1, 1), 90, (1, 1, 1))
+    design = scatter_design(wide, kind="accumulate", **{**CORE, "lanes": lanes})
+    weights = random_weights(design, 0)
+    observed = run_event(design, weights, packed_maps([[1, 0, 1, 1]])[None])
+    assert observed.membranes[0, 0].tolist() == weights[:, [0, 2, 3]].sum(axis=1).reshape(-1).tolist()
+
+
+def test_more_lanes_than_can_be_simulated_are_refused_by_name():
+    design = scatter_design(ONE, **{**CORE, "lanes": 2049})
+    with pytest.raises(HardwareError, match="lanes=2049: at most 2048 can be simulated"):
+        run_event(design, random_weights(design, 0), np.zeros((1, 1, 1), np.uint8))

@@ -49,8 +49,10 @@ class Adders(wiring.Component):
     def elaborate(self, _platform: object) -> Module:
         m = Module()
         bits, lanes = self._design.sweep.stored_bits, self._design.lanes
-        sums = [(self.operand.word_select(lane, bits) + self._weight(lane))[:bits] for lane in range(lanes)]
-        m.d.comb += self.sums.eq(Cat(*sums, self.operand[lanes * bits :]))
+        m.d.comb += self.sums.eq(self.operand)
+        for lane in range(lanes):
+            total = self.operand.word_select(lane, bits) + self._weight(lane)
+            m.d.comb += self.sums.word_select(lane, bits).eq(total)
         return m
 
     def _weight(self, lane: int) -> Value:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import numpy.typing as npt
 from amaranth.lib import memory
@@ -13,6 +17,20 @@ from pimsim.rtl.words import packed
 
 CLOCK = 1e-6
 """Period of a simulation; any will do: nothing depends on it."""
+
+
+@contextmanager
+def words_of_any_width() -> Iterator[None]:
+    """Inside, Amaranth's simulator takes words of more than 14,283 bits (some 700 lanes).
+
+    It writes their masks down as decimal numbers, which Python refuses from 4,300 digits on.
+    """
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        yield
+    finally:
+        sys.set_int_max_str_digits(before)
 
 
 def rows_of(context: SimulatorContext, content: memory.MemoryData) -> list[int]:

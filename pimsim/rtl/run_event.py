@@ -10,7 +10,7 @@ from pimsim.mapping.reach import targets_per_position
 from pimsim.rtl.design import EventDesign
 from pimsim.rtl.event_bench import EventBench
 from pimsim.rtl.observe import Int64Array, Observed
-from pimsim.rtl.step_bench import run_bench
+from pimsim.rtl.step_bench import check_lanes, run_bench
 from pimsim.rtl.words import map_words, weight_words
 
 
@@ -19,7 +19,7 @@ def run_event(design: EventDesign, weights: npt.NDArray[np.integer], maps: npt.N
 
     ``weights`` are the layer's codes (C_out, C_in, kD, kH, kW).  The last of the T steps is the inference's last, as
     docs/microarchitecture.md §3 has it: it leaves membranes and counts zero, so that samples follow each other.
-    Raises RuntimeError where the core never hands over.
+    Raises HardwareError for more than 2048 lanes, RuntimeError where the core never hands over.
     """
     return run_bench(_bench(design, weights, maps), design.shape.name)[0]
 
@@ -38,6 +38,7 @@ def watch_event(
 
 
 def _bench(design: EventDesign, weights: npt.NDArray[np.integer], maps: npt.NDArray[np.uint8]) -> EventBench:
+    check_lanes(design.sweep)
     samples, steps = maps.shape[:2]
     words = map_words(maps.reshape(samples * steps, -1), design.map_neurons, design.scan_width)
     return EventBench(design, weight_words(design, weights), words, steps, patience(design))

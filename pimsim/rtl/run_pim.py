@@ -16,7 +16,7 @@ from pimsim.rtl.design import sweep_design
 from pimsim.rtl.observe import Int64Array, Observed
 from pimsim.rtl.pim_bench import PimBench
 from pimsim.rtl.pim_place import pim_content, pim_design
-from pimsim.rtl.step_bench import run_bench
+from pimsim.rtl.step_bench import check_lanes, run_bench
 
 Inputs = npt.NDArray[np.unsignedinteger]
 
@@ -46,12 +46,13 @@ def pim_bench(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, ind
     """The layer with its weights and with source maps of ``inputs``."""
     layer, pim = mapping.layers[index], hardware.engines.named(mapping.layers[index].engine)
     assert isinstance(pim, BitSerialPim)
+    check_lanes(sweep := sweep_design(network, mapping, hardware, index))
     design = pim_design(network.layers[index], layer, pim)
     values = source_values(layer.shape, inputs).reshape(-1).tolist()
     return PimBench(
         design,
         pim_content(network.layers[index], design, pim),
-        sweep_design(network, mapping, hardware, index),
+        sweep,
         values,
         steps=mapping.steps,
         once=index == 0 or layer.operands.passes > 1,

@@ -8,7 +8,7 @@ from amaranth.lib import memory
 from pimsim.rtl.current_sweep import CurrentSweep
 from pimsim.rtl.design import SweepDesign
 from pimsim.rtl.observe import Int64Array, Observed
-from pimsim.rtl.step_bench import StepBench, run_bench
+from pimsim.rtl.step_bench import StepBench, check_lanes, run_bench
 from pimsim.rtl.words import current_words
 
 
@@ -46,8 +46,10 @@ def run_sweep(design: SweepDesign, currents: Int64Array, *, steps: int, name: st
     """``steps`` sweeps of each of N samples over ``currents``, (N, neurons), or (N, steps, neurons) where every step
     has its own; neurons in the order position, channel.
 
-    The last step leaves the membranes zero.  Raises RuntimeError, naming the layer, where a sweep does not end.
+    The last step leaves the membranes zero.  Raises HardwareError for more than 2048 lanes, RuntimeError, naming the
+    layer, where a sweep does not end.
     """
+    check_lanes(design)
     words = current_words(design, currents.reshape(-1, design.neurons))
     bench = SweepBench(design, words, steps=steps, sweeps=steps if currents.ndim == 2 else 1)
     return run_bench(bench, name)[0]

@@ -10,6 +10,9 @@ from amaranth.lib.wiring import In, Out
 
 from pimsim.rtl.signals import index_bits
 
+SLICE_BITS = 1024
+"""Of a word that one memory of the simulator holds: it evaluates a write bit by bit, in one nested expression."""
+
 
 class Sram(wiring.Component):
     """``depth`` words of ``width`` bits, synchronous read and write (docs/microarchitecture.md §1).
@@ -26,7 +29,10 @@ class Sram(wiring.Component):
         self.name, self.width, self.depth, self.ports, self.asynchronous = name, width, depth, ports, asynchronous
         self.init = tuple(init)
         assert ports == 2 or not asynchronous
-        self.memory = memory.MemoryData(shape=width, depth=depth, init=self.init)
+        self.slices = [
+            memory.MemoryData(shape=bits, depth=depth, init=[word >> low & (1 << bits) - 1 for word in self.init])
+            for low, bits in self._cuts()
+        ]
         address = index_bits(depth)
         super().__init__(
             {
@@ -44,21 +50,33 @@ class Sram(wiring.Component):
         if isinstance(platform, Macros):
             m.submodules.macro = platform.macro(self)
             return m
-        m.submodules.memory = store = memory.Memory(self.memory)
-        write = store.write_port()
-        read = store.read_port(domain="comb" if self.asynchronous else "sync")
         single = self.ports == 1
         address = Mux(self.write_enable, self.write_address, self.read_address) if single else self.read_address
-        m.d.comb += [
-            write.en.eq(self.write_enable),
-            write.addr.eq(self.write_address),
-            write.data.eq(self.write_data),
-            read.addr.eq(address),
-            self.read_data.eq(read.data),
-        ]
-        if not self.asynchronous:
-            m.d.comb += read.en.eq(self.read_enable & ~self.write_enable if single else self.read_enable)
+        enable = self.read_enable & ~self.write_enable if single else self.read_enable
+        for (low, bits), content in zip(self._cuts(), self.slices, strict=True):
+            m.submodules[f"bits_{low}"] = store = memory.Memory(content)
+            write = store.write_port()
+            read = store.read_port(domain="comb" if self.asynchronous else "sync")
+            m.d.comb += [
+                write.en.eq(self.write_enable),
+                write.addr.eq(self.write_address),
+                write.data.eq(self.write_data[low : low + bits]),
+                read.addr.eq(address),
+                self.read_data[low : low + bits].eq(read.data),
+            ]
+            if not self.asynchronous:
+                m.d.comb += read.en.eq(enable)
         return m
+
+    def _cuts(self) -> list[tuple[int, int]]:
+        """Lowest bit and width of every slice of a word."""
+        return [(low, min(SLICE_BITS, self.width - low)) for low in range(0, self.width, SLICE_BITS)]
+
+    @property
+    def memory(self) -> memory.MemoryData:
+        """The content, where one slice holds a word."""
+        (content,) = self.slices
+        return content
 
 
 class Macros:

@@ -10,14 +10,25 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import Out
 from amaranth.sim import Simulator, SimulatorContext
 
+from pimsim.errors import HardwareError
 from pimsim.model.network import RELU
 from pimsim.rtl.design import SweepDesign
 from pimsim.rtl.observe import METER_BITS, Int64Array, Meter, Observed
-from pimsim.rtl.recorded import CLOCK, activation_values, lane_values, packed_spikes, rows_of
+from pimsim.rtl.recorded import CLOCK, activation_values, lane_values, packed_spikes, rows_of, words_of_any_width
 from pimsim.rtl.signals import index_bits
 
 Core = Any
 """A component with ``start``, ``last``, ``done``, ``probe``, ``activity`` and ``target`` or ``winner``."""
+
+
+MOST_LANES = 2048
+"""A word of more lanes makes expressions that nest deeper than Python compiles; 2,048 lanes take half a minute."""
+
+
+def check_lanes(sweep: SweepDesign) -> None:
+    """Raises HardwareError for more lanes than can be simulated register by register."""
+    if sweep.lanes > MOST_LANES:
+        raise HardwareError(f"lanes={sweep.lanes}: at most {MOST_LANES} can be simulated register by register")
 
 
 class StepBench(wiring.Component):
@@ -100,7 +111,8 @@ def run_bench(
 
     Raises RuntimeError, naming the layer ``name``, where a step does not end.
     """
-    simulator = Simulator(bench)
+    with words_of_any_width():
+        simulator = Simulator(bench)
     simulator.add_clock(CLOCK)
     found: list[Observed] = []
     written: dict[int, int] = {}

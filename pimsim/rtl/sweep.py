@@ -11,6 +11,7 @@ from pimsim.rtl.argmax import Argmax
 from pimsim.rtl.design import SweepDesign
 from pimsim.rtl.neuron import Neurons, left_over, stored_shift
 from pimsim.rtl.packer import Packer
+from pimsim.rtl.popcount import ones
 from pimsim.rtl.signals import MapWrite, Probe, index_bits, writes_at_once
 from pimsim.rtl.walk import Walk
 from pimsim.rtl.wires import wire
@@ -270,7 +271,7 @@ class Sweep(wiring.Component):
             "packer_pack": wrote,
         }
         if self._spikes:
-            counts["neuron_reset"] = Mux(wrote, sum(self.neurons.result, Const(0)), 0)
+            counts["neuron_reset"] = Mux(wrote, ones(m, self.neurons.result.as_value()), 0)
         if self.design.word_values:
             counts |= dict.fromkeys(("spike_memory_write", "activation_memory_write"), self.packer.written)
         return {name: counts[name] for name in self.activity.shape().members}
