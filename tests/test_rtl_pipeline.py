@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_inputs import network
+from made_inputs import network, write_model, write_scene
 from rtl_cases import event_knobs
 from strategies import cases
 
+from pimsim.cli import main
 from pimsim.errors import AccumulatorError, MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
+from pimsim.rtl.crop import Crop
 from pimsim.rtl.run_pipeline import run_pipeline
+from pimsim.rtl.verify_machine import compare_machine
 from pimsim.simulation import execute, schedule
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
 from pimsim.simulation.schedule import in_front, time_layer
@@ -80,3 +85,69 @@ def test_what_is_no_pipeline_of_event_cores_is_refused() -> None:
 
 def _codes(made):
     return np.zeros((1, *made.architecture.input_shape), made.input.code_dtype)
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """A made network of three layers as a pipeline, three samples."""
+    made, hardware = network(), load_hardware("digital45nm", SMALL | {"schedule": "pipelined"})
+    codes = np.random.default_rng(0).integers(0, 64, (3, *made.architecture.input_shape)).astype(np.uint8)
+    return made, hardware, execute(made, codes, numerics=map_model(made, hardware).numerics)
+
+
+SMALL = {"engines.event.lanes": 4, "engines.event.scan_width": 16, "engines.mac.neuron_lanes": 3}
+
+
+def test_a_machine_s_verdict_has_every_class_and_every_unit(machine) -> None:
+    verdict = compare_machine(*machine, Crop(samples=2, steps=3))
+    assert verdict.equal, verdict.differences
+    names = [row.name for row in verdict.rows]
+    assert names[:2] == ["until the class of sample 0", "until the class of sample 1"]
+    assert {"conv1 sweep busy", "conv2 scanner stall", "classifier lanes idle", "spikes of conv2", "class"} <= set(
+        names
+    )
+    assert verdict.cut == ("3 steps", "2 samples")
+    assert not verdict.sums_described  # formed by multipliers
+
+
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [
+        (lambda run: replace(run, finished=run.finished + np.array([0, 1, 0])), "until the class of sample 1"),
+        (lambda run: replace(run, classes=run.classes ^ np.array([0, 0, 1])), "class: sample 2"),
+        (lambda run: replace(run, spikes=(run.spikes[0], flipped(run.spikes[1]))), "spike of conv2: sample 1, step 2"),
+        (lambda run: replace(run, counts=(*run.counts[:2], stalled(run.counts[2]))), "classifier scanner stall"),
+    ],
+)
+def test_whatever_differs_in_a_machine_is_told(machine, monkeypatch, spoil, found) -> None:
+    true = run_pipeline(machine[0], map_model(*machine[:2]), machine[1], machine[2].inputs)
+    monkeypatch.setattr("pimsim.rtl.verify_machine.run_pipeline", lambda *_: spoil(true))
+    verdict = compare_machine(*machine, Crop())
+    assert not verdict.equal
+    assert found in verdict.differences[0].text
+
+
+def flipped(spikes):
+    changed = spikes.copy()
+    changed[1, 2, 0] ^= 4
+    return changed
+
+
+def stalled(counts):
+    return counts | {"scanner_stall": counts["scanner_stall"] + 1}
+
+
+def test_verify_runs_the_machine_besides_its_layers(tmp_path, capsys) -> None:
+    model, scene = write_model(tmp_path), write_scene(tmp_path)
+    changes = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+    command = ["verify", "--model", str(model), "--hw", "digital45nm", "--input", str(scene), *changes, "--machine"]
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--layer", "classifier", "--set", "schedule=pipelined"])
+    assert not end.value.code
+    told = capsys.readouterr().out
+    assert "machine on pipeline: equal (1 sample × 2 steps" in told
+    assert "cycles until the class of sample 0" in told
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert end.value.code == 2
+    assert "schedule=shared, expected pipelined" in capsys.readouterr().err

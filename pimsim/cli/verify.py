@@ -22,6 +22,7 @@ VERIFY_FILES = VERIFY_CSV, VERIFY_JSON = "verify.csv", "verify.json"
 @options.STEPS
 @options.CHANNELS
 @options.REGION
+@click.option("--machine", is_flag=True, help="Besides, all layers of a pipeline together; takes minutes.")
 @click.option("--full", is_flag=True, help="Cut nothing but what the options say; takes up to hours.")
 @options.settings("the hardware file", "engines.event.fifo_depth=1")
 @options.out("Folder for verify.csv and verify.json. [default: none is written]")
@@ -37,6 +38,7 @@ def verify(
     steps: int | None,
     channels: int | None,
     region: tuple[int, int, int] | None,
+    machine: bool,
     full: bool,
     overrides: dict[str, object],
     out: Path | None,
@@ -62,6 +64,7 @@ def verify(
             source,
             layers=layers,
             crop=Crop(samples=samples, steps=steps, channels=channels, region=region),
+            machine=machine,
             full=full,
             overrides=overrides,
             threads=threads,

@@ -21,6 +21,10 @@ from pimsim.simulation.schedule_layer import Evaluation, LayerTiming, Spikes, de
 Array = npt.NDArray[np.integer[Any]]
 
 CYCLES, UNITS, ACTIONS, VALUES = "cycles", "units", "actions", "values"
+ALL = "all"
+"""Name of the row with a layer's cycles."""
+MACHINE, PIPELINE = "machine", "pipeline"
+"""Name and engine under which the verdict over a whole machine stands beside those of layers."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def simulated_activity(case: LayerCase, timing: LayerTiming, record: LayerRecord
 
 def _totals(simulated: LayerActivity, described: LayerActivity) -> Iterator[Row]:
     """Rows of cycles, units and actions."""
-    yield Row(CYCLES, "all", simulated.cycles, described.cycles)
+    yield Row(CYCLES, ALL, simulated.cycles, described.cycles)
     ours, theirs = dict(simulated.units), dict(described.units)
     for name in dict.fromkeys([*ours, *theirs]):
         for state in ("busy", "stall", "idle"):

@@ -82,13 +82,17 @@ def pipeline_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardwar
     )
 
 
+def first_sums_described(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, inputs: Codes) -> bool:
+    """Whether they are formed in the description; else they are taken from the simulator."""
+    return LayerCase(network, mapping, hardware, 0, inputs).sums_described
+
+
 def _front(
     network: IntegerNetwork, mapping: Mapping, hardware: Hardware, inputs: Codes, design: PipelineDesign
 ) -> Front:
     layer, source = mapping.layers[0], network.layers[0]
     engine = hardware.engines.named(layer.engine)
-    described = LayerCase(network, mapping, hardware, 0, inputs).sums_described
-    if isinstance(engine, BitSerialPim) and described:
+    if isinstance(engine, BitSerialPim) and first_sums_described(network, mapping, hardware, inputs):
         crossbar = pim_design(source, layer, engine)
         values = source_values(layer.shape, inputs).reshape(-1).tolist()
         return PimFront(design.sweep, crossbar, pim_content(source, crossbar, engine), values)

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 
 from pimsim.errors import MappingError
 from pimsim.hardware import Hardware, load_hardware
+from pimsim.mapping import map_model
 from pimsim.model import load_network, network_hash
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.inputs import resolve
@@ -20,6 +21,8 @@ from pimsim.rtl.compare import LayerVerdict, compare
 from pimsim.rtl.crop import Crop
 from pimsim.rtl.observe import Observed
 from pimsim.rtl.run_case import run_case
+from pimsim.rtl.run_pipeline import pipeline_design
+from pimsim.rtl.verify_machine import compare_machine
 from pimsim.simulation import Progress
 from pimsim.traces import Trace
 
@@ -56,6 +59,7 @@ def verify(
     layers: Sequence[str] = (),
     crop: Crop | None = None,
     full: bool = False,
+    machine: bool = False,
     overrides: Mapping[str, object] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -66,6 +70,7 @@ def verify(
     model, hardware, input, overrides   as `pimsim.report.run` takes them
     layers    names; none: all of them
     crop      what is left of the run and of each layer; of the samples the first one unless it says more
+    machine   all layers of a pipeline together besides, of which samples and steps are cut
     full      cut nothing else; without it a layer is cut further until its run takes `MOST_CYCLES` or fewer
     threads   processes that simulate layers side by side; None: all cores.  Results do not depend on it
     progress  called with (layers done, layers in all)
@@ -73,21 +78,25 @@ def verify(
 
     Raises a `PimsimError` that names what is wrong with what was given.
     """
-    machine, path = load_hardware(hardware, overrides), find(MODEL, model)
+    accelerator, path = load_hardware(hardware, overrides), find(MODEL, model)
     network = load_network(path)
     wanted = crop or Crop()
     samples = wanted.samples or 1
     source = resolve(network, network_hash(network), input, samples)
     workers = threads or os.cpu_count() or 1
-    trace = trace_for(network, machine, source, workers, None).trace
+    trace = trace_for(network, accelerator, source, workers, None).trace
     cut = replace(wanted, samples=samples)
-    described = list(cases(network, machine, trace, _chosen(network, layers), cut, full=full))
+    if machine:
+        pipeline_design(network, map_model(network, accelerator), accelerator)  # refused before anything is simulated
+    described = list(cases(network, accelerator, trace, _chosen(network, layers), cut, full=full))
     verdicts = []
     for case, observed in zip(described, _observed(described, run, workers), strict=True):
         verdicts.append(compare(case, observed))
         if progress is not None:
-            progress(len(verdicts), len(described))
-    return Verification(path.stem, machine.name, source.name, source.selection, tuple(verdicts))
+            progress(len(verdicts), len(described) + machine)
+    if machine:
+        verdicts.append(compare_machine(network, accelerator, trace, cut if full else _few_steps(network, cut)))
+    return Verification(path.stem, accelerator.name, source.name, source.selection, tuple(verdicts))
 
 
 def _observed(described: Sequence[LayerCase], run: Run, workers: int) -> Iterator[Observed]:
@@ -113,8 +122,12 @@ def cases(
 
 
 def _default_crop(network: IntegerNetwork, hardware: Hardware, trace: Trace, layer: str, crop: Crop) -> Crop:
-    few = replace(crop, steps=crop.steps or min(STEPS, network.time_steps))
+    few = _few_steps(network, crop)
     return fitting_crop(network, hardware, trace, layer, few, most_cycles=MOST_CYCLES)
+
+
+def _few_steps(network: IntegerNetwork, crop: Crop) -> Crop:
+    return replace(crop, steps=crop.steps or min(STEPS, network.time_steps))
 
 
 def _chosen(network: IntegerNetwork, layers: Sequence[str]) -> list[str]:

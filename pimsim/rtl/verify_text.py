@@ -13,10 +13,10 @@ from pimsim import __version__
 from pimsim.report.render import plain_text
 from pimsim.report.rows import Table as Rows
 from pimsim.rtl.case import plural
-from pimsim.rtl.compare import ACTIONS, CYCLES, UNITS, VALUES, LayerVerdict, Row
+from pimsim.rtl.compare import ACTIONS, ALL, CYCLES, MACHINE, UNITS, VALUES, LayerVerdict, Row
 from pimsim.rtl.verify import Verification
 
-TITLES = {CYCLES: "", UNITS: "cycles of ", ACTIONS: "", VALUES: "sum of "}
+TITLES = {CYCLES: "cycles ", UNITS: "cycles of ", ACTIONS: "", VALUES: "sum of "}
 """What stands in front of a row's name."""
 
 
@@ -39,7 +39,8 @@ def headline(layer: LayerVerdict) -> str:
     """Name, what was cut, and whether both sides agree."""
     run = f"{plural(layer.samples, 'sample')} × {plural(layer.steps, 'step')}"
     cut = f"; cut to {', '.join(layer.cut)}" if layer.cut else "; whole layer"
-    only = "" if layer.sums_described else "; sweep only, its sums are modelled, not verified"
+    which = "first layer's sums" if layer.layer == MACHINE else "sweep only, its sums"
+    only = "" if layer.sums_described else f"; {which} are modelled, not verified"
     return f"\n{layer.layer} on {layer.engine}: {'equal' if layer.equal else 'DIFFERENT'} ({run}{cut}{only})"
 
 
@@ -76,7 +77,7 @@ def _lines(rows: tuple[Row, ...]) -> Iterator[tuple[str, str, str, bool]]:
             units.setdefault(row.name.rsplit(" ", 1)[0], []).append(row)
     for row in rows:
         if row.kind != UNITS:
-            name = "cycles" if row.kind == CYCLES else f"{TITLES[row.kind]}{row.name}"
+            name = f"{TITLES[row.kind]}{row.name}" if (row.kind, row.name) != (CYCLES, ALL) else "cycles"
             yield name, _number(row.simulated), _number(row.described), row.equal
         elif row.name.endswith(" busy"):
             own = units[row.name.rsplit(" ", 1)[0]]

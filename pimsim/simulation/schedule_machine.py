@@ -67,8 +67,23 @@ def _shared(timings: Sequence[LayerTiming], worst: str) -> MachineTime:
     return MachineTime(total / samples, total, total / samples, worst)
 
 
+def class_cycles(timings: Sequence[LayerTiming], hardware: Hardware) -> Int64Array:
+    """(N,) cycles until each sample's class, of samples that follow each other through a pipeline."""
+    return _finished(*_stages(timings, whole_samples=hardware.order == LAYER_MAJOR), alone=0)
+
+
 def _pipelined(timings: Sequence[LayerTiming], worst: str, *, whole_samples: bool) -> MachineTime:
-    """The steady state is that of the second of two rounds over the same samples.
+    """The steady state is that of the second of two rounds over the same samples."""
+    service, front, steps = _stages(timings, whole_samples=whole_samples)
+    samples = service.shape[1] // steps
+    alone = _finished(service, front, steps, alone=1)
+    rounds = _finished(np.concatenate([service, service], axis=1), front, steps, alone=0)
+    interval = int(rounds[-1] - rounds[samples - 1]) / samples
+    return MachineTime(int(alone.sum()) / samples, int(rounds[samples - 1]), interval, worst)
+
+
+def _stages(timings: Sequence[LayerTiming], *, whole_samples: bool) -> tuple[Int64Array, int, int]:
+    """Cycles of each layer and of what it passes on, the cycles of the first layer's sums, and how often per sample.
 
     What a layer passes on is the map of a step, or with ``whole_samples`` the maps of all steps.
     """
@@ -76,12 +91,8 @@ def _pipelined(timings: Sequence[LayerTiming], worst: str, *, whole_samples: boo
     if whole_samples:
         sums = np.array([0, *(timing.front_cycles for timing in timings[1:])])
         service = service.sum(axis=2, keepdims=True) + sums[:, None, None]
-    count, samples, steps = service.shape
-    flat = service.reshape(count, -1)
-    alone = _finished(flat, front, steps, alone=1)
-    rounds = _finished(np.concatenate([flat, flat], axis=1), front, steps, alone=0)
-    interval = int(rounds[-1] - rounds[samples - 1]) / samples
-    return MachineTime(int(alone.sum()) / samples, int(rounds[samples - 1]), interval, worst)
+    count, _, steps = service.shape
+    return service.reshape(count, -1), front, steps
 
 
 def _finished(service: Int64Array, front: int, steps: int, *, alone: int) -> Int64Array:
