@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import icarus
 import pytest
 from hypothesis import HealthCheck, given, settings
-from rtl_cases import event_cases
+from rtl_cases import crossbar_cases, event_cases, sweep_cases
 
 from pimsim.hardware import load_hardware
 from pimsim.model import load_network
@@ -33,10 +33,11 @@ SAID = {
 
 
 @cache
-def small_case(layer: str) -> LayerCase:
+def small_case(layer: str, **changes: object) -> LayerCase:
     """A layer of the shipped model, two channels of it, on a small event core."""
     network = load_network(find(MODEL, "cnn3d_6b"))
-    hardware = load_hardware("pim45nm", {"engines.event.lanes": 2, "engines.event.scan_width": 8})
+    few = {"engines.event.lanes": 2, "engines.event.scan_width": 8, "engines.pim.neuron_lanes": 2}
+    hardware = load_hardware("pim45nm", few | changes)
     trace = load_trace(find(TRACE, "cnn3d_indian_pines"))
     region = None if layer == "classifier" else (20, 3, 3)
     return layer_case(network, hardware, trace, layer, Crop(samples=1, steps=2, channels=3, region=region))
@@ -70,10 +71,47 @@ def passes(case: LayerCase) -> None:
 
 
 @icarus.needed
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(event_cases(most_cycles=1500))
 def test_random_layers_on_the_event_core_pass_their_bench(case: LayerCase) -> None:
     passes(case)
+
+
+@icarus.needed
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
+@given(crossbar_cases(most_cycles=800))
+def test_random_layers_on_a_bit_serial_crossbar_pass_their_bench(case: LayerCase) -> None:
+    passes(case)
+
+
+@icarus.needed
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+@given(sweep_cases())
+def test_random_sweeps_from_currents_pass_their_bench(case: LayerCase) -> None:
+    passes(case)
+
+
+@pytest.mark.parametrize(
+    ("layer", "changes"),
+    [
+        ("conv2", {}),
+        ("conv3", {"engines.event.dataflow": "gather"}),
+        ("conv3", {"engines.event.membrane_ports": 1, "engines.event.membrane_banks": 2}),
+        ("classifier", {}),
+        ("conv1", {}),
+    ],
+)
+def test_a_layer_is_synthesizable_and_has_the_registers_that_it_states(layer: str, changes: dict[str, object]) -> None:
+    case = small_case(layer, **changes)
+    made = emit(case, synthesis=True).synthesis
+    assert made is not None
+    units = {unit.module.removeprefix(f"layer_{layer}_"): unit for unit in made.units}
+    assert sum(unit.srams for name, unit in units.items() if name in ("weights", "currents")) == 1
+    if case.on_event_core:
+        fifo = next(unit for name, unit in units.items() if name.endswith("_fifo"))
+        depth = case.hardware.engines.event.fifo_depth
+        kept = depth * case.layer.plan.entry_bits
+        assert kept <= fifo.flip_flops <= kept + 3 * depth.bit_length()  # entries, both ends and the level
 
 
 @icarus.needed

@@ -168,10 +168,17 @@ def _memories(bench: Bench) -> str:
     else:
         lines += [f"reg [{COUNTER_BITS - 1}:0] expected_classes [0:SAMPLES-1];"]
         lines += [f'initial $readmemh("{CLASSES}", expected_classes);']
-    lines += ["integer run, cycles, probes, index;", "reg finished, failed;"]
+    lines += ["integer run, cycles, probes, index, neuron;", "reg finished, failed;"]
     lines += ["reg signed [BITS-1:0] membrane, expected;"]
-    lines += [f"reg [{COUNTER_BITS - 1}:0] count_{name};" for name, _ in bench.fields]
+    lines += [
+        f"reg [{COUNTER_BITS - 1}:0] count [0:FIELDS-1];",
+        f"reg [8*{_longest_name(bench)}-1:0] name [0:FIELDS-1];",
+    ]
     return _indented(lines)
+
+
+def _longest_name(bench: Bench) -> int:
+    return max(len(name) for name, _ in bench.fields)
 
 
 def _each_cycle(bench: Bench) -> str:
@@ -181,15 +188,16 @@ def _each_cycle(bench: Bench) -> str:
     membrane = _check(
         "probe_word % BEATS * LANES + index < CHANNELS && membrane !== expected",
         f"{STEP}: membrane of neuron %0d is %0d, expected %0d",
-        f"{RUN}, probe_word / BEATS * CHANNELS + probe_word % BEATS * LANES + index, membrane, expected",
+        f"{RUN}, neuron, membrane, expected",
     )
     lines = [
         "task observe; begin",
-        *(f"    count_{name} = count_{name} + activity_{name};" for name, _ in bench.fields),
+        *(f"    count[{place}] = count[{place}] + activity_{name};" for place, (name, _) in enumerate(bench.fields)),
         *_deeper(busy, 1),
         "    if (probe_valid) begin",
         "        probes = probes + 1;",
         "        for (index = 0; index < LANES; index = index + 1) begin",
+        "            neuron = probe_word / BEATS * CHANNELS + probe_word % BEATS * LANES + index;",
         "            membrane = probe_membrane[index*BITS +: BITS];",
         "            expected = expected_membranes[run*WORDS + probe_word] >> index*BITS;",
         *_deeper(membrane, 3),
@@ -233,12 +241,13 @@ def _step(bench: Bench) -> str:
     return _indented(["task check_step; begin", *_deeper([*taken, *result], 1), "end endtask"])
 
 
-def _counts(bench: Bench) -> list[str]:
-    lines = []
-    for place, (name, _) in enumerate(bench.fields):
-        found, expected = f"count_{name}", f"expected_counts[{place}]"
-        lines += _check(f"{found} !== {expected}", f"count {name} is %0d, expected %0d", f"{found}, {expected}")
-    return lines
+def _counts() -> list[str]:
+    differs = _check(
+        "count[index] !== expected_counts[index]",
+        "count %0s is %0d, expected %0d",
+        "name[index], count[index], expected_counts[index]",
+    )
+    return ["for (index = 0; index < FIELDS; index = index + 1)", *_deeper(differs, 1)]
 
 
 def _check(differs: str, text: str, values: str) -> list[str]:
@@ -277,7 +286,8 @@ def _run(bench: Bench) -> str:
     lines = [
         "initial begin",
         "    failed = 0;",
-        *(f"    count_{name} = 0;" for name, _ in bench.fields),
+        *(f'    name[{place}] = "{name}";' for place, (name, _) in enumerate(bench.fields)),
+        "    for (index = 0; index < FIELDS; index = index + 1) count[index] = 0;",
         "    repeat (2) @(negedge clk);",
         "    rst = 0;",
         "    for (run = 0; run < RUNS && !failed; run = run + 1) begin",
@@ -297,7 +307,7 @@ def _run(bench: Bench) -> str:
         "            start = 0;",
         "        end",
         "    end",
-        *_deeper(_counts(bench), 1),
+        *_deeper(_counts(), 1),
         "    if (failed) $fatal(1);",
         '    $display("PASS %0d samples of %0d steps", SAMPLES, STEPS);',
         "    $finish;",

@@ -19,6 +19,8 @@ AT_START = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+ ( = 0
 
 Initialized where it is declared it changes before they look, in SystemVerilog: it has to do so behind their start.
 """
+UNNAMED = re.compile(r"\\port\$\d+\$\d+")
+"""What Amaranth calls a port of a module that is a part of a signal, after numbers that change with the design."""
 BARE_PROCESS = re.compile(r"always @\*\n +([^;]+;)")
 """Of a part of a wire whose other parts come from processes; Yosys forgets to start it."""
 
@@ -45,12 +47,18 @@ def convert(component: wiring.Component, name: str) -> Converted:
         "memory_collect",
         "write_verilog -noattr design.v",
     )
-    text = run_yosys(commands, {"design.il": DOTTED.sub(_underscored, lowered)}, "design.v")
+    text = run_yosys(commands, {"design.il": _numbered(DOTTED.sub(_underscored, lowered))}, "design.v")
     return Converted(_started(_without_banner(text)), platform.contents)
 
 
 def _underscored(match: re.Match[str]) -> str:
     return match[1] + re.sub(r"[.$]", "_", match[2])
+
+
+def _numbered(text: str) -> str:
+    """Ports without a name as ``link_0``, ``link_1``, … in the order in which they are met."""
+    names: dict[str, str] = {}
+    return UNNAMED.sub(lambda match: names.setdefault(match[0], f"\\link_{len(names)}"), text)
 
 
 def _without_banner(text: str) -> str:

@@ -12,7 +12,7 @@ from pimsim.report.files import json_text
 from pimsim.rtl.case import LayerCase
 from pimsim.rtl.verilog import bench
 from pimsim.rtl.verilog.convert import convert
-from pimsim.rtl.verilog.guide import guide
+from pimsim.rtl.verilog.guide import guide, what
 from pimsim.rtl.verilog.hexfiles import hex_text
 from pimsim.rtl.verilog.played import WEIGHTS, played
 from pimsim.rtl.verilog.synthesis import Synthesis, sram_text, synthesize
@@ -41,7 +41,7 @@ def emit(case: LayerCase, *, synthesis: bool = False) -> Emitted:
     converted = convert(run.top, top)
     made = synthesize(converted.text, top) if synthesis else None
     files = {
-        f"{top}.v": converted.text,
+        f"{top}.v": f'// Layer "{case.layer.name}": {what(case)}.\n{converted.text}',
         SRAM_FILE: sram_text(),
         BENCH_FILE: run.bench(top).text,
         **{f"{sram.name}.hex": hex_text(sram.init, sram.width) for sram in converted.buffers.values()},
