@@ -13,7 +13,7 @@ from pimsim.rtl.wires import wire
 class PoolAdder(wiring.Component):
     """Sums of ``pool`` consecutive values of a stream that comes ``readers`` values at a time.
 
-    In a cycle with ``arrive`` the values complete the sums ``sums``[0] … of as many rows; ``complete`` is their number
+    In a cycle with ``arrive`` the values complete the sums ``sums``[0] … of the rows behind those that were complete
     (a last part of the stream, of ``arrived`` values, may complete fewer).  A sum that is not complete is kept.
     ``added``: values that join others.  ``arrive_last``: the stream starts anew behind this cycle.
     """
@@ -28,7 +28,6 @@ class PoolAdder(wiring.Component):
                 "values": In(data.ArrayLayout(unsigned(design.stored_bits), design.readers)),
                 "arrived": In(design.readers.bit_length()),
                 "added": Out(range(design.readers + 1)),
-                "complete": Out(range(self.most + 1)),
                 "sums": Out(data.ArrayLayout(unsigned(design.row_bits), self.most)),
             }
         )
@@ -51,7 +50,6 @@ class PoolAdder(wiring.Component):
             for start in range(pool):
                 with m.Case(start):
                     ends = range(pool - 1 - start, readers, pool)
-                    m.d.comb += self.complete.eq(len(ends))
                     m.d.comb += [self.sums[place].eq(totals[end]) for place, end in enumerate(ends)]
         with m.If(self.arrive_last):
             m.d.sync += [phase.eq(0), kept.eq(0)]
@@ -84,25 +82,30 @@ class RowRegisters(wiring.Component):
 
     def elaborate(self, _platform: object) -> Module:
         m, design = Module(), self.design
-        sums, complete, most = self._sums(m)
+        sums, most = self._sums(m)
         # room behind the last row for what a last, partial read does not complete
         shadow = Signal((design.loaded_rows + most) * design.row_bits)
-        filled = Signal(range(design.loaded_rows + most + 1))
+        read = Signal(range(design.reads))
+        with m.If(self.arrive), m.Switch(read):
+            for number in range(design.reads):
+                with m.Case(number):  # rows that reads before this one have completed
+                    first = number * design.readers // design.pool * design.row_bits
+                    m.d.sync += shadow[first : first + len(sums)].eq(sums)
         with m.If(self.arrive):
-            m.d.sync += [shadow.bit_select(filled * design.row_bits, len(sums)).eq(sums), filled.eq(filled + complete)]
+            m.d.sync += read.eq(read + 1)
         with m.If(self.arrive_last):
-            m.d.sync += filled.eq(0)
+            m.d.sync += read.eq(0)
         with m.If(self.take):
             m.d.sync += self.active.eq(shadow)
         return m
 
-    def _sums(self, m: Module) -> tuple[Value, Value, int]:
-        """What the values add up to, row by row, of how many rows, and of how many at most."""
+    def _sums(self, m: Module) -> tuple[Value, int]:
+        """What the values add up to, row by row, and of how many rows at most."""
         design = self.design
         if design.pool == 1:
             rows = [self.values[index] for index in range(design.readers)]
             padded = Cat(*(Cat(row, Const(0, design.row_bits - design.stored_bits)) for row in rows))
-            return padded, Const(design.readers), design.readers
+            return padded, design.readers
         m.submodules.pool = pool = PoolAdder(design)
         m.d.comb += [
             pool.arrive.eq(self.arrive),
@@ -111,4 +114,4 @@ class RowRegisters(wiring.Component):
             pool.arrived.eq(self.arrived),
             self.added.eq(pool.added),
         ]
-        return pool.sums.as_value(), pool.complete, pool.most
+        return pool.sums.as_value(), pool.most
