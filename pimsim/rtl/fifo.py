@@ -8,6 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from pimsim.rtl.signals import index_bits
 
+FIFO_ACTIVITY = data.StructLayout({"fifo_push": 1, "fifo_pop": 1})
+"""What a FIFO reports of a cycle."""
+
 
 class Fifo(wiring.Component):
     """``depth`` entries; every output is what the registers hold at the start of the cycle.
@@ -27,7 +30,7 @@ class Fifo(wiring.Component):
                 "head": Out(entry),
                 "available": Out(1),
                 "level": Out(range(depth + 1)),
-                "activity": Out(data.StructLayout({"fifo_push": 1, "fifo_pop": 1})),
+                "activity": Out(FIFO_ACTIVITY),
             }
         )
 

@@ -10,7 +10,7 @@ from pimsim.rtl.accumulators import SETS, Accumulators, SetFlags, accumulator_ac
 from pimsim.rtl.address_generator import GENERATOR_ACTIVITY
 from pimsim.rtl.design import EventDesign
 from pimsim.rtl.field_scanner import FieldScanner, entry_layout
-from pimsim.rtl.fifo import Fifo
+from pimsim.rtl.fifo import FIFO_ACTIVITY, Fifo
 from pimsim.rtl.gather_generator import GatherGenerator
 from pimsim.rtl.gather_lanes import LANES_ACTIVITY, GatherLanes
 from pimsim.rtl.lanes import weight_port
@@ -21,8 +21,7 @@ from pimsim.rtl.signals import ReadPort, index_bits
 
 def sums_activity(design: EventDesign) -> data.StructLayout:
     """What these units report of a cycle."""
-    fifo = data.StructLayout({"fifo_push": 1, "fifo_pop": 1})
-    return joined(SCANNER_ACTIVITY, fifo, GENERATOR_ACTIVITY, LANES_ACTIVITY, accumulator_activity(design))
+    return joined(SCANNER_ACTIVITY, FIFO_ACTIVITY, GENERATOR_ACTIVITY, LANES_ACTIVITY, accumulator_activity(design))
 
 
 class GatherSums(wiring.Component):

@@ -135,7 +135,9 @@ class Lanes(wiring.Component):
 
     def _fetch(self, m: Module, beat: Value) -> None:
         """Stage 1 addresses the weight memory."""
-        m.d.sync += [self.weights.enable.eq(beat), self.weights.address.eq(self.slot.at.weight)]
+        m.d.sync += self.weights.enable.eq(beat)
+        with m.If(beat):
+            m.d.sync += self.weights.address.eq(self.slot.at.weight)
         m.d.comb += self.activity.weight_memory_read.eq(self.weights.enable)
 
     def _stages(self, m: Module, beat: Value) -> tuple[Value, Value]:

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from pimsim.rtl.address_generator import GENERATOR_ACTIVITY, AddressGenerator
 from pimsim.rtl.design import EventDesign, SweepDesign
-from pimsim.rtl.fifo import Fifo
+from pimsim.rtl.fifo import FIFO_ACTIVITY, Fifo
 from pimsim.rtl.lanes import LaneActivity, Lanes, weight_port
 from pimsim.rtl.membranes import SharedMemory
 from pimsim.rtl.observe import joined, reported
@@ -20,9 +20,8 @@ from pimsim.rtl.sweep import Sweep, membrane_word, sweep_activity
 def scatter_activity(design: EventDesign) -> data.StructLayout:
     """What the core reports of a cycle; with a single port also which banks of the membrane memory are accessed."""
     banks = design.sweep.banks if design.sweep.ports == 1 else 0
-    fifo = data.StructLayout({"fifo_push": 1, "fifo_pop": 1})
     port = data.StructLayout({f"bank_access_{bank}": 1 for bank in range(banks)})
-    units = (SCANNER_ACTIVITY, fifo, GENERATOR_ACTIVITY, LaneActivity(design))
+    units = (SCANNER_ACTIVITY, FIFO_ACTIVITY, GENERATOR_ACTIVITY, LaneActivity(design))
     return joined(*units, sweep_activity(design.sweep), port)
 
 

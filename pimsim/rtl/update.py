@@ -20,8 +20,9 @@ class Update(wiring.Component):
     A beat on the word ``address`` enters with ``issue`` and is in stage k in the k-th cycle behind.  ``clash`` says of
     ``address``, whether issued or not, that it may not enter in this cycle: without ``forwarding`` because a beat on
     its word is in stages 1 … depth − 1, with a single port because the beat in stage depth − 1 will write to its bank
-    when this one reads.  In the stage of change ``result`` is what becomes of ``operand``, the word as all older beats
-    leave it.  With ``forwarding`` that comes from the youngest of them that is still in the pipeline.
+    when this one reads.  While a beat is in the stage that ``changes`` its word, ``result`` has to be what becomes of
+    ``operand``, the word as all older beats leave it: with ``forwarding`` from the youngest that is still in the
+    pipeline.  A stage's registers load with a beat only.
     """
 
     def __init__(self, *, words: int, width: int, depth: int, forwarding: bool, ports: int, banks: int) -> None:
@@ -63,20 +64,24 @@ class Update(wiring.Component):
 
     def _pass_on(self, m: Module) -> None:
         """Every stage takes over what the one before it holds; the pipeline never stops."""
-        m.d.sync += [self._valid[1].eq(self.issue), self._at[1].eq(self.address)]
+        m.d.sync += self._valid[1].eq(self.issue)
+        with m.If(self.issue):
+            m.d.sync += self._at[1].eq(self.address)
         for stage in range(2, self._depth + 1):
-            m.d.sync += [self._valid[stage].eq(self._valid[stage - 1]), self._at[stage].eq(self._at[stage - 1])]
-        for stage in range(3, self._depth + 1):
-            m.d.sync += self._value[stage].eq(self._value[stage - 1])
+            m.d.sync += self._valid[stage].eq(self._valid[stage - 1])
+            with m.If(self._valid[stage - 1]):
+                m.d.sync += self._at[stage].eq(self._at[stage - 1])
+                if stage > 2:
+                    m.d.sync += self._value[stage].eq(self._value[stage - 1])
 
     def _operand(self, m: Module) -> Value:
-        """What stage 2 works on: the memory's output, or what was forwarded while stage 1 read."""
+        """What is changed: the memory's output, or what was forwarded while stage 1 read."""
         if not self._forwarding or self._depth == 1:
             return self.memory.read_data
         forwarded, value = Signal(), Signal(self._width, name="forwarded_value")
         m.d.sync += forwarded.eq(0)
         for stage in range(self._depth, 1, -1):  # the youngest has the last word
-            with m.If(self._valid[stage] & (self._at[stage] == self._at[1])):
+            with m.If(self._valid[1] & self._valid[stage] & (self._at[stage] == self._at[1])):
                 m.d.sync += [forwarded.eq(1), value.eq(self._value[stage])]
         return Mux(forwarded, value, self.memory.read_data)
 
