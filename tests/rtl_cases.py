@@ -249,12 +249,19 @@ def _made_knobs(rng: np.random.Generator, *, gather: bool) -> dict[str, Any]:
         "membrane_banks": one(1, 1, 2, 3),
         "membrane_bits": one(4, 6, 10, 14),
     }
+    return knobs | _made_words(rng)
+
+
+def _made_words(rng: np.random.Generator) -> dict[str, Any]:
+    """Membranes in steps, and leaks of shifts."""
+    one = lambda *values: values[int(rng.integers(len(values)))]  # noqa: E731 - as above
+    words: dict[str, Any] = {}
     if rng.random() < 0.6:
-        step = {"membrane_step": "auto", "membrane_range": one(0.5, 1.0, 2.0), "membrane_bits": one(4, 5)}
-        knobs |= step | {"membrane_rounding": one("floor", "half_up", "half_up")}
+        words |= {"membrane_step": "auto", "membrane_range": one(0.5, 1.0, 2.0), "membrane_bits": one(4, 5)}
+        words |= {"membrane_rounding": one("floor", "half_up", "half_up")}
     if rng.random() < 0.3:
-        knobs |= {"leak": "shifts", "leak_terms": one(1, 2)}
-    return knobs
+        words |= {"leak": "shifts", "leak_terms": one(1, 2)}
+    return words
 
 
 def made_crossbar_case(number: int) -> LayerCase:
@@ -300,7 +307,7 @@ def _made_crossbar(rng: np.random.Generator, shape: LayerShape) -> dict[str, Any
         "order.": one("step_major", "layer_major"),
         "schedule.": one("pipelined", "shared"),
     }
-    return knobs | one({}, {}, WRITER_LAST, _blocks(shape), _split(shape))
+    return knobs | one({}, {}, WRITER_LAST, _blocks(shape), _split(shape)) | _made_words(rng)
 
 
 WRITER_LAST = {
