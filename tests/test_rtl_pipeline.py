@@ -36,7 +36,7 @@ def machines(draw: st.DrawFn):
         changes |= {f"engines.{engine}.accumulator_bits": 32}
     changes |= {f"engines.{first}.membrane_bits": 20, f"engines.{first}.neuron_lanes": draw(st.integers(1, 9))}
     changes |= {f"engines.{first}.sweep_depth": draw(st.integers(1, 6))}
-    return made, load_hardware(base, changes)
+    return made, base, changes
 
 
 def ends(mapping, hardware, trace) -> list[int]:
@@ -54,7 +54,8 @@ def ends(mapping, hardware, trace) -> list[int]:
 @settings(max_examples=20)
 @given(machines())
 def test_a_pipeline_of_layers_hands_over_when_and_what_the_simulator_says(machine) -> None:
-    made, hardware = machine
+    made, *stated = machine
+    hardware = load_hardware(*stated)
     try:
         mapping = map_model(made.network, hardware)
     except AccumulatorError:

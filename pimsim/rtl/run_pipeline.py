@@ -21,9 +21,10 @@ from pimsim.rtl.pim_place import pim_content, pim_design
 from pimsim.rtl.pipeline import PipelineDesign
 from pimsim.rtl.pipeline_bench import PipelineBench
 from pimsim.rtl.pipeline_fronts import Front, PimFront, RecordedFront
-from pimsim.rtl.recorded import CLOCK, packed_spikes, rows_of
+from pimsim.rtl.recorded import CLOCK, packed_spikes, rows_of, words_of_any_width
 from pimsim.rtl.run_event import patience
 from pimsim.rtl.run_pim import source_values
+from pimsim.rtl.step_bench import check_lanes
 from pimsim.rtl.words import current_words, weight_words
 from pimsim.simulation import record_layer, time_layer
 
@@ -54,6 +55,8 @@ def run_pipeline(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, 
     first one does not run on an event core, and RuntimeError where no class is handed over.
     """
     design = pipeline_design(network, mapping, hardware)
+    for sweep in design.sweeps:
+        check_lanes(sweep)
     front = _front(network, mapping, hardware, inputs, design)
     cycles = time_layer(mapping, hardware, 0, inputs).front_cycles
     slowest = sum(patience(event) for event in design.events) + cycles + 2 * design.sweep.words + 64
@@ -102,7 +105,8 @@ def _front(
 
 
 def _simulated(bench: PipelineBench, name: str) -> PipelineRun:
-    simulator = Simulator(bench)
+    with words_of_any_width():
+        simulator = Simulator(bench)
     simulator.add_clock(CLOCK)
     found: list[PipelineRun] = []
 
