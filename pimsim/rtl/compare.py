@@ -77,7 +77,11 @@ def compare(case: LayerCase, observed: Observed) -> LayerVerdict:
     simulated = simulated_activity(case, timing, record)
     described = observed_activity(case, observed, simulated)
     values = tuple(_values(case, timing, record, observed))
-    rows = (*_totals(simulated, described), *(_sums(value) for value in values if value.mapped))
+    rows = (
+        *_totals(simulated, described),
+        *_added(case, simulated, described),
+        *(_sums(value) for value in values if value.mapped),
+    )
     found = [_first(case, value) for value in values]
     ordered = sorted((one for one in found if one is not None), key=lambda one: (one.sample, one.step))
     counted = [
@@ -123,7 +127,12 @@ def _totals(simulated: LayerActivity, described: LayerActivity) -> Iterator[Row]
     counts, others = _by_kind(simulated.actions), _by_kind(described.actions)
     for key in dict.fromkeys([*counts, *others]):
         yield Row(ACTIONS, _action_name(key), counts.get(key, 0), others.get(key, 0))
-    yield Row(ACTIONS, "accumulates", simulated.accumulates, described.accumulates)
+
+
+def _added(case: LayerCase, simulated: LayerActivity, described: LayerActivity) -> Iterator[Row]:
+    """Weights that were really added; a dense engine's products are a size, nothing to be seen."""
+    if case.on_event_core:
+        yield Row(ACTIONS, "accumulates", simulated.accumulates, described.accumulates)
 
 
 def _by_kind(actions: tuple[ActionCount, ...]) -> dict[ActionCount, int]:
