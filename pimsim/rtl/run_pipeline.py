@@ -54,14 +54,18 @@ def run_pipeline(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, 
     simulator's, in the simulator's cycles.  Raises MappingError where the machine is no pipeline, or a layer behind the
     first one does not run on an event core, and RuntimeError where no class is handed over.
     """
+    return _simulated(pipeline_bench(network, mapping, hardware, inputs), network.name)
+
+
+def pipeline_bench(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, inputs: Codes) -> PipelineBench:
+    """What `run_pipeline` simulates."""
     design = pipeline_design(network, mapping, hardware)
     for sweep in design.sweeps:
         check_lanes(sweep)
     front = _front(network, mapping, hardware, inputs, design)
     cycles = time_layer(mapping, hardware, 0, inputs).front_cycles
     slowest = sum(patience(event) for event in design.events) + cycles + 2 * design.sweep.words + 64
-    bench = PipelineBench(design, front, samples=len(inputs), patience=slowest * len(inputs) * design.steps)
-    return _simulated(bench, network.name)
+    return PipelineBench(design, front, samples=len(inputs), patience=slowest * len(inputs) * design.steps)
 
 
 def pipeline_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware) -> PipelineDesign:
