@@ -142,6 +142,24 @@ def test_a_bank_more_can_cost_a_cycle_with_one_port_because_an_event_comes_into_
         assert signals["address_generator_stall"].sum() == 2
 
 
+@pytest.mark.parametrize("forwarding", [False, True])
+@pytest.mark.parametrize(
+    ("ports", "depth"), [(ports, depth) for ports in (1, 2) for depth in (1, 2, 3, 4, 5, 8) if depth + ports > 2]
+)
+def test_sums_of_one_word_in_every_stage_at_once(depth, forwarding, ports):
+    # Eight inputs of one output: every beat needs the sum of the one before it, and so does every count.
+    core = {**CORE, "fifo_depth": 8, "pipeline_depth": depth, "forwarding": forwarding, "ports": ports}
+    design = scatter_design(ONE, kind="accumulate", weight_zero=30, signed=False, **core)
+    weights = random_weights(design, 3)
+    bits = [[1] * 8, [1, 0, 1, 1, 0, 1, 0, 1]]
+    observed, signals = watch_event(design, weights, packed_maps(bits)[None])
+    assert observed.membranes[0].reshape(-1).tolist() == np.cumsum(np.array(bits) @ (weights.reshape(-1) - 30)).tolist()
+    if forwarding and ports == 2:
+        assert signals["address_generator_stall"].sum() == 0
+    elif not forwarding:  # a beat in every δ-th cycle
+        assert np.diff(np.flatnonzero(signals["address_generator_beat"])[:8]).tolist() == [depth] * 7
+
+
 def test_samples_follow_each_other_as_if_each_were_alone():
     design = scatter_design(PAIRS, weight_zero=20, signed=False, **{**CORE, "lanes": 2})
     weights = random_weights(design, 1)
