@@ -105,7 +105,7 @@ class PimCore(wiring.Component):
     def _array(self, m: Module, copy: int, tile: int) -> None:
         design, driver, conversions, number = self.design, self.driver, self.conversions, len(self.lines)
         lines, readout = WordLines(design, copy, tile), Readout(design, copy, tile)
-        array = IdealArray(design.array, None if design.reloaded else self._resident(tile))
+        array = IdealArray(f"array_{tile}", design.array, None if design.reloaded else self._resident(tile))
         m.submodules[f"lines_{number}"], m.submodules[f"readout_{number}"] = lines, readout
         m.submodules[f"array_{number}"] = array
         m.d.comb += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,7 @@ from pimsim.rtl.pim_design import ArrayDesign, PimDesign, TileDesign
 from pimsim.rtl.pim_driver import pulse_layout
 from pimsim.rtl.popcount import ones
 from pimsim.rtl.signals import index_bits
+from pimsim.rtl.sram import Macros
 from pimsim.rtl.wires import wire
 
 
@@ -94,13 +95,14 @@ class IdealArray(wiring.Component):
     In a cycle with ``settle``, a pulse's last, every column takes Σ line · digit over its rows for its ``charge``,
     seen from the next cycle on.  ``content`` are the rows' words of digits, column 0 in the lowest bits, block by
     block the same; without it the array is written: row ``write_row`` becomes ``write_digits`` at the end of a cycle
-    with ``write``.
+    with ``write``.  ``name`` names the file of the content where Verilog is emitted: arrays of the same name hold the
+    same.
     """
 
-    def __init__(self, array: ArrayDesign, content: Sequence[int] | None) -> None:
-        self.array, self.content = array, content
-        self.rows = array.blocks * array.rows
-        ports = {"write": In(1), "write_row": In(index_bits(self.rows)), "write_digits": In(self._digits)}
+    def __init__(self, name: str, array: ArrayDesign, content: Sequence[int] | None) -> None:
+        self.name, self.array, self.content = name, array, content
+        self.rows, self.width = array.blocks * array.rows, array.columns * array.cell_bits
+        ports = {"write": In(1), "write_row": In(index_bits(self.rows)), "write_digits": In(self.width)}
         super().__init__(
             {
                 "settle": In(1),
@@ -111,11 +113,18 @@ class IdealArray(wiring.Component):
         )
 
     @property
-    def _digits(self) -> int:
-        return self.array.columns * self.array.cell_bits
+    def init(self) -> tuple[int, ...]:
+        """Words of all rows: a block's digits stand beside those of the block above it."""
+        array, content = self.array, self.content or ()
+        block = array.kernels * array.kernel_columns * array.cell_bits
+        padded = (*content, *[0] * (array.rows - len(content)))
+        return tuple(word << (number * block) for number in range(array.blocks) for word in padded)
 
-    def elaborate(self, _platform: object) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m, bits = Module(), self.array.dac_bits
+        if isinstance(platform, Macros):
+            m.submodules.macro = self._macro(platform)
+            return m
         terms = [
             Mux(self.lines[row * bits + place], cells << place, 0)
             for row, cells in enumerate(self._cells(m))
@@ -129,18 +138,37 @@ class IdealArray(wiring.Component):
         """Of every row its digits, each in a field so wide that sums of fields do not meet: columns add apart."""
         if self.content is None:
             return self._written(m)
-        wide = self.array.columns * self.array.charge_bits
-        block = self.array.kernels * self.array.kernel_columns
-        found: list[Value] = []
-        for number in range(self.array.blocks):
-            for word in (*self.content, *[0] * (self.array.rows - len(self.content))):
-                digits = self._spread_number(word, block) << (number * block * self.array.charge_bits)
-                found.append(Const(digits, wide))
-        return found
+        return [Const(self._spread(word), self.array.columns * self.array.charge_bits) for word in self.init]
 
-    def _spread_number(self, word: int, columns: int) -> int:
+    def _spread(self, word: int) -> int:
         bits, field = self.array.cell_bits, self.array.charge_bits
-        return sum((word >> (bits * at) & (2**bits - 1)) << (field * at) for at in range(columns))
+        return sum((word >> (bits * at) & (2**bits - 1)) << (field * at) for at in range(self.array.columns))
+
+    def _macro(self, platform: Macros) -> Instance:
+        array = self.array
+        writes: dict[str, Value] = {"write": Const(0), "write_row": Const(0, index_bits(self.rows))}
+        writes["write_digits"] = Const(0, self.width)
+        content = {}
+        if self.content is None:
+            writes = {name: getattr(self, name) for name in writes}
+        else:
+            platform.contents[self.name] = self
+            content = {"p_FILE": f"{self.name}.hex"}
+        return Instance(
+            "pimsim_array",
+            p_ROWS=self.rows,
+            p_COLUMNS=array.columns,
+            p_CELL_BITS=array.cell_bits,
+            p_DAC_BITS=array.dac_bits,
+            p_CHARGE_BITS=array.charge_bits,
+            p_ADDRESS=index_bits(self.rows),
+            i_clk=ClockSignal(),
+            i_settle=self.settle,
+            i_lines=self.lines,
+            o_charge=self.charge,
+            **content,
+            **{f"i_{name}": value for name, value in writes.items()},
+        )
 
     def _written(self, m: Module) -> list[Value]:
         bits, field = self.array.cell_bits, self.array.charge_bits

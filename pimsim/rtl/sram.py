@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from amaranth.hdl import ClockSignal, Instance, Module, Mux
 from amaranth.lib import memory, wiring
@@ -79,14 +80,25 @@ class Sram(wiring.Component):
         return content
 
 
+class Content(Protocol):
+    """Words of ``width`` bits that a memory of this name starts with."""
+
+    name: str
+    width: int
+
+    @property
+    def init(self) -> tuple[int, ...]: ...
+
+
 class Macros:
     """A platform on which every `Sram` is an instance of the module ``pimsim_sram``, to be replaced by macros.
 
-    ``contents`` collects, by name, the initial content of each buffer that has one.
+    ``contents`` collects, by name, the initial content of each buffer that has one.  Crossbar arrays, which are SRAM
+    as well, are instances of ``pimsim_array`` and leave their content here too.
     """
 
     def __init__(self) -> None:
-        self.contents: dict[str, Sram] = {}
+        self.contents: dict[str, Content] = {}
 
     def macro(self, sram: Sram) -> Instance:
         content = {"p_FILE": f"{sram.name}.hex"} if sram.init else {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
-from pimsim.rtl.sram import Macros, Sram
+from pimsim.rtl.sram import Content, Macros
 from pimsim.rtl.verilog.yosys import run_yosys
 
 INTERNAL = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
@@ -27,16 +27,18 @@ BARE_PROCESS = re.compile(r"always @\*\n +([^;]+;)")
 
 @dataclass(frozen=True)
 class Converted:
-    """``text`` is the Verilog of all modules; ``buffers`` those SRAM buffers that have an initial content, by name."""
+    """``text`` is the Verilog of all modules; ``buffers`` those SRAM buffers and crossbar arrays that have an initial
+    content, by name."""
 
     text: str
-    buffers: dict[str, Sram]
+    buffers: dict[str, Content]
 
 
 def convert(component: wiring.Component, name: str) -> Converted:
     """Verilog of ``component`` as the module ``name``; modules below it are named by their path, ``name_unit_part``.
 
-    A port inside another one has both names, ``source__address``.  Every `Sram` is an instance of ``pimsim_sram``.
+    A port inside another one has both names, ``source__address``.  Every `Sram` is an instance of ``pimsim_sram``,
+    every array of a crossbar one of ``pimsim_array``.
     """
     platform = Macros()
     lowered = rtlil.convert(component, name, platform, emit_src=False)

@@ -13,12 +13,12 @@ def guide(case: LayerCase, top: str, synthesis: Synthesis | None) -> str:
     text = (
         f'# Layer "{case.layer.name}" of {case.network.name} on {case.hardware.name}\n\n'
         f"`{top}.v` is {what(case)}; its top module is `{top}`.\n"
-        "`sram.v` is the module that stands for every buffer: replace it by macros of your technology.\n"
+        "`sram.v` has the modules of buffers and crossbar arrays: replace them by macros of your technology.\n"
         f"`bench.v` plays {played_run(case)} and compares cycles, membranes, outputs and counts with what\n"
         "the simulator expects. All `.hex` files are for `$readmemh`.\n\n"
         "Simulate (exit status 0 and PASS, or the first difference):\n\n"
         f"    {simulation(top)}\n\n"
-        "Synthesize, every `pimsim_sram` a black box:\n\n"
+        "Synthesize, buffers and arrays as black boxes:\n\n"
         f"    yosys -p 'read_verilog -lib sram.v; read_verilog {top}.v; synth -top {top}; stat'\n"
     )
     return text if synthesis is None else f"{text}\n{cells(synthesis)}"

@@ -49,4 +49,60 @@ module pimsim_sram #(
         end
     endgenerate
 endmodule
+
+// A crossbar's array: ROWS x COLUMNS cells, each a digit of CELL_BITS bits.  Replace it by an array with its converters'
+// inputs; this is its ideal behaviour, not its circuit:
+//   * in a cycle with settle, a pulse's last, every column takes the sum over its rows of the slice on the word line
+//     times the digit, of CHARGE_BITS, for its charge, which holds until the next settle;
+//   * in a cycle with write, the row write_row takes write_digits.
+// Row 0 and column 0 are in the lowest bits.  FILE as above.
+module pimsim_array #(
+    parameter ROWS = 2,
+    parameter COLUMNS = 2,
+    parameter CELL_BITS = 1,
+    parameter DAC_BITS = 1,
+    parameter CHARGE_BITS = 2,
+    parameter ADDRESS = 1,
+    parameter FILE = ""
+) (
+    input  wire                           clk,
+    input  wire                           settle,
+    input  wire [ROWS*DAC_BITS-1:0]       lines,
+    output wire [COLUMNS*CHARGE_BITS-1:0] charge,
+    input  wire                           write,
+    input  wire [ADDRESS-1:0]             write_row,
+    input  wire [COLUMNS*CELL_BITS-1:0]   write_digits
+);
+    reg [COLUMNS*CELL_BITS-1:0] cells [0:ROWS-1];
+    reg [COLUMNS*CELL_BITS-1:0] digits;
+    reg [CHARGE_BITS-1:0] slice;
+    reg [COLUMNS*CHARGE_BITS-1:0] sums, held = {COLUMNS*CHARGE_BITS{1'b0}};
+    integer row, column;
+
+    assign charge = held;
+
+    initial begin
+        for (row = 0; row < ROWS; row = row + 1)
+            cells[row] = {COLUMNS*CELL_BITS{1'b0}};
+        if (FILE != "")
+            $readmemh(FILE, cells);
+    end
+
+    always @(posedge clk) begin
+        if (write)
+            cells[write_row] <= write_digits;
+        if (settle) begin
+            sums = {COLUMNS*CHARGE_BITS{1'b0}};
+            for (row = 0; row < ROWS; row = row + 1) begin
+                slice = lines[row*DAC_BITS +: DAC_BITS];
+                digits = cells[row];
+                if (slice != 0)
+                    for (column = 0; column < COLUMNS; column = column + 1)
+                        sums[column*CHARGE_BITS +: CHARGE_BITS] = sums[column*CHARGE_BITS +: CHARGE_BITS]
+                            + slice * digits[column*CELL_BITS +: CELL_BITS];
+            end
+            held <= sums;
+        end
+    end
+endmodule
 `default_nettype wire

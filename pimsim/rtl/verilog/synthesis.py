@@ -10,14 +10,15 @@ from importlib.resources import files
 
 from pimsim.rtl.verilog.yosys import run_yosys
 
-SRAM_MODULE = "pimsim_sram"
+SRAM_MODULE, ARRAY_MODULE = "pimsim_sram", "pimsim_array"
 FLIP_FLOP = re.compile(r"\$_\w*DFF\w*_$")
-HEADER = re.compile(rf"^module {SRAM_MODULE} .*?^\);$", re.DOTALL | re.MULTILINE)
+HEADER = re.compile(rf"^module (?:{SRAM_MODULE}|{ARRAY_MODULE}) .*?^\);$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class UnitCells:
-    """Cells of one module without those of the modules in it: ``gates`` of up to two inputs and multiplexers."""
+    """Cells of one module without those of the modules in it: ``gates`` of up to two inputs and multiplexers; ``srams``
+    are buffers and crossbar arrays."""
 
     module: str
     gates: int
@@ -50,8 +51,7 @@ def synthesize(verilog: str, top: str) -> Synthesis:
 
     Raises RuntimeError where it is not synthesizable: undriven or multiply driven wires, loops of logic, latches.
     """
-    header = HEADER.search(sram_text())
-    assert header is not None
+    boxes = "".join(f"(* blackbox *)\n{header}\nendmodule\n" for header in HEADER.findall(sram_text()))
     commands = (
         "read_verilog sram.v",
         "read_verilog design.v",
@@ -61,7 +61,7 @@ def synthesize(verilog: str, top: str) -> Synthesis:
         "select -assert-none t:$_DLATCH*",
         "tee -o stat.json stat -json",
     )
-    inputs = {"sram.v": f"(* blackbox *)\n{header[0]}\nendmodule\n", "design.v": verilog}
+    inputs = {"sram.v": boxes, "design.v": verilog}
     document = json.loads(run_yosys(commands, inputs, "stat.json"))
     document.pop("creator", None)
     modules = {name.removeprefix("\\"): found["num_cells_by_type"] for name, found in document["modules"].items()}
@@ -71,5 +71,5 @@ def synthesize(verilog: str, top: str) -> Synthesis:
 def _unit(name: str, cells: Mapping[str, int], modules: Mapping[str, object]) -> UnitCells:
     flip_flops = sum(count for kind, count in cells.items() if FLIP_FLOP.match(kind))
     inner = sum(count for kind, count in cells.items() if kind in modules)
-    srams = sum(count for kind, count in cells.items() if kind.split("\\")[-1] == SRAM_MODULE)
+    srams = sum(count for kind, count in cells.items() if kind.split("\\")[-1] in (SRAM_MODULE, ARRAY_MODULE))
     return UnitCells(name, sum(cells.values()) - flip_flops - inner - srams, flip_flops, srams)
