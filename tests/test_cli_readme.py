@@ -27,6 +27,8 @@ def test_every_command_of_the_readme_works(
 ) -> None:
     if NEEDS_EXTRA.search(command):
         pytest.importorskip("tensorly")
+    if "--vcd" in command:
+        pytest.importorskip("vcd")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as end:
         main(shlex.split(command))
@@ -34,7 +36,7 @@ def test_every_command_of_the_readme_works(
     assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/scenes.md", "docs/evaluation.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/scenes.md", "docs/evaluation.md", "docs/waveforms.md"])
 def test_every_example_in_python_works(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("tensorly")
     monkeypatch.chdir(tmp_path)

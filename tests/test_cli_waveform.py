@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from made_trace import machine, trace_of
 from test_cli_run import refused, run, workplace  # noqa: F401 - fixtures
-from vcd.reader import TokenKind, tokenize
 
 from pimsim.mapping import map_model
 from pimsim.report import waveform as waveforms
@@ -21,6 +20,8 @@ from pimsim.report.waveform import waveform
 from pimsim.simulation import schedule
 from pimsim.simulation.timeline import timeline
 from pimsim.traces import single
+
+reader = pytest.importorskip("vcd.reader")
 
 COMMON = ("--model", "made.npz", "--hw", "digital45nm", "--input", "field.npy", "--out", "result")
 
@@ -37,18 +38,18 @@ def drawn(name="digital45nm", sample=0, **changes):
 def read(content, length):
     """Scope and name → value in every cycle, of a value change dump that begins in cycle 0."""
     names, values, scope, now = {}, {}, [], 0
-    for token in tokenize(io.BytesIO(content)):
-        if token.kind is TokenKind.SCOPE:
+    for token in reader.tokenize(io.BytesIO(content)):
+        if token.kind is reader.TokenKind.SCOPE:
             scope.append(token.scope.ident)
-        elif token.kind is TokenKind.UPSCOPE:
+        elif token.kind is reader.TokenKind.UPSCOPE:
             scope.pop()
-        elif token.kind is TokenKind.VAR:
+        elif token.kind is reader.TokenKind.VAR:
             names[token.var.id_code] = (*scope, token.var.reference)
             values[token.var.id_code] = np.zeros(length, np.int64)
-        elif token.kind is TokenKind.CHANGE_TIME:
+        elif token.kind is reader.TokenKind.CHANGE_TIME:
             now = token.time_change
-        elif token.kind in (TokenKind.CHANGE_SCALAR, TokenKind.CHANGE_VECTOR):
-            change = token.scalar_change if token.kind is TokenKind.CHANGE_SCALAR else token.vector_change
+        elif token.kind in (reader.TokenKind.CHANGE_SCALAR, reader.TokenKind.CHANGE_VECTOR):
+            change = token.scalar_change if token.kind is reader.TokenKind.CHANGE_SCALAR else token.vector_change
             values[change.id_code][now:] = int(change.value)
     return {names[code]: found for code, found in values.items()}, now
 
@@ -162,6 +163,8 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(refused, workplace):  # noqa:
     assert '"field.npy" is not a folder' in refused("--vcd", "field.npy/made.vcd")
     (workplace / "folder").mkdir()
     assert '"folder" is a folder' in refused("--timeline", "folder")
+    assert "is a file of the run itself" in refused("--timeline", "result/run.json")
+    assert "is a file of the run itself" in refused("--vcd", "folder/../result/chips.csv")
     assert "both the waveform and the timeline" in refused("--vcd", "a.out", "--timeline", "./a.out")
 
 

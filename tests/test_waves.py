@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pimsim.simulation.waves import changing, counting, lasting, level, merged, spread
+from pimsim.simulation.waves import changing, counting, lasting, level, merged, spread, without
 
 LENGTH = 40
 cycles = st.lists(st.integers(0, LENGTH - 1), max_size=30)
@@ -80,3 +80,12 @@ def test_signals_of_one_name_are_added_up(parts):
 def test_later_moves_every_change():
     wave = counting("unit", "name", array([0, 3])).later(10)
     assert np.flatnonzero(wave.dense(20)).tolist() == [10, 13]
+
+
+@given(cycles, cycles)
+def test_without_leaves_the_cycles_that_are_not_taken_in_their_order(found, taken):
+    left = without(array(found), array(taken))
+    assert left.tolist() == [one for one in found if one not in taken]
+    assert counting("unit", "name", left, 3).dense(LENGTH).tolist() == [
+        3 * left.tolist().count(c) for c in range(LENGTH)
+    ]

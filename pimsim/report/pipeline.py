@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def run(
     if out is not None:
         check_writable(out, RUN_FILES if chips is None else (*RUN_FILES, CHIPS_CSV))
     views = Views(vcd, timeline, sample, cycles)
-    views.check()
+    views.check([Path(out) / name for name in (*RUN_FILES, CHIPS_CSV)] if out is not None else ())
     workers = threads or os.cpu_count() or 1
     machine = load_hardware(hardware, overrides)
     table = table_of(machine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,14 +36,21 @@ class Views:
     def files(self) -> tuple[Path, ...]:
         return tuple(Path(name) for name in (self.vcd, self.timeline) if name is not None)
 
-    def check(self) -> None:
-        """Raise OutputError or MissingPackageError where a file could not be written; for before the long work."""
+    def check(self, others: Collection[Path] = ()) -> None:
+        """Raise OutputError or MissingPackageError where a file could not be written; for before the long work.
+
+        ``others`` are files that the run writes besides.
+        """
         if self.vcd is not None:
             waveform.check_installed()
         for file in self.files:
             check_writable(file.parent, [file.name])
         if len({file.resolve() for file in self.files}) < len(self.files):
             raise OutputError(f'"{self.files[0]}" is to be both the waveform and the timeline')
+        taken = {other.resolve() for other in others}
+        for file in self.files:
+            if file.resolve() in taken:
+                raise OutputError(f'"{file}" is a file of the run itself: give waveform or timeline another name')
 
     def check_sample(self, samples: int) -> None:
         """Raise TraceError where a run of so many samples does not have the one that is to be drawn."""

@@ -29,7 +29,7 @@ from pimsim.simulation.timeline_sweep import (
     sweep_waves,
     uninterrupted,
 )
-from pimsim.simulation.waves import NONE, Int64Array, Wave, changing, counting, level, spread
+from pimsim.simulation.waves import NONE, Int64Array, Wave, changing, counting, level, spread, without
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,12 +137,13 @@ def _passed(of: Int64Array, pushed: Int64Array, words: int) -> Int64Array:
 def _scanner_waves(step: Step) -> tuple[Wave, ...]:
     """Words on their way into the scan register, and what leaves it."""
     passed, words = step.passed, len(step.passed)
-    empty = np.setdiff1d(passed, step.pushed)
-    waiting = np.setdiff1d(np.arange(SCAN_FILL, int(passed[-1]) + 1), np.concatenate([step.pushed, empty]))
+    empty = without(passed, step.pushed)
+    busy = np.concatenate([step.pushed, empty])
+    waiting = without(np.arange(SCAN_FILL, int(passed[-1]) + 1), busy)
     loaded = np.concatenate([[SCAN_FILL - 1], passed[:-1]])
     read = np.concatenate([[0, SCAN_FILL - 1], passed])[:words]
     return (
-        counting("scanner", "scanner_busy", np.concatenate([step.pushed, empty])),
+        counting("scanner", "scanner_busy", busy),
         counting("scanner", "scanner_stall", waiting),
         counting("scanner", "scanner_load", loaded),
         counting("scanner", "scanner_encode", step.pushed[step.encoded]),
@@ -166,7 +167,7 @@ def _generator_waves(step: Step) -> tuple[Wave, ...]:
     if many:
         slots = step.issued.searchsorted(step.popped, side="right")  # an entry's slots follow its pop
         stops = step.issued[np.append(slots[1:], len(step.issued)) - 1] + 1
-    waiting = np.setdiff1d(spread(step.popped + 1, stops - step.popped - 1 if many else 0), step.issued)
+    waiting = without(spread(step.popped + 1, stops - step.popped - 1 if many else 0), step.issued)
     beat = step.word >= 0
     return (
         counting("address_generator", "address_generator_busy", step.issued),

@@ -55,9 +55,14 @@ def changing(unit: str, name: str, cycles: Int64Array, values: Int64Array, *, wi
 
 def counting(unit: str, name: str, cycles: Int64Array, amounts: Int64Array | int = 1) -> Wave:
     """How many things happen in each cycle: ``amounts[i]`` of them in ``cycles[i]``, in any order."""
-    ordered, inverse = np.unique(cycles, return_inverse=True)
-    sums = np.zeros(len(ordered), np.int64)
-    np.add.at(sums, inverse, amounts)
+    order = np.argsort(cycles, kind="stable")
+    placed = cycles[order]
+    first = np.flatnonzero(np.append(True, np.diff(placed) != 0)[: len(placed)])
+    ordered, sums = placed[first], np.diff(np.append(first, len(placed)))
+    if isinstance(amounts, np.ndarray):
+        sums = np.add.reduceat(amounts[order], first) if len(first) else sums
+    else:
+        sums = sums * amounts
     ends = ordered + 1
     alone = np.append(ends[:-1] != ordered[1:], True)[: len(ordered)]
     times = np.concatenate([ordered, ends[alone]])
@@ -92,6 +97,13 @@ def level(unit: str, name: str, up: Int64Array, down: Int64Array, *, width: int 
 def lasting(unit: str, name: str, starts: Int64Array, stops: Int64Array) -> Wave:
     """1 in the cycles from each of ``starts`` to before its stop; stretches may meet, but not overlap."""
     return level(unit, name, starts - 1, stops - 1, width=1)
+
+
+def without(cycles: Int64Array, taken: Int64Array) -> Int64Array:
+    """Those of ``cycles``, all from 0 on, that are not among ``taken``."""
+    marked = np.zeros(int(max(cycles.max(initial=-1), taken.max(initial=-1))) + 1, np.bool_)
+    marked[taken] = True
+    return cycles[~marked[cycles]]
 
 
 def width_of(values: Int64Array) -> int:
