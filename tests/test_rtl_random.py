@@ -16,7 +16,7 @@ from pimsim.rtl.case import LayerCase
 from pimsim.rtl.compare import compare
 from pimsim.rtl.run_case import run_case
 
-CASES = int(os.environ.get("PIMSIM_RTL_CASES", "200"))
+CASES = int(os.environ.get("PIMSIM_RTL_CASES", "160"))
 
 
 def check(case: LayerCase) -> None:
