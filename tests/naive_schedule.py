@@ -47,9 +47,10 @@ class Crossbar:
 
     def step_writer(self):
         """Sums move to the writer in the cycle of its last word, or when it is idle."""
-        self.pending = self.adding is not None or self.sums is not None
-        self.may_begin = not self.pending or self.words_left <= 2
         move = self.sums is not None and self.words_left <= 1
+        left = self.groups[self.sums][1] if move else self.words_left - 1  # behind this cycle
+        waiting = self.adding is not None or (self.sums is not None and not move)
+        self.may_begin = not waiting or left <= 1
         self.stages = [self.words_left > 0, *self.stages[:-1]]
         if self.words_left:
             self.count["writing"] += 1

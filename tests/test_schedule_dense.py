@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from naive_schedule import Crossbar, Multipliers, pipeline_ends
 
@@ -33,6 +33,9 @@ def multipliers(fetch, interval, positions, multiply, overlap, depth):
     hold=st.booleans(),
     correction=st.integers(1, 4),
 )
+@example(
+    groups=[(2, 6, 0), (2, 6, 0), (3, 6, 0), (3, 1, 0), (2, 2, 0)], stages=[(1, 1, 1)], hold=True, correction=1
+)  # sums move to the writer in the cycle in which those behind them are finished
 def test_every_cycle_of_the_crossbar_is_that_of_the_machine_stepped_by_the_clock(groups, stages, hold, correction):
     pulses, *conversions = zip(*stages, strict=True)
     naive = Crossbar(groups, pulses, conversions, hold=hold, correction=correction)
