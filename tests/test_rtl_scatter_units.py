@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from amaranth.hdl import unsigned
 from amaranth.sim import Simulator
@@ -13,6 +15,7 @@ from naive_event import EventCore
 from pimsim.rtl.address_generator import AddressGenerator
 from pimsim.rtl.divide import Divide, reciprocal
 from pimsim.rtl.fifo import Fifo
+from pimsim.rtl.membranes import BankedMemory
 from pimsim.rtl.scanner import LowestBit
 
 
@@ -138,3 +141,45 @@ def weight_word(design, event, word):
         inside = where[axis] // shape.pool[axis] + shape.padding[axis] - reached[axis] * shape.stride[axis]
         tap = tap * shape.kernel[axis] + inside
     return (tap * channels + channel) * design.sweep.beats + beat
+
+
+@pytest.mark.parametrize(("ports", "bank", "fits"), [(1, 1, True), (1, 0, False), (2, 0, True)])
+def test_a_bank_with_one_port_that_is_read_and_written_stops_the_simulation(ports, bank, fits):
+    unit = BankedMemory("words", width=4, depth=6, banks=3, ports=ports)
+
+    async def run(context):
+        port = unit.port
+        for signal, value in ((port.read_enable, 1), (port.write_enable, 1), (port.write_address, 3 + bank)):
+            context.set(signal, value)
+        await context.tick()
+
+    with nullcontext() if fits else pytest.raises(AssertionError, match="a bank with one port is read and written"):
+        simulated(unit, run)
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 7), st.integers(1, 20), st.booleans(), st.data())
+def test_banks_together_are_one_memory(banks, depth, asynchronous, data):
+    place = st.integers(0, depth - 1)
+    steps = data.draw(st.lists(st.tuples(place, place, st.integers(0, 15), st.booleans(), st.booleans()), max_size=30))
+    unit = BankedMemory("words", width=4, depth=depth, banks=banks, ports=2, asynchronous=asynchronous)
+
+    async def run(context):
+        port, words, shown = unit.port, [0] * depth, None
+        for read, write, value, reads, writes in steps:
+            given_now = {"read_enable": reads, "read_address": read}
+            given_now |= {"write_enable": writes, "write_address": write, "write_data": value}
+            for name, setting in given_now.items():
+                context.set(getattr(port, name), setting)
+            used = {place % banks for place, enable in ((read, reads), (write, writes)) if enable}
+            assert context.get(unit.accessed) == sum(1 << bank for bank in used)
+            if asynchronous:
+                assert context.get(port.read_data) == words[read]
+            shown = words[read] if reads else shown
+            if writes:
+                words[write] = value
+            await context.tick()
+            if shown is not None and not asynchronous:
+                assert context.get(port.read_data) == shown
+
+    simulated(unit, run)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Assert, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, Signature
 
 from pimsim.rtl.divide import Divide
 from pimsim.rtl.signals import index_bits
-from pimsim.rtl.sram import Sram
+from pimsim.rtl.sram import Macros, Sram
 
 
 class BufferPort(Signature):
@@ -31,13 +31,14 @@ class BufferPort(Signature):
 class BankedMemory(wiring.Component):
     """``depth`` words in ``banks`` of ``ports`` each; ``accessed`` has a bit per bank that serves a read or a write.
 
-    Who uses it keeps reads out of a bank with one port that is written.  ``asynchronous`` as of `Sram`.
+    Who uses it keeps reads out of a bank with one port that is written, which a simulation checks in every cycle.
+    ``asynchronous`` as of `Sram`.
     """
 
     def __init__(
         self, name: str, *, width: int, depth: int, banks: int, ports: int, asynchronous: bool = False
     ) -> None:
-        self._width, self._depth, self._banks = width, depth, banks
+        self._depth, self._banks, self._ports = depth, banks, ports
         self.srams = [
             Sram(
                 name if banks == 1 else f"{name}_{bank}",
@@ -51,7 +52,7 @@ class BankedMemory(wiring.Component):
         self._asynchronous = asynchronous
         super().__init__({"port": In(BufferPort(depth=depth, width=width)), "accessed": Out(banks)})
 
-    def elaborate(self, _platform: object) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         read, write = Divide(self._banks, self._depth), Divide(self._banks, self._depth)
         m.submodules.read_bank, m.submodules.write_bank = read, write
@@ -66,6 +67,8 @@ class BankedMemory(wiring.Component):
                 sram.write_data.eq(self.port.write_data),
                 self.accessed[bank].eq(sram.read_enable | sram.write_enable),
             ]
+            if self._ports == 1 and not isinstance(platform, Macros):
+                m.d.sync += Assert(~(sram.read_enable & sram.write_enable), "a bank with one port is read and written")
         m.d.comb += self.port.read_data.eq(self._chosen(m, read.remainder))
         return m
 
