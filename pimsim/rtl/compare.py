@@ -125,8 +125,9 @@ def _totals(simulated: LayerActivity, described: LayerActivity) -> Iterator[Row]
             one, other = (getattr(units.get(name), state, None) for units in (ours, theirs))
             yield Row(UNITS, f"{name} {state}", one, other)
     counts, others = _by_kind(simulated.actions), _by_kind(described.actions)
-    for key in dict.fromkeys([*counts, *others]):
-        yield Row(ACTIONS, _action_name(key), counts.get(key, 0), others.get(key, 0))
+    keys = tuple(dict.fromkeys([*counts, *others]))
+    for key in keys:
+        yield Row(ACTIONS, _action_name(key, keys), counts.get(key, 0), others.get(key, 0))
 
 
 def _added(case: LayerCase, simulated: LayerActivity, described: LayerActivity) -> Iterator[Row]:
@@ -140,8 +141,11 @@ def _by_kind(actions: tuple[ActionCount, ...]) -> dict[ActionCount, int]:
     return {replace(one, count=0): one.count for one in actions}
 
 
-def _action_name(key: ActionCount) -> str:
-    return f"{key.component}.{key.action}"
+def _action_name(key: ActionCount, among: tuple[ActionCount, ...]) -> str:
+    """Component and action, and the width where others differ in it: sums and event counters, say."""
+    name = f"{key.component}.{key.action}"
+    alike = [one for one in among if (one.component, one.action) == (key.component, key.action)]
+    return f"{name} ({key.bits} bits)" if len(alike) > 1 else name
 
 
 @dataclass(frozen=True, eq=False)
