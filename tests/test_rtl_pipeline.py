@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_inputs import network, write_model, write_scene
 from rtl_cases import event_knobs
-from strategies import cases
+from strategies import cases, cnns, networks
 
 from pimsim.cli import main
 from pimsim.errors import AccumulatorError, MappingError
@@ -27,6 +27,8 @@ from pimsim.simulation.schedule import in_front, time_layer
 @st.composite
 def machines(draw: st.DrawFn):
     """A network with inputs and a pipeline for it, whose first layer is a crossbar or recorded."""
+    if draw(st.integers(0, 3)) == 0:
+        return draw(crossbars())
     made = draw(cases(max_hidden=2, max_samples=4))
     base = draw(st.sampled_from(["pim45nm_bitserial", "digital45nm"]))
     first = "pim" if base.startswith("pim") else "mac"
@@ -39,12 +41,25 @@ def machines(draw: st.DrawFn):
     return made, base, changes
 
 
+@st.composite
+def crossbars(draw: st.DrawFn):
+    """Every layer in arrays of its own, of a spiking network or a CNN; sometimes in so few that they are rewritten."""
+    made = draw(cases(max_hidden=2, max_samples=3, of=st.one_of(networks(2), cnns(2, max_bits=6))))
+    knobs = {"accumulator_bits": 32, "membrane_bits": 20, "neuron_lanes": draw(st.integers(1, 9))}
+    knobs |= {"input_port_codes": draw(st.integers(1, 9)), "arrays": draw(st.sampled_from([1, 2, 64]))}
+    changes = {f"engines.pim.{key}": value for key, value in knobs.items()}
+    changes |= {"layers.others": "pim", "schedule": "pipelined", "memories.macro_width_bits": draw(st.integers(8, 40))}
+    changes |= {"order": draw(st.sampled_from(["step_major", "layer_major"]))}
+    return made, "pim45nm_bitserial", changes
+
+
 def ends(mapping, hardware, trace) -> list[int]:
     """Cycles until each sample's class is there: §8's equations over the simulator's layers."""
     timings = [time_layer(mapping, hardware, index, in_front(trace, index)) for index in range(len(mapping.layers))]
     service, steps = np.stack([timing.step_cycles for timing in timings]), mapping.steps
     if hardware.order == "layer_major":
-        service, steps = service.sum(2, keepdims=True), 1
+        sums = np.array([0, *(timing.front_cycles for timing in timings[1:])])
+        service, steps = service.sum(2, keepdims=True) + sums[:, None, None], 1
     finished = np.zeros(trace.samples, np.int64)
     flat = np.ascontiguousarray(service.reshape(len(timings), -1))
     pipeline(flat, timings[0].front_cycles, steps, 0, finished)
@@ -66,12 +81,25 @@ def test_a_pipeline_of_layers_hands_over_when_and_what_the_simulator_says(machin
     assert run.finished.tolist() == ends(mapping, hardware, trace)
     assert run.finished[-1] == activity.total_cycles
     assert run.classes.tolist() == trace.outputs.argmax(1).tolist()
-    for described, recorded in zip(run.spikes, trace.spikes, strict=True):
+    for described, recorded in zip(run.maps, trace.spikes or trace.activations, strict=True):
         assert (described == recorded).all()
     for counts, layer in zip(run.counts, activity.layers, strict=True):
         for name, unit in layer.units:
             if f"{name}_busy" in counts:
                 assert (counts[f"{name}_busy"], counts.get(f"{name}_stall", 0)) == (unit.busy, unit.stall)
+
+
+@pytest.mark.parametrize("order", ["step_major", "layer_major"])
+def test_crossbars_hand_over_maps_of_one_step_or_of_all(order) -> None:
+    """Layer-major the sums of all steps are formed at once, from all maps of a half."""
+    changes = {"layers.others": "pim", "schedule": "pipelined", "order": order, "engines.pim.input_port_codes": 4}
+    made, hardware = network(), load_hardware("pim45nm_bitserial", changes)
+    mapping = map_model(made, hardware)
+    codes = np.random.default_rng(2).integers(0, 64, (3, *made.architecture.input_shape)).astype(np.uint8)
+    trace = execute(made, codes, numerics=mapping.numerics)
+    verdict = compare_machine(made, hardware, trace, Crop())
+    assert verdict.equal, verdict.differences
+    assert verdict.sums_described
 
 
 def test_what_is_no_pipeline_of_event_cores_is_refused() -> None:
@@ -116,7 +144,7 @@ def test_a_machine_s_verdict_has_every_class_and_every_unit(machine) -> None:
     [
         (lambda run: replace(run, finished=run.finished + np.array([0, 1, 0])), "until the class of sample 1"),
         (lambda run: replace(run, classes=run.classes ^ np.array([0, 0, 1])), "class: sample 2"),
-        (lambda run: replace(run, spikes=(run.spikes[0], flipped(run.spikes[1]))), "spike of conv2: sample 1, step 2"),
+        (lambda run: replace(run, maps=(run.maps[0], flipped(run.maps[1]))), "spike of conv2: sample 1, step 2"),
         (lambda run: replace(run, counts=(*run.counts[:2], stalled(run.counts[2]))), "classifier scanner stall"),
     ],
 )

@@ -13,29 +13,87 @@ from pimsim.rtl.current_sweep import CurrentSweep
 from pimsim.rtl.design import EventDesign, SweepDesign
 from pimsim.rtl.event_core import EventCore, event_core
 from pimsim.rtl.map_buffer import MapBuffer
+from pimsim.rtl.pim_design import PimDesign
+from pimsim.rtl.pim_layer import PimLayer
+from pimsim.rtl.pim_place import PimContent
 from pimsim.rtl.pipeline_control import PipelineControl
 from pimsim.rtl.signals import index_bits
 from pimsim.rtl.sram import Sram
+from pimsim.rtl.value_buffer import ValueBuffer
+
+Core = EventCore | PimLayer
+Buffer = MapBuffer | ValueBuffer
+
+
+@dataclass(frozen=True)
+class EventStage:
+    """A layer on an event core; ``weights`` are the words of its weight memory."""
+
+    design: EventDesign
+    weights: tuple[int, ...]
+
+    @property
+    def sweep(self) -> SweepDesign:
+        return self.design.sweep
+
+    def core(self) -> Core:
+        return event_core(self.design)
+
+    def buffer(self, layer: int, sweep: SweepDesign, maps: int) -> Buffer:
+        """In front of it, written by ``sweep``."""
+        return MapBuffer(f"map_{layer}", sweep, maps=maps)
+
+    def weight_memory(self, layer: int) -> Sram | None:
+        design = self.design
+        return Sram(
+            f"weight_memory_{layer}",
+            width=design.lanes * design.weight_bits,
+            depth=design.weight_words,
+            asynchronous=design.pipeline_depth == 1,
+            init=self.weights,
+        )
+
+
+@dataclass(frozen=True)
+class CrossbarStage:
+    """A layer on a bit-serial crossbar; ``once`` as of `PimLayer`."""
+
+    design: PimDesign
+    content: PimContent
+    sweep: SweepDesign
+    once: bool
+
+    def core(self) -> Core:
+        return PimLayer(self.design, self.content, self.sweep, once=self.once)
+
+    def buffer(self, _layer: int, sweep: SweepDesign, maps: int) -> Buffer:
+        return ValueBuffer(sweep, maps=maps, readers=self.design.readers)
+
+    def weight_memory(self, layer: int) -> Sram | None:
+        """Where its arrays are rewritten."""
+        design = self.design
+        if not design.reloaded:
+            return None
+        name = f"weight_memory_{layer}"
+        return Sram(name, width=design.weight_bits, depth=design.weight_words, init=self.content.rows)
 
 
 @dataclass(frozen=True)
 class PipelineDesign:
-    """Layers in a row: the sweeps of the first one, event cores behind, ``steps`` of each inference.
+    """Layers in a row: the sweeps of the first one, and those ``behind``; ``steps`` of each inference.
 
-    ``weights`` are the words of each event core's weight memory.  With ``whole_samples`` (``order: layer_major``) the
-    maps of all steps are handed over together.
+    With ``whole_samples`` (``order: layer_major``) the maps of all steps are handed over together.
     """
 
     sweep: SweepDesign
-    events: tuple[EventDesign, ...]
-    weights: tuple[tuple[int, ...], ...]
+    behind: tuple[EventStage | CrossbarStage, ...]
     steps: int
     whole_samples: bool
 
     @property
     def sweeps(self) -> tuple[SweepDesign, ...]:
         """Of all layers."""
-        return (self.sweep, *(event.sweep for event in self.events))
+        return (self.sweep, *(stage.sweep for stage in self.behind))
 
 
 class Pipeline(wiring.Component):
@@ -48,16 +106,16 @@ class Pipeline(wiring.Component):
     def __init__(self, design: PipelineDesign) -> None:
         self.design, sweeps = design, design.sweeps
         self.first = CurrentSweep(design.sweep)
-        self.behind: list[EventCore] = [event_core(event) for event in design.events]
+        self.behind = [stage.core() for stage in design.behind]
         self.currents = CurrentBuffer(design.sweep)
         maps = design.steps if design.whole_samples else 1
-        self.maps = [MapBuffer(f"map_{layer}", sweep, maps=maps) for layer, sweep in enumerate(sweeps[:-1])]
+        self.maps = [stage.buffer(layer, sweeps[layer], maps) for layer, stage in enumerate(design.behind)]
         self.control = PipelineControl(len(sweeps), design.steps, whole_samples=design.whole_samples)
         ports: dict[str, Member] = {"offer": In(1), "front": Out(FrontPort(design.sweep)), "finished": Out(1)}
         super().__init__(ports | {"winner": Out(index_bits(sweeps[-1].neurons))})
 
     @property
-    def cores(self) -> list[CurrentSweep | EventCore]:
+    def cores(self) -> list[CurrentSweep | Core]:
         """Of all layers in order."""
         return [self.first, *self.behind]
 
@@ -89,12 +147,16 @@ class Pipeline(wiring.Component):
         wiring.connect(m, wiring.flipped(front.earlier), currents.earlier)
         wiring.connect(m, sweep.currents, currents.currents)
 
-    def _join(self, m: Module, layer: int, buffer: MapBuffer) -> None:
+    def _join(self, m: Module, layer: int, buffer: Buffer) -> None:
         """The map between a layer and the one behind it."""
         before, behind = self.cores[layer], self.cores[layer + 1]
         written, read = self.control.steps[layer], self.control.steps[layer + 1]
         wiring.connect(m, before.target, buffer.write)
-        wiring.connect(m, behind.source, buffer.read)
+        if isinstance(buffer, MapBuffer):
+            wiring.connect(m, behind.source, buffer.read)
+        else:
+            for reader, port in zip(behind.source, buffer.read, strict=True):
+                wiring.connect(m, reader, port)
         m.d.comb += [
             buffer.write_half.eq(written.target_half),
             buffer.write_map.eq(written.target_map),
@@ -103,15 +165,10 @@ class Pipeline(wiring.Component):
         ]
 
     def _connect_weights(self, m: Module) -> None:
-        behind = zip(self.design.events, self.behind, self.design.weights, strict=True)
-        for layer, (event, core, words) in enumerate(behind, 1):
-            store = Sram(
-                f"weight_memory_{layer}",
-                width=event.lanes * event.weight_bits,
-                depth=event.weight_words,
-                asynchronous=event.pipeline_depth == 1,
-                init=words,
-            )
+        for layer, (stage, core) in enumerate(zip(self.design.behind, self.behind, strict=True), 1):
+            store = stage.weight_memory(layer)
+            if store is None:
+                continue
             m.submodules[f"weight_memory_{layer}"] = store
             m.d.comb += [
                 store.read_enable.eq(core.weights.enable),

@@ -96,6 +96,8 @@ def verify(
             progress(len(verdicts), len(described) + machine)
     if machine:
         verdicts.append(compare_machine(network, accelerator, trace, cut if full else _few_steps(network, cut)))
+        if progress is not None:
+            progress(len(verdicts), len(verdicts))
     return Verification(path.stem, accelerator.name, source.name, source.selection, tuple(verdicts))
 
 

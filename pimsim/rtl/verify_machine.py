@@ -12,7 +12,7 @@ from pimsim.model.network import IntegerNetwork
 from pimsim.rtl.case import plural
 from pimsim.rtl.compare import CYCLES, MACHINE, PIPELINE, UNITS, VALUES, Difference, LayerVerdict, Row
 from pimsim.rtl.crop import Crop
-from pimsim.rtl.run_pipeline import PipelineRun, first_sums_described, pipeline_design, run_pipeline
+from pimsim.rtl.run_pipeline import PipelineRun, pipeline_design, run_pipeline, sums_described
 from pimsim.simulation import execute, in_front, schedule, time_layer
 from pimsim.simulation.schedule_machine import class_cycles
 from pimsim.traces import Trace
@@ -35,7 +35,7 @@ def compare_machine(network: IntegerNetwork, hardware: Hardware, trace: Trace, c
         layer=MACHINE,
         engine=PIPELINE,
         cut=tuple(cut),
-        sums_described=first_sums_described(used, mapping, hardware, recorded.inputs),
+        sums_described=sums_described(used, mapping, hardware, 0),
         samples=recorded.samples,
         steps=used.time_steps,
         rows=(*rows, *_sums(mapping, recorded, run)),
@@ -70,24 +70,33 @@ def _units(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, trace:
 
 
 def _sums(mapping: Mapping, trace: Trace, run: PipelineRun) -> list[Row]:
-    """Spikes of every layer and classes, added up."""
-    maps = zip(mapping.layers[:-1], trace.spikes, run.spikes, strict=True)
+    """Spikes or activations of every layer, and classes, added up."""
+    maps = zip(mapping.layers[:-1], trace.spikes or trace.activations, run.maps, strict=True)
+    count = np.bitwise_count if trace.spikes else np.abs
     rows = [
-        Row(VALUES, f"spikes of {layer.name}", int(np.bitwise_count(ours).sum()), int(np.bitwise_count(theirs).sum()))
-        for layer, ours, theirs in maps
+        Row(VALUES, f"{_what(trace)}s of {layer.name}", *(int(count(one).sum(dtype=np.int64)) for one in both))
+        for layer, *both in maps
     ]
     return [*rows, Row(VALUES, "class", int(trace.outputs.argmax(1).sum()), int(run.classes.sum()))]
 
 
+def _what(trace: Trace) -> str:
+    return "spike" if trace.spikes else "activation"
+
+
 def _values(mapping: Mapping, trace: Trace, run: PipelineRun) -> list[Difference]:
-    """The first spike and the first class that differ."""
+    """The first spike or activation of each layer, and the first class, that differ."""
     found = []
-    for layer, ours, theirs in zip(mapping.layers[:-1], trace.spikes, run.spikes, strict=True):
-        differing = np.argwhere(np.unpackbits(ours ^ theirs, axis=2, bitorder="little"))
+    for layer, ours, theirs in zip(mapping.layers[:-1], trace.spikes or trace.activations, run.maps, strict=True):
+        places = (
+            np.unpackbits(maps.astype(np.uint8), axis=2, bitorder="little") if trace.spikes else maps[:, None]
+            for maps in (ours, theirs)
+        )
+        differing = np.argwhere(np.not_equal(*places))
         if len(differing):
             sample, step, neuron = (int(place) for place in differing[0])
-            text = f"spike of {layer.name}: sample {sample}, step {step}, neuron {neuron} ({len(differing)} differ)"
-            found.append(Difference(text, sample, step))
+            where = f"sample {sample}, step {step}, neuron {neuron} ({len(differing)} differ)"
+            found.append(Difference(f"{_what(trace)} of {layer.name}: {where}", sample, step))
     classes = trace.outputs.argmax(1)
     for sample in np.flatnonzero(classes != run.classes)[:1].tolist():
         text = f"class: sample {sample}: simulator {classes[sample]}, RTL {run.classes[sample]}"
