@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -67,7 +68,7 @@ def verify(
             machine=machine,
             full=full,
             overrides=overrides,
-            threads=threads,
+            threads=threads or os.cpu_count() or 1,
             progress=progress,
         )
     click.echo(verify_text.text(result))

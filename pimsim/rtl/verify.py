@@ -61,7 +61,7 @@ def verify(
     full: bool = False,
     machine: bool = False,
     overrides: Mapping[str, object] | None = None,
-    threads: int | None = None,
+    threads: int = 1,
     progress: Progress | None = None,
     run: Run = run_case,
 ) -> Verification:
@@ -72,7 +72,8 @@ def verify(
     crop      what is left of the run and of each layer; of the samples the first one unless it says more
     machine   all layers of a pipeline together besides, of which samples and steps are cut
     full      cut nothing else; without it a layer is cut further until its run takes `MOST_CYCLES` or fewer
-    threads   processes that simulate layers side by side; None: all cores.  Results do not depend on it
+    threads   processes that simulate layers side by side; a script that wants several has to guard its own start by
+              ``if __name__ == "__main__"``, since they import it.  Results do not depend on their number
     progress  called with (layers done, layers in all)
     run       what simulates a case; in other processes, so it has to be a function of a module
 
@@ -83,14 +84,13 @@ def verify(
     wanted = crop or Crop()
     samples = wanted.samples or 1
     source = resolve(network, network_hash(network), input, samples)
-    workers = threads or os.cpu_count() or 1
-    trace = trace_for(network, accelerator, source, workers, None).trace
+    trace = trace_for(network, accelerator, source, threads, None).trace
     cut = replace(wanted, samples=samples)
     if machine:
         pipeline_design(network, map_model(network, accelerator), accelerator)  # refused before anything is simulated
     described = list(cases(network, accelerator, trace, _chosen(network, layers), cut, full=full))
     verdicts = []
-    for case, observed in zip(described, _observed(described, run, workers), strict=True):
+    for case, observed in zip(described, _observed(described, run, threads), strict=True):
         verdicts.append(compare(case, observed))
         if progress is not None:
             progress(len(verdicts), len(described) + machine)
