@@ -26,7 +26,7 @@ from pimsim.rtl.pim_place import pim_design
 from pimsim.rtl.run_pim import run_pim, source_values, watch_pim
 from pimsim.simulation import in_front
 
-MOST_CYCLES = 3000
+MOST_CYCLES = 1200
 FEW = settings(max_examples=12)
 
 MADE = {
