@@ -48,15 +48,21 @@ def described(network, mapping, hardware, codes):
 
 
 def drawn(line):
-    """The same of a timeline: every signal over the whole inference."""
+    """The same of a timeline: every signal over the whole inference.
+
+    Behind the first layer a core starts once per step, with its sums, and is done with its sweep.
+    """
     found, none = {}, counting("", "", np.empty(0, np.int64)).dense(line.cycles)
+    before = {}
     for phase in line.phases:
+        swept = before.get(phase.layer) == SUMS and phase.layer > 0
+        before[phase.layer] = phase.kind
         for wave in phase.waves():
             name = wave.name
-            if phase.kind == SUMS:
-                if name not in ("start", "done"):
-                    continue
+            if phase.kind == SUMS and phase.layer == 0:
                 name = f"front_{name}"
+            elif (name == "done" and phase.kind == SUMS) or (name == "start" and swept):
+                continue
             values = found.setdefault((phase.layer, name), none.copy())
             values[phase.start : phase.stop] = wave.dense(phase.cycles)
     return found, none
@@ -81,6 +87,6 @@ def test_layers_of_a_pipeline_start_and_work_in_the_cycles_of_the_waveform(machi
         if name == "last":  # held while a core works, and whatever it likes when it does not
             working = np.zeros(line.cycles, bool)
             for phase in line.phases:
-                working[phase.start : phase.stop] |= phase.layer == layer and phase.kind != SUMS
+                working[phase.start : phase.stop] |= phase.layer == layer and phase.step is not None
             values = values * working
         assert values.tolist() == found.get((layer, name), none).tolist(), (layer, name)
