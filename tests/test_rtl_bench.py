@@ -106,7 +106,7 @@ def test_a_layer_is_synthesizable_and_has_the_registers_that_it_states(layer: st
     made = emit(case, synthesis=True).synthesis
     assert made is not None
     units = {unit.module.removeprefix(f"layer_{layer}_"): unit for unit in made.units}
-    assert sum(unit.srams for name, unit in units.items() if name in ("weights", "currents")) == 1
+    assert sum(unit.macros for name, unit in units.items() if name in ("weights", "currents")) == 1
     if case.on_event_core:
         fifo = next(unit for name, unit in units.items() if name.endswith("_fifo"))
         depth = case.hardware.engines.event.fifo_depth

@@ -161,7 +161,7 @@ def test_synthesis_counts_the_cells_of_every_unit() -> None:
     units = {unit.module: unit for unit in found.units}
     assert units["walk_core"].flip_flops == 3 + 1 + 18  # address, read, sums
     assert units["walk_core"].gates > 0
-    assert units["walk_words"].srams == found.total.srams == 1
+    assert units["walk_words"].macros == found.total.macros == 1
     assert found.total.flip_flops == 22
 
 

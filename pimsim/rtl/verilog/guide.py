@@ -5,7 +5,7 @@ from __future__ import annotations
 from pimsim.rtl.case import LayerCase, plural
 from pimsim.rtl.verilog.synthesis import Synthesis, UnitCells
 
-HEAD = "| module | gates | flip-flops | SRAM |\n|---|---:|---:|---:|\n"
+HEAD = "| module | gates | flip-flops | macros |\n|---|---:|---:|---:|\n"
 
 
 def guide(case: LayerCase, top: str, synthesis: Synthesis | None) -> str:
@@ -51,4 +51,4 @@ def cells(synthesis: Synthesis) -> str:
 
 
 def cell_row(unit: UnitCells) -> tuple[str, ...]:
-    return unit.module, str(unit.gates), str(unit.flip_flops), str(unit.srams)
+    return unit.module, str(unit.gates), str(unit.flip_flops), str(unit.macros)

@@ -1,29 +1,31 @@
-"""Synthesis with Yosys: generic gates and flip-flops of each unit, with the SRAM buffers as black boxes."""
+"""Synthesis with Yosys: generic gates and flip-flops of each unit, with buffers and crossbar arrays as black boxes."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
 from pimsim.rtl.verilog.yosys import run_yosys
 
-SRAM_MODULE, ARRAY_MODULE = "pimsim_sram", "pimsim_array"
+MACROS = ("pimsim_sram", "pimsim_array")
 FLIP_FLOP = re.compile(r"\$_\w*DFF\w*_$")
-HEADER = re.compile(rf"^module (?:{SRAM_MODULE}|{ARRAY_MODULE}) .*?^\);$", re.DOTALL | re.MULTILINE)
+HEADER = re.compile(rf"^module (?:{'|'.join(MACROS)}) .*?^\);$", re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class UnitCells:
-    """Cells of one module without those of the modules in it: ``gates`` of up to two inputs and multiplexers; ``srams``
-    are buffers and crossbar arrays."""
+    """Cells of one module without those of the modules in it.
+
+    ``gates`` of up to two inputs and multiplexers; ``macros``: buffers, and arrays of a crossbar.
+    """
 
     module: str
     gates: int
     flip_flops: int
-    srams: int
+    macros: int
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ class Synthesis:
 
     @property
     def total(self) -> UnitCells:
-        gates, flip_flops, srams = (
-            sum(getattr(unit, kind) for unit in self.units) for kind in ("gates", "flip_flops", "srams")
+        gates, flip_flops, macros = (
+            sum(getattr(unit, kind) for unit in self.units) for kind in ("gates", "flip_flops", "macros")
         )
-        return UnitCells("total", gates, flip_flops, srams)
+        return UnitCells("total", gates, flip_flops, macros)
 
 
 def sram_text() -> str:
@@ -68,8 +70,16 @@ def synthesize(verilog: str, top: str) -> Synthesis:
     return Synthesis(tuple(_unit(name, modules[name], modules) for name in sorted(modules)), document)
 
 
-def _unit(name: str, cells: Mapping[str, int], modules: Mapping[str, object]) -> UnitCells:
-    flip_flops = sum(count for kind, count in cells.items() if FLIP_FLOP.match(kind))
-    inner = sum(count for kind, count in cells.items() if kind in modules)
-    srams = sum(count for kind, count in cells.items() if kind.split("\\")[-1] in (SRAM_MODULE, ARRAY_MODULE))
-    return UnitCells(name, sum(cells.values()) - flip_flops - inner - srams, flip_flops, srams)
+def _unit(name: str, cells: Mapping[str, int], modules: Collection[str]) -> UnitCells:
+    counted = {"flip_flops": 0, "macros": 0, "modules": 0, "gates": 0}
+    for kind, count in cells.items():
+        counted[_kind(kind.split("\\")[-1], modules)] += count
+    return UnitCells(name, counted["gates"], counted["flip_flops"], counted["macros"])
+
+
+def _kind(cell: str, modules: Collection[str]) -> str:
+    if cell in MACROS:
+        return "macros"
+    if cell in modules:
+        return "modules"
+    return "flip_flops" if FLIP_FLOP.match(cell) else "gates"
