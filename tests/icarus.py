@@ -24,7 +24,7 @@ def compiled(folder: Path, *sources: str, top: str = "bench") -> Path:
     command = ["iverilog", "-g2005-sv", "-Wall", "-s", top, "-o", "bench.vvp", *sources]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert not done.stderr
+    assert not done.stderr, done.stderr
     return folder / "bench.vvp"
 
 

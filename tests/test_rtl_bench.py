@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import icarus
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from rtl_cases import crossbar_cases, event_cases, sweep_cases
 
 from pimsim.hardware import load_hardware
@@ -21,8 +21,11 @@ from pimsim.rtl.crop import Crop
 from pimsim.rtl.design import EventDesign, SweepDesign, event_design
 from pimsim.rtl.verilog import bench, played
 from pimsim.rtl.verilog.emit import Emitted, emit
+from pimsim.rtl.verilog.synthesis import UnitCells
 from pimsim.traces import load_trace
 
+# Seconds per case: one that fails is reported as it was drawn, for to shrink it takes minutes.
+SLOWLY = settings(phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 SAID = {
     bench.CYCLES: "cycles, expected",
     bench.MEMBRANES: "membrane of neuron",
@@ -71,21 +74,21 @@ def passes(case: LayerCase) -> None:
 
 
 @icarus.needed
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(SLOWLY, max_examples=12)
 @given(event_cases(most_cycles=1500))
 def test_random_layers_on_the_event_core_pass_their_bench(case: LayerCase) -> None:
     passes(case)
 
 
 @icarus.needed
-@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
+@settings(SLOWLY, max_examples=6)
 @given(crossbar_cases(most_cycles=800))
 def test_random_layers_on_a_bit_serial_crossbar_pass_their_bench(case: LayerCase) -> None:
     passes(case)
 
 
 @icarus.needed
-@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+@settings(SLOWLY, max_examples=5)
 @given(sweep_cases())
 def test_random_sweeps_from_currents_pass_their_bench(case: LayerCase) -> None:
     passes(case)
@@ -103,10 +106,14 @@ def test_random_sweeps_from_currents_pass_their_bench(case: LayerCase) -> None:
 )
 def test_a_layer_is_synthesizable_and_has_the_registers_that_it_states(layer: str, changes: dict[str, object]) -> None:
     case = small_case(layer, **changes)
-    made = emit(case, synthesis=True).synthesis
+    emitted = emit(case, synthesis=True)
+    assert "$" not in "".join(
+        line for line in emitted.files[f"{emitted.top}.v"].splitlines() if line.startswith("module")
+    )
+    made = emitted.synthesis
     assert made is not None
     units = {unit.module.removeprefix(f"layer_{layer}_"): unit for unit in made.units}
-    assert sum(unit.macros for name, unit in units.items() if name in ("weights", "currents")) == 1
+    assert made.units[0] == UnitCells(f"layer_{layer}", 0, 0, 1)  # the core, and the memory beside it
     if case.on_event_core:
         fifo = next(unit for name, unit in units.items() if name.endswith("_fifo"))
         depth = case.hardware.engines.event.fifo_depth

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from pimsim.rtl.sram import Content, Macros
+from pimsim.rtl.verilog.modules import lower
 from pimsim.rtl.verilog.yosys import run_yosys
 
 INTERNAL = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
@@ -19,8 +19,6 @@ AT_START = re.compile(r"\\\$auto\$verilog_backend\.cc:\d+:dump_module\$\d+ ( = 0
 
 Initialized where it is declared it changes before they look, in SystemVerilog: it has to do so behind their start.
 """
-UNNAMED = re.compile(r"\\port\$\d+\$\d+")
-"""What Amaranth calls a port of a module that is a part of a signal, after numbers that change with the design."""
 BARE_PROCESS = re.compile(r"always @\*\n +([^;]+;)")
 """Of a part of a wire whose other parts come from processes; Yosys forgets to start it."""
 
@@ -37,11 +35,11 @@ class Converted:
 def convert(component: wiring.Component, name: str) -> Converted:
     """Verilog of ``component`` as the module ``name``; modules below it are named by their path, ``name_unit_part``.
 
-    A port inside another one has both names, ``source__address``.  Every `Sram` is an instance of ``pimsim_sram``,
-    every array of a crossbar one of ``pimsim_array``.
+    Each has the ports that its unit declares; one inside another has both names, ``source__address``.  Every `Sram` is
+    an instance of ``pimsim_sram``, every array of a crossbar one of ``pimsim_array``.
     """
     platform = Macros()
-    lowered = rtlil.convert(component, name, platform, emit_src=False)
+    lowered = lower(component, name, platform)
     commands = (
         "read_rtlil design.il",
         *(f"attrmap {kind}" + "".join(f" -remove {attribute}" for attribute in INTERNAL) for kind in ("", "-modattr")),
@@ -49,18 +47,12 @@ def convert(component: wiring.Component, name: str) -> Converted:
         "memory_collect",
         "write_verilog -noattr design.v",
     )
-    text = run_yosys(commands, {"design.il": _numbered(DOTTED.sub(_underscored, lowered))}, "design.v")
+    text = run_yosys(commands, {"design.il": DOTTED.sub(_underscored, lowered)}, "design.v")
     return Converted(_started(_without_banner(text)), platform.contents)
 
 
 def _underscored(match: re.Match[str]) -> str:
     return match[1] + re.sub(r"[.$]", "_", match[2])
-
-
-def _numbered(text: str) -> str:
-    """Ports without a name as ``link_0``, ``link_1``, … in the order in which they are met."""
-    names: dict[str, str] = {}
-    return UNNAMED.sub(lambda match: names.setdefault(match[0], f"\\link_{len(names)}"), text)
 
 
 def _without_banner(text: str) -> str:
