@@ -45,7 +45,7 @@ class PimCore(wiring.Component):
         }
         if design.reloaded:
             ports["weights"] = Out(ReadPort(depth=design.weight_words, shape=design.weight_bits))
-        if any(one.kept for one in design.rounds):
+        if design.reads_back:
             ports["earlier"] = Out(ReadPort(depth=design.sum_words, shape=word))
         super().__init__(ports)
 
@@ -153,7 +153,7 @@ class PimCore(wiring.Component):
             getattr(self, name).eq(getattr(self.writer, name))
             for name in ("write_enable", "write_address", "write_data")
         ]
-        if self.writer.reads_back:
+        if self.design.reads_back:
             wiring.connect(m, wiring.flipped(self.earlier), self.writer.earlier)
 
     def _report(self, m: Module) -> None:
@@ -183,7 +183,7 @@ class PimCore(wiring.Component):
         }
         if design.pool > 1:
             counted["pool_add"] = self.rows.added
-        if writer.reads_back:
+        if design.reads_back:
             counted["current_memory_read"] = writer.earlier.enable
         if design.reloaded:
             counted |= {"weight_memory_read": self.rounds.weights.enable, "pim_array_write": self.rounds.write}

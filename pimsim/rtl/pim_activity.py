@@ -37,7 +37,7 @@ def pim_activity(design: PimDesign) -> data.StructLayout:
         highest["correction_multiply"] = design.tiles
     if array.reference or design.corrects_inputs:
         highest["correction_add"] = 2 * design.lanes
-    if any(one.kept for one in design.rounds):
+    if design.reads_back:
         highest["current_memory_read"] = 1
     if design.reloaded:
         highest |= {"weight_memory_read": 1, "pim_array_write": 1}

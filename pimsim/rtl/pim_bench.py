@@ -41,7 +41,9 @@ class PimBench(StepBench):
         self.evaluations = len(values) // (design.passes * design.map_values)
         self.weights: Sram | None = None
         if design.reloaded:
-            self.weights = Sram("weight_memory", width=design.weight_bits, depth=design.weight_words, init=content.rows)
+            self.weights = Sram(
+                "weight_memory", width=design.weight_bits, depth=design.weight_words, ports=1, init=content.rows
+            )
         self.maps = memory.MemoryData(shape=design.stored_bits, depth=len(values), init=values)
         words = self.evaluations * design.sum_words
         self.currents = memory.MemoryData(shape=design.sum_bits, depth=words, init=[])

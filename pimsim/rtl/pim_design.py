@@ -188,6 +188,11 @@ class PimDesign:
         return self.copies * self.tiles
 
     @property
+    def reads_back(self) -> bool:
+        """Whether rounds meet in one sum, so that later ones add to what earlier ones have left."""
+        return any(one.kept for one in self.rounds)
+
+    @property
     def groups(self) -> int:
         """Groups of windows of one map."""
         return -(-self.window.positions // self.at_once)

@@ -32,7 +32,8 @@ class PimLayer(wiring.Component):
         self.design, self.once = design, once
         self.core, self.sweep = PimCore(design, content), CurrentSweep(sweep)
         self.words = sweep.words
-        self.current = Sram("current_memory", width=design.sum_bits, depth=design.sum_words)
+        ports = 2 if design.reads_back else 1  # one word is read in the cycle in which another one is written (§3)
+        self.current = Sram("current_memory", width=design.sum_bits, depth=design.sum_words, ports=ports)
         core, swept = self.core.signature.members, self.sweep.signature.members
         result = "target" if sweep.word_values else "winner"
         passed = {name: core[name] for name in ("source", "weights") if name in core}
@@ -79,7 +80,7 @@ class PimLayer(wiring.Component):
         ]
         address = wire(m, "swept", self._first(m) + sweep.currents.address)
         enable: Any = sweep.currents.enable
-        if "earlier" in core.signature.members:
+        if self.design.reads_back:
             enable = enable | core.earlier.enable
             address = wire(m, "read", Mux(core.busy, core.earlier.address, address))
             m.d.comb += core.earlier.data.eq(current.read_data)

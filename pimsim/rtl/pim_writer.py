@@ -35,7 +35,6 @@ class Writer(wiring.Component):
     def __init__(self, design: PimDesign, constants: Sequence[int]) -> None:
         self.design, self.constants = design, constants
         self.word = data.ArrayLayout(Shape(design.array.accumulator_bits), design.lanes)
-        self.reads_back = any(one.kept for one in design.rounds)
         address = index_bits(design.sum_words)
         ports = {
             "complete": In(1),
@@ -48,7 +47,7 @@ class Writer(wiring.Component):
             "write_address": Out(address),
             "write_data": Out(self.word),
         }
-        if self.reads_back:
+        if design.reads_back:
             ports["earlier"] = Out(ReadPort(depth=design.sum_words, shape=self.word))
         super().__init__(ports)
 
@@ -138,7 +137,7 @@ class Writer(wiring.Component):
             m.d.sync += behind.eq(before)
             if before is stages[0]:
                 m.d.sync += behind.word.eq(word)
-        if self.reads_back:
+        if self.design.reads_back:
             m.d.comb += [self.earlier.enable.eq(self.issue & again), self.earlier.address.eq(address)]
         m.d.comb += [
             self.write_enable.eq(stages[-1].valid),
@@ -148,7 +147,7 @@ class Writer(wiring.Component):
         ]
 
     def _summed(self, m: Module, stage: data.View[data.StructLayout]) -> Value:
-        if not self.reads_back:
+        if not self.design.reads_back:
             return stage.word.as_value()
         lanes: Sequence[Value] = [
             (stage.word[lane] + Mux(stage.again, self.earlier.data[lane], 0))[: self.design.array.accumulator_bits]
@@ -164,4 +163,4 @@ class Writer(wiring.Component):
         for one in design.rounds:
             bases.append(len(flags))
             flags += [int(one.first_word + beat in one.kept) for beat in range(one.words)]
-        return lookup(flags, lookup(bases, self.round) + self.beat) if self.reads_back else Const(0)
+        return lookup(flags, lookup(bases, self.round) + self.beat) if design.reads_back else Const(0)
