@@ -10,7 +10,7 @@ pytest.importorskip("amaranth")
 
 from amaranth.hdl import Value
 from rtl_cases import event_cases
-from test_rtl_current_sweep import dense_cases
+from test_rtl_current_sweep import case_of, dense_layers
 from test_rtl_pim import cases as pim_cases
 
 from pimsim.rtl.design import event_design, sweep_design
@@ -113,7 +113,7 @@ def test_every_signal_of_a_crossbar_is_the_waveforms_in_every_cycle(case):
 
 
 @settings(max_examples=10, deadline=None)
-@given(dense_cases())
+@given(dense_layers().map(lambda made: case_of(*made)))
 def test_every_signal_of_a_sweep_from_currents_is_the_waveforms_in_every_cycle(case):
     design = sweep_design(case.network, case.mapping, case.hardware, case.index)
     words = current_words(design, case.record().currents.reshape(-1, design.neurons))
