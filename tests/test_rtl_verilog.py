@@ -171,3 +171,50 @@ def test_what_cannot_be_built_is_refused() -> None:
     for text, name in ((loop, "loop"), (latch, "latch")):
         with pytest.raises(RuntimeError):
             synthesize(text, name)
+
+
+class Peeping(wiring.Component):
+    """Shows what a register inside a unit inside a unit holds, and sets what that one adds, past all their ports."""
+
+    def __init__(self) -> None:
+        super().__init__({"seen": Out(4)})
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        m.submodules.outer = outer = Outer()
+        m.d.sync += outer.inner.addend.eq(outer.inner.addend + 1)
+        m.d.comb += self.seen.eq(outer.inner.total)
+        return m
+
+
+class Outer(wiring.Component):
+    def __init__(self) -> None:
+        self.inner = Inner()
+        super().__init__({})
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        m.submodules.inner = self.inner
+        return m
+
+
+class Inner(wiring.Component):
+    def __init__(self) -> None:
+        self.total, self.addend = Signal(4), Signal(4)
+        super().__init__({})
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        m.d.sync += self.total.eq(self.total + self.addend)
+        return m
+
+
+@icarus.needed
+def test_signals_that_are_no_ports_cross_borders_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "peep.v").write_text(convert(Peeping(), "peep").text)
+    (tmp_path / "bench.v").write_text(
+        "module bench;\n    reg clk = 0, rst = 0;\n    wire [3:0] seen;\n"
+        "    peep dut (.clk(clk), .rst(rst), .seen(seen));\n    always #5 clk = !clk;\n"
+        '    initial #76 begin $display("%0d", seen); $finish; end\nendmodule\n'
+    )
+    assert icarus.simulated(tmp_path, "bench.v", "peep.v").stdout.split()[0] == str(sum(range(8)) % 16)

@@ -7,37 +7,54 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 from amaranth.back import rtlil
-from amaranth.hdl import ClockSignal, Elaboratable, Fragment, Instance, ResetSignal, Value
+from amaranth.hdl import ClockSignal, Fragment, Instance, ResetSignal, Value
 from amaranth.lib import memory, wiring
 
 from pimsim.rtl.sram import Macros
+from pimsim.rtl.verilog.borders import Borders, Path
 
 DOMAIN = {"clk": ClockSignal, "rst": ResetSignal}
 """Ports that a module has where something in it is clocked."""
 
 
-class _Ports(wiring.Signature):
-    """Those ports of a component that have bits: of an index into a single thing there may be none."""
+@dataclass(frozen=True)
+class Unit:
+    """A component in its design, the root of ``borders``.
 
-    def flatten(self, obj: Any) -> Iterator[tuple[tuple[str | int, ...], wiring.Member, Any]]:
-        return ((path, member, value) for path, member, value in super().flatten(obj) if len(Value.cast(value)))
+    ``ports`` by name are those that it declares, as far as they have bits (an index into a single thing may have none),
+    and signals that cross its border besides.
+    """
+
+    component: wiring.Component
+    fragment: Fragment
+    path: Path
+    borders: Borders
+
+    @cached_property
+    def ports(self) -> dict[str, tuple[wiring.Member, Value]]:
+        declared = {
+            "__".join(map(str, path)): (wiring.Member(member.flow, Value.cast(value).shape()), Value.cast(value))
+            for path, member, value in self.component.signature.flatten(self.component)
+            if len(Value.cast(value))
+        }
+        return declared | self.borders.crossed(self.path, [value for _, value in declared.values()])
 
 
-class _Elaborated(Elaboratable):
-    """A component whose fragment is made already."""
+class _Elaborated(wiring.Component):
+    """A unit whose fragment is made already, with flat ports."""
 
-    def __init__(self, component: wiring.Component, fragment: Fragment) -> None:
-        self._component, self._fragment = component, fragment
-        self.signature = _Ports(component.signature.members)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._component, name)
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        super().__init__({name: member for name, (member, _) in unit.ports.items()})
+        for name, (_, value) in unit.ports.items():
+            setattr(self, name, value)
 
     def elaborate(self, _platform: object) -> Fragment:
-        return self._fragment
+        return self._unit.fragment
 
 
 def lower(component: wiring.Component, name: str, platform: Macros) -> str:
@@ -45,20 +62,23 @@ def lower(component: wiring.Component, name: str, platform: Macros) -> str:
 
     Buffers and arrays stand in the units that have them, under their names there.
     """
-    return "\n".join(_modules(component, Fragment.get(component, platform), name))
+    fragment = Fragment.get(component, platform)
+    return "\n".join(_modules(Unit(component, fragment, (), Borders(fragment)), name))
 
 
-def _modules(component: wiring.Component, fragment: Fragment, name: str) -> Iterator[str]:
+def _modules(unit: Unit, name: str) -> Iterator[str]:
     """Texts of the module and of all below it, inner ones first."""
-    for place, (inner, label, source) in enumerate(fragment.subfragments):
-        unit = inner.origins[0] if inner.origins else None
-        if macro := _macro(inner):
-            fragment.subfragments[place] = (macro, label, source)
-        elif label and isinstance(unit, wiring.Component) and not isinstance(unit, memory.Memory):
-            texts = list(_modules(unit, inner, f"{name}_{label}"))
-            fragment.subfragments[place] = (_instance(unit, f"{name}_{label}", texts[-1]), label, source)
+    parts = unit.fragment.subfragments
+    for place, (fragment, label, source) in enumerate(parts):
+        component = fragment.origins[0] if fragment.origins else None
+        if macro := _macro(fragment):
+            parts[place] = (macro, label, source)
+        elif label and isinstance(component, wiring.Component) and not isinstance(component, memory.Memory):
+            inner = Unit(component, fragment, (*unit.path, place), unit.borders)
+            texts = list(_modules(inner, f"{name}_{label}"))
+            parts[place] = (_instance(inner, f"{name}_{label}", texts[-1]), label, source)
             yield from texts
-    yield rtlil.convert(_Elaborated(component, fragment), name, emit_src=False)
+    yield rtlil.convert(_Elaborated(unit), name, emit_src=False)
 
 
 def _macro(fragment: Fragment) -> Instance | None:
@@ -68,11 +88,11 @@ def _macro(fragment: Fragment) -> Instance | None:
     return inner[0] if alone else None
 
 
-def _instance(unit: wiring.Component, name: str, text: str) -> Instance:
+def _instance(unit: Unit, name: str, text: str) -> Instance:
     """The unit as its parent has it; ``text`` says whether it is clocked."""
     ports: dict[str, object] = {}
-    for path, member, value in _Ports(unit.signature.members).flatten(unit):
-        ports[("i_" if member.flow == wiring.In else "o_") + "__".join(map(str, path))] = Value.cast(value)
+    for port, (member, value) in unit.ports.items():
+        ports[("i_" if member.flow == wiring.In else "o_") + port] = value
     for port, signal in DOMAIN.items():
         if re.search(rf"^\s*wire width 1 input \d+ +\\{port}$", text, re.MULTILINE):
             ports[f"i_{port}"] = signal()
