@@ -13,6 +13,8 @@ import pytest
 from made_trace import machine, trace_of
 from test_cli_run import refused, run, workplace  # noqa: F401 - fixtures
 
+from pimsim import report
+from pimsim.errors import TraceError
 from pimsim.mapping import map_model
 from pimsim.report import waveform as waveforms
 from pimsim.report.timeline import timeline_trace
@@ -166,6 +168,13 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(refused, workplace):  # noqa:
     assert "is a file of the run itself" in refused("--timeline", "result/run.json")
     assert "is a file of the run itself" in refused("--vcd", "folder/../result/chips.csv")
     assert "both the waveform and the timeline" in refused("--vcd", "a.out", "--timeline", "./a.out")
+
+
+@pytest.mark.parametrize("cycles", [(5, 5), (7, 2), (-1, 4)])
+def test_a_window_without_cycles_is_refused_from_python_too(cycles, tmp_path):
+    with pytest.raises(TraceError, match=f"cycles={cycles[0]}:{cycles[1]}: expected a first cycle"):
+        report.run("cnn3d_6b", "pim45nm", vcd=tmp_path / "made.vcd", cycles=cycles)
+    assert not any(tmp_path.iterdir())
 
 
 def test_without_pyvcd_the_extra_is_named_and_nothing_is_run(refused, monkeypatch):  # noqa: F811 - the fixture

@@ -39,8 +39,10 @@ class Views:
     def check(self, others: Collection[Path] = ()) -> None:
         """Raise OutputError or MissingPackageError where a file could not be written; for before the long work.
 
-        ``others`` are files that the run writes besides.
+        ``others`` are files that the run writes besides.  TraceError where ``cycles`` are none.
         """
+        if self.cycles is not None and not 0 <= self.cycles[0] < self.cycles[1]:
+            raise TraceError(f"cycles={self.cycles[0]}:{self.cycles[1]}: expected a first cycle below the one behind")
         if self.vcd is not None:
             waveform.check_installed()
         for file in self.files:
