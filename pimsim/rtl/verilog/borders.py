@@ -36,7 +36,7 @@ class Borders:
         for key, signal in self._signals.items():
             drivers, users = self._drivers.get(key, set()), self._users.get(key, set())
             inside = {at[: len(path)] == path for at in drivers}
-            if key in known or not drivers:
+            if key in known or not drivers or not len(signal):
                 continue
             if inside == {True} and any(at[: len(path)] != path for at in users):
                 found[_free(signal.name, found)] = (Out(signal.shape()), signal)
