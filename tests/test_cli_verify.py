@@ -99,7 +99,10 @@ def test_several_processes_give_the_same_verdict() -> None:
         (("--region", "1,2"), "'1,2' is not three sizes above 0, D,H,W"),
         (("--region", "0,1,1"), "is not three sizes above 0"),
         (("--layer", "conv1", "--region", "1,1,1"), 'layer "conv1": kernel'),
-        (("--hw", "ann45nm"), "network=iso_cnn costs a CNN"),
+        (("--region", "9" * 5000 + ",1,1"), "is not three sizes above 0"),
+        (("--hw", "ann45nm"), 'error: hardware "ann45nm": network=iso_cnn costs a CNN'),
+        (("--set", "engines.event.lanes=4096"), '"digital45nm": engines.event.lanes=4096: at most 2048 can be'),
+        (("--set", "engines.mac.neuron_lanes=4096"), '"digital45nm": engines.mac.neuron_lanes=4096: at most 2048 can'),
         (("--hw", "nowhere"), 'hardware file "nowhere" does not exist'),
     ],
 )

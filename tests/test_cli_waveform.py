@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -165,6 +166,7 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(refused, workplace):  # noqa:
     assert '"field.npy" is not a folder' in refused("--vcd", "field.npy/made.vcd")
     (workplace / "folder").mkdir()
     assert '"folder" is a folder' in refused("--timeline", "folder")
+    assert f'"{os.devnull}" is a device or pipe' in refused("--timeline", os.devnull)
     assert "is a file of the run itself" in refused("--timeline", "result/run.json")
     assert "is a file of the run itself" in refused("--vcd", "folder/../result/chips.csv")
     assert "both the waveform and the timeline" in refused("--vcd", "a.out", "--timeline", "./a.out")

@@ -178,6 +178,20 @@ def test_folder_that_cannot_be_written_is_known_before_the_work(tmp_path: Path) 
         report.write(RESULT, tmp_path / "file" / "below")
 
 
+def test_what_is_no_file_is_never_replaced_by_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(os.devnull)
+    for name in ("pipe", "link"):
+        with pytest.raises(
+            OutputError, match=f'"{tmp_path}" cannot be written: "{tmp_path / name}" is a device or pipe'
+        ):
+            report.check_writable(tmp_path, [name])
+        with pytest.raises(OutputError, match="is a device or pipe"):
+            files.write_together(tmp_path, {name: b"x"})
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_checking_leaves_nothing_behind(tmp_path: Path) -> None:
     report.check_writable(tmp_path / "a" / "b")
     report.check_writable(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,17 @@ STEPS = click.option("--steps", type=click.IntRange(min=1), help="The first step
 CHANNELS = click.option("--channels", type=click.IntRange(min=1), help="The first output channels of each layer.")
 
 
+REGION_TEXT = re.compile(r"([0-9]{1,9}),([0-9]{1,9}),([0-9]{1,9})", re.ASCII)
+
+
 def _region(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int, int] | None:
     if text is None:
         return None
-    sizes = text.split(",")
-    if len(sizes) != 3 or not all(size.isdecimal() and int(size) > 0 for size in sizes):
+    found = REGION_TEXT.fullmatch(text)
+    sizes = [int(size) for size in found.groups()] if found else []
+    if not sizes or min(sizes) < 1:
         raise click.BadParameter(f"{text!r} is not three sizes above 0, D,H,W")
-    d, h, w = (int(size) for size in sizes)
+    d, h, w = sizes
     return d, h, w
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,6 +50,7 @@ def write_together(
     Of the names in ``ours`` those without new contents are removed: an earlier run left them.
     """
     folder = Path(out)
+    _check_replaceable(folder, contents)
     made = _make(folder)
     stale = [name for name in ours if name not in contents and (folder / name).is_file()]
     try:
@@ -70,14 +71,22 @@ def check_writable(out: str | os.PathLike[str], names: Sequence[str] = RUN_FILES
         existing = existing.parent
     if not existing.is_dir():
         raise OutputError(f'"{folder}" cannot be written: "{existing}" is not a folder')
-    for name in names:
-        if (folder / name).is_dir():
-            raise OutputError(f'"{folder}" cannot be written: "{folder / name}" is a folder')
+    _check_replaceable(folder, names)
     try:
         with tempfile.TemporaryDirectory(dir=existing, prefix=".pimsim-"):
             pass
     except OSError as error:
         raise OutputError(f'"{folder}" cannot be written: {error.strerror or error}') from error
+
+
+def _check_replaceable(folder: Path, names: Iterable[str]) -> None:
+    """Raise OutputError for a folder, and for a device or pipe: a file put in its place would take it from everyone."""
+    for name in names:
+        there = folder / name
+        if there.is_dir():
+            raise OutputError(f'"{folder}" cannot be written: "{there}" is a folder')
+        if there.exists() and not there.is_file():
+            raise OutputError(f'"{folder}" cannot be written: "{there}" is a device or pipe, not a file')
 
 
 def csv_text(table: Table) -> str:

@@ -93,9 +93,7 @@ def layer_case(
     a crop that leaves no output, TraceError for more samples or steps than there are.
     """
     if costs_cnn(network, hardware):
-        raise MappingError(
-            f'hardware "{hardware.name}": network=iso_cnn costs a CNN of the same layers, of which no value is executed'
-        )
+        raise MappingError("network=iso_cnn costs a CNN of the same layers, of which no value is executed")
     index = layer_index(network, layer)
     crop = _effective(network.layers[index].shape, crop)
     inputs, steps = _shortened(network, trace, index, crop)
@@ -136,7 +134,7 @@ def _shortened(network: IntegerNetwork, trace: Trace, index: int, crop: Crop) ->
     if samples > trace.samples:
         raise TraceError(f"samples={samples} is outside 1 … {trace.samples}, what the trace holds")
     if steps > network.time_steps:
-        raise TraceError(f"steps={steps} is outside 1 … {network.time_steps}, those of the network")
+        raise TraceError(f'steps={steps} is outside 1 … {network.time_steps}, those of network "{network.name}"')
     inputs = in_front(trace, index)[:samples]
     return (inputs[:, :steps] if index > 0 and not network.is_cnn else inputs), steps
 

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
-from pimsim.errors import MappingError
+from pimsim.errors import HardwareError, MappingError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import map_model
 from pimsim.model import load_network, network_hash
@@ -22,6 +22,7 @@ from pimsim.rtl.crop import Crop
 from pimsim.rtl.observe import Observed
 from pimsim.rtl.run_case import run_case
 from pimsim.rtl.run_pipeline import pipeline_design
+from pimsim.rtl.step_bench import MOST_LANES
 from pimsim.rtl.verify_machine import compare_machine
 from pimsim.simulation import Progress
 from pimsim.traces import Trace
@@ -118,9 +119,20 @@ def cases(
     for name in layers:
         try:
             own = crop if full else _default_crop(network, hardware, trace, name, crop)
-            yield layer_case(network, hardware, trace, name, own)
+            case = layer_case(network, hardware, trace, name, own)
         except MappingError as error:
             raise type(error)(f'hardware "{hardware.name}": {error}') from None
+        _check_simulated(case)
+        yield case
+
+
+def _check_simulated(case: LayerCase) -> None:
+    """Raise HardwareError for words that are too wide to simulate, before any layer is simulated."""
+    lanes, engine = case.layer.sweep.lanes, case.layer.engine
+    if lanes > MOST_LANES:
+        key = "lanes" if case.on_event_core else "neuron_lanes"
+        limit = f"at most {MOST_LANES} can be simulated register by register"
+        raise HardwareError(f'hardware "{case.hardware.name}": engines.{engine}.{key}={lanes}: {limit}')
 
 
 def _default_crop(network: IntegerNetwork, hardware: Hardware, trace: Trace, layer: str, crop: Crop) -> Crop:
