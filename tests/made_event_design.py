@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_schedule_event import maps, shapes
 
 from pimsim.model.architecture import LayerShape
-from pimsim.rtl.design import EventDesign, NeuronDesign, SweepDesign
+from pimsim.rtl.parts.design import EventDesign, NeuronDesign, SweepDesign
 
 ACCUMULATOR_BITS = 20
 LIF = NeuronDesign(

@@ -14,9 +14,9 @@ from naive_model import NaiveLayer, _step, sums
 
 from pimsim.hardware import Event
 from pimsim.model.fixed_point import effective_leak
-from pimsim.rtl.case import LayerCase
-from pimsim.rtl.design import digits_of
-from pimsim.rtl.observe import Observed
+from pimsim.rtl.parts.design import digits_of
+from pimsim.rtl.parts.observe import Observed
+from pimsim.rtl.verify.case import LayerCase
 
 
 def observe_naively(case: LayerCase) -> Observed:

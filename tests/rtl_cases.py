@@ -31,7 +31,7 @@ from pimsim.model.network import (
     IntegerNetwork,
     Neuron,
 )
-from pimsim.rtl.case import LayerCase
+from pimsim.rtl.verify.case import LayerCase
 
 WIDEST = 32
 

@@ -18,9 +18,9 @@ from naive_event import EventCore
 
 from pimsim.model.architecture import LayerShape
 from pimsim.model.fixed_point import leaked, requantized, stored, word_range
-from pimsim.rtl.design import NeuronDesign, SweepDesign, digits_of
-from pimsim.rtl.sram import Sram
-from pimsim.rtl.sweep import Sweep, membrane_word
+from pimsim.rtl.parts.design import NeuronDesign, SweepDesign, digits_of
+from pimsim.rtl.parts.sram import Sram
+from pimsim.rtl.sweep.sweep import Sweep, membrane_word
 
 ROUNDING = {False: "floor", True: "half_up"}
 

@@ -13,10 +13,10 @@ import pytest
 
 from pimsim.cli import extra
 from pimsim.cli.main import main
-from pimsim.rtl import verify as module
-from pimsim.rtl import verify_text
-from pimsim.rtl.crop import Crop
-from pimsim.rtl.run_case import run_case
+from pimsim.rtl.verify import layers as module
+from pimsim.rtl.verify import text as verify_text
+from pimsim.rtl.verify.crop import Crop
+from pimsim.rtl.verify.run_case import run_case
 
 Capture = pytest.CaptureFixture[str]
 MADE = ("--model", "made.npz", "--input", "field.npy", "--threads", "1")

@@ -16,9 +16,9 @@ from rtl_cases import crossbar_cases, event_cases, sweep_cases
 from pimsim.hardware import load_hardware
 from pimsim.model import load_network
 from pimsim.resources import MODEL, TRACE, find
-from pimsim.rtl.case import LayerCase, layer_case
-from pimsim.rtl.crop import Crop
-from pimsim.rtl.design import EventDesign, SweepDesign, event_design
+from pimsim.rtl.parts.design import EventDesign, SweepDesign, event_design
+from pimsim.rtl.verify.case import LayerCase, layer_case
+from pimsim.rtl.verify.crop import Crop
 from pimsim.rtl.verilog import bench, played
 from pimsim.rtl.verilog.emit import Emitted, emit
 from pimsim.rtl.verilog.synthesis import UnitCells

@@ -11,8 +11,8 @@ from strategies import Case, cases, cnns, networks
 
 from pimsim.errors import MappingError, ModelError, PimsimError, TraceError
 from pimsim.model.network import ACCUMULATE
-from pimsim.rtl.case import fitting_crop, layer_case
-from pimsim.rtl.crop import Crop, cut_shape
+from pimsim.rtl.verify.case import fitting_crop, layer_case
+from pimsim.rtl.verify.crop import Crop, cut_shape
 from pimsim.simulation import execute, record_layer
 from pimsim.simulation.execute import record
 from pimsim.traces import Trace

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_observed import observe_naively
 from rtl_cases import event_cases
 
-from pimsim.rtl.compare import compare
+from pimsim.rtl.verify.compare import compare
 
 
 @settings(max_examples=150)

@@ -11,10 +11,10 @@ from strategies import Case, cases, cnns, networks
 
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
-from pimsim.rtl.case import LayerCase, layer_case
-from pimsim.rtl.compare import compare
-from pimsim.rtl.design import sweep_design
-from pimsim.rtl.run_sweep import run_sweep
+from pimsim.rtl.bench.run_sweep import run_sweep
+from pimsim.rtl.parts.design import sweep_design
+from pimsim.rtl.verify.case import LayerCase, layer_case
+from pimsim.rtl.verify.compare import compare
 from pimsim.simulation import execute
 
 

@@ -9,8 +9,8 @@ from pimsim.cli.rtl import rtl
 from pimsim.hardware import load_hardware
 from pimsim.model import load_network
 from pimsim.resources import MODEL, TRACE, find
-from pimsim.rtl.case import layer_case
-from pimsim.rtl.crop import Crop
+from pimsim.rtl.verify.case import layer_case
+from pimsim.rtl.verify.crop import Crop
 from pimsim.rtl.verilog.emit import emit
 from pimsim.traces import load_trace
 

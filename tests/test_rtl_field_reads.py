@@ -16,7 +16,7 @@ from amaranth.sim import Simulator
 
 from pimsim.mapping.fields import field_words
 from pimsim.model.architecture import LayerShape
-from pimsim.rtl.field_reads import FieldReads
+from pimsim.rtl.event.field_reads import FieldReads
 
 WIDTHS = st.sampled_from([8, 16, 32, 128, 512])
 

@@ -18,11 +18,11 @@ pytest.importorskip("amaranth", reason="needs the extra 'verify'")
 from amaranth.sim import Simulator
 
 from pimsim.model.architecture import LayerShape
-from pimsim.rtl.compare import compare
-from pimsim.rtl.design import EventDesign, NeuronDesign, SweepDesign, event_design
-from pimsim.rtl.gather import GatherCore
-from pimsim.rtl.gather_generator import TapAddress
-from pimsim.rtl.run_event import run_event
+from pimsim.rtl.bench.run_event import run_event
+from pimsim.rtl.event.gather import GatherCore
+from pimsim.rtl.event.gather_generator import TapAddress
+from pimsim.rtl.parts.design import EventDesign, NeuronDesign, SweepDesign, event_design
+from pimsim.rtl.verify.compare import compare
 
 NEURON = NeuronDesign("if", 5, 1, 0, True, (), 20, 12, 0, True, 0, 0, 0)
 WIDE = LayerShape("wide", "conv3d", (2, 5, 4, 3), 7, (2, 3, 3), (1, 1, 1), (1, 1, 1))

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from naive_schedule import pipeline_ends
 from rtl_sweep import sweeps
 
-from pimsim.rtl.map_buffer import MapBuffer
-from pimsim.rtl.pipeline_control import PipelineControl
-from pimsim.rtl.signals import writes_at_once
+from pimsim.rtl.parts.signals import writes_at_once
+from pimsim.rtl.pipeline.control import PipelineControl
+from pimsim.rtl.pipeline.map_buffer import MapBuffer
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
 
 

@@ -17,11 +17,11 @@ from rtl_cases import made_crossbar_case, made_event_case, made_pipeline
 from pimsim.hardware import Hardware
 from pimsim.mapping import Mapping, map_model
 from pimsim.model.network import IntegerNetwork
-from pimsim.rtl.case import LayerCase
-from pimsim.rtl.compare import compare
-from pimsim.rtl.observe import Observed
-from pimsim.rtl.run_case import run_case
-from pimsim.rtl.run_pipeline import run_pipeline
+from pimsim.rtl.parts.observe import Observed
+from pimsim.rtl.verify.case import LayerCase
+from pimsim.rtl.verify.compare import compare
+from pimsim.rtl.verify.run_case import run_case
+from pimsim.rtl.verify.run_pipeline import run_pipeline
 from pimsim.simulation import execute, schedule
 from pimsim.traces import Trace
 

@@ -18,12 +18,12 @@ from strategies import cnns, networks
 from pimsim.mapping import map_model
 from pimsim.model.macro import Macro
 from pimsim.model.windows import arrange, windows
-from pimsim.rtl.case import LayerCase
-from pimsim.rtl.compare import compare
-from pimsim.rtl.design import sweep_design
-from pimsim.rtl.pim_bench import patience
-from pimsim.rtl.pim_place import pim_design
-from pimsim.rtl.run_pim import run_pim, source_values, watch_pim
+from pimsim.rtl.bench.pim_bench import patience
+from pimsim.rtl.bench.run_pim import run_pim, source_values, watch_pim
+from pimsim.rtl.crossbar.place import pim_design
+from pimsim.rtl.parts.design import sweep_design
+from pimsim.rtl.verify.case import LayerCase
+from pimsim.rtl.verify.compare import compare
 from pimsim.simulation import in_front
 
 MOST_CYCLES = 1200

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from test_rtl_pim import cases, design_of
 from test_rtl_verilog import icarus_outputs, outputs_of
 
-from pimsim.rtl.odometer import advanced, counts, digit_signals, digits_of_number
-from pimsim.rtl.pim_address import ValueAddress
-from pimsim.rtl.pim_array import IdealArray
-from pimsim.rtl.pim_design import ArrayDesign
-from pimsim.rtl.pim_rows import PoolAdder
-from pimsim.rtl.popcount import ones
+from pimsim.rtl.crossbar.address import ValueAddress
+from pimsim.rtl.crossbar.array import IdealArray
+from pimsim.rtl.crossbar.design import ArrayDesign
+from pimsim.rtl.crossbar.rows import PoolAdder
+from pimsim.rtl.parts.odometer import advanced, counts, digit_signals, digits_of_number
+from pimsim.rtl.parts.popcount import ones
 from pimsim.rtl.verilog.convert import convert
 from pimsim.rtl.verilog.hexfiles import hex_text
 

@@ -16,9 +16,9 @@ from pimsim.cli import main
 from pimsim.errors import AccumulatorError, MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
-from pimsim.rtl.crop import Crop
-from pimsim.rtl.run_pipeline import run_pipeline
-from pimsim.rtl.verify_machine import compare_machine
+from pimsim.rtl.verify.crop import Crop
+from pimsim.rtl.verify.machine import compare_machine
+from pimsim.rtl.verify.run_pipeline import run_pipeline
 from pimsim.simulation import execute, schedule
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
 from pimsim.simulation.schedule import in_front, time_layer

@@ -14,8 +14,8 @@ from made_inputs import network
 
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
-from pimsim.rtl.pipeline_bench import PipelineBench
-from pimsim.rtl.run_pipeline import pipeline_bench
+from pimsim.rtl.bench.pipeline_bench import PipelineBench
+from pimsim.rtl.verify.run_pipeline import pipeline_bench
 from pimsim.rtl.verilog.convert import convert
 from pimsim.rtl.verilog.hexfiles import hex_text
 from pimsim.simulation import execute, in_front, schedule, time_layer

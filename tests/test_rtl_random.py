@@ -12,9 +12,9 @@ import os
 from hypothesis import HealthCheck, given, settings
 from rtl_cases import crossbar_cases, event_cases, sweep_cases
 
-from pimsim.rtl.case import LayerCase
-from pimsim.rtl.compare import compare
-from pimsim.rtl.run_case import run_case
+from pimsim.rtl.verify.case import LayerCase
+from pimsim.rtl.verify.compare import compare
+from pimsim.rtl.verify.run_case import run_case
 
 CASES = int(os.environ.get("PIMSIM_RTL_CASES", "160"))
 

@@ -13,8 +13,8 @@ from naive_event import EventCore
 
 from pimsim.errors import HardwareError
 from pimsim.model.architecture import LayerShape
-from pimsim.rtl import run_event as runs
-from pimsim.rtl.run_event import run_event, watch_event
+from pimsim.rtl.bench import run_event as runs
+from pimsim.rtl.bench.run_event import run_event, watch_event
 
 FIELDS = {
     "scanner_busy": "scanner busy",

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from made_event_design import layers_and_maps, scatter_cores, scatter_design
 from naive_event import EventCore
 
-from pimsim.rtl.address_generator import AddressGenerator
-from pimsim.rtl.divide import Divide, reciprocal
-from pimsim.rtl.fifo import Fifo
-from pimsim.rtl.membranes import BankedMemory
-from pimsim.rtl.scanner import LowestBit
+from pimsim.rtl.event.address_generator import AddressGenerator
+from pimsim.rtl.event.fifo import Fifo
+from pimsim.rtl.event.membranes import BankedMemory
+from pimsim.rtl.event.scanner import LowestBit
+from pimsim.rtl.parts.divide import Divide, reciprocal
 
 
 def simulated(unit, testbench, *, clocked=True):

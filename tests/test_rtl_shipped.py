@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pimsim.rtl import verify as module
-from pimsim.rtl.compare import LayerVerdict
+from pimsim.rtl.verify import layers as module
+from pimsim.rtl.verify.compare import LayerVerdict
 
 KINDS = (
     # a bit-serial crossbar; a stride and padding; a kernel in three dimensions; a classifier

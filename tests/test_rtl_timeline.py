@@ -14,8 +14,8 @@ from test_rtl_pipeline import machines
 from pimsim.errors import AccumulatorError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
-from pimsim.rtl.recorded import CLOCK, words_of_any_width
-from pimsim.rtl.run_pipeline import pipeline_bench
+from pimsim.rtl.bench.recorded import CLOCK, words_of_any_width
+from pimsim.rtl.verify.run_pipeline import pipeline_bench
 from pimsim.simulation import execute
 from pimsim.simulation.timeline import SUMS, timeline
 from pimsim.simulation.waves import counting

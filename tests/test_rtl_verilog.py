@@ -13,8 +13,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from pimsim.rtl.signals import ReadPort
-from pimsim.rtl.sram import Sram
+from pimsim.rtl.parts.signals import ReadPort
+from pimsim.rtl.parts.sram import Sram
 from pimsim.rtl.verilog.convert import convert
 from pimsim.rtl.verilog.hexfiles import hex_text
 from pimsim.rtl.verilog.synthesis import sram_text, synthesize

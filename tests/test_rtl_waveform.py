@@ -13,14 +13,14 @@ from rtl_cases import event_cases
 from test_rtl_current_sweep import case_of, dense_layers
 from test_rtl_pim import cases as pim_cases
 
-from pimsim.rtl.design import event_design, sweep_design
-from pimsim.rtl.event_bench import EventBench
-from pimsim.rtl.run_event import patience, watch_event
-from pimsim.rtl.run_pim import watch_pim
-from pimsim.rtl.run_sweep import SweepBench
-from pimsim.rtl.signals import index_bits
-from pimsim.rtl.step_bench import run_bench
-from pimsim.rtl.words import current_words, map_words, weight_words
+from pimsim.rtl.bench.event_bench import EventBench
+from pimsim.rtl.bench.run_event import patience, watch_event
+from pimsim.rtl.bench.run_pim import watch_pim
+from pimsim.rtl.bench.run_sweep import SweepBench
+from pimsim.rtl.bench.step_bench import run_bench
+from pimsim.rtl.bench.words import current_words, map_words, weight_words
+from pimsim.rtl.parts.design import event_design, sweep_design
+from pimsim.rtl.parts.signals import index_bits
 from pimsim.simulation.timeline import layer_phases
 from pimsim.simulation.waves import counting
 

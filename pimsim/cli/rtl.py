@@ -45,7 +45,7 @@ def rtl(
     """
     need_description()
     from pimsim.cli.progress import compilation_told
-    from pimsim.rtl.crop import Crop
+    from pimsim.rtl.verify.crop import Crop
     from pimsim.rtl.verilog.summary import text
     from pimsim.rtl.verilog.write import write_layer
 

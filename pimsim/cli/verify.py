@@ -52,9 +52,9 @@ def verify(
     need_description()
     from pimsim.cli.progress import compilation_told, sample_bar
     from pimsim.report.files import check_writable, csv_text, json_text, write_together
-    from pimsim.rtl import verify_text
-    from pimsim.rtl.crop import Crop
-    from pimsim.rtl.verify import verify as verified
+    from pimsim.rtl.verify import text as verify_text
+    from pimsim.rtl.verify.crop import Crop
+    from pimsim.rtl.verify.layers import verify as verified
 
     if out is not None:
         check_writable(out, VERIFY_FILES)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pimsim.rtl.design import SweepDesign
-from pimsim.rtl.signals import index_bits, writes_at_once
+from pimsim.rtl.parts.design import SweepDesign
+from pimsim.rtl.parts.signals import index_bits, writes_at_once
 
 COUNTER_BITS = 64
 """Of cycles and counts in the bench and its files."""

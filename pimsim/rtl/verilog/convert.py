@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from amaranth.lib import wiring
 
-from pimsim.rtl.sram import Content, Macros
+from pimsim.rtl.parts.sram import Content, Macros
 from pimsim.rtl.verilog.modules import lower
 from pimsim.rtl.verilog.yosys import run_yosys
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from pimsim.report.files import json_text
-from pimsim.rtl.case import LayerCase
+from pimsim.rtl.verify.case import LayerCase
 from pimsim.rtl.verilog import bench
 from pimsim.rtl.verilog.convert import convert
 from pimsim.rtl.verilog.guide import guide, what

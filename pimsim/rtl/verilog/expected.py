@@ -12,9 +12,9 @@ from pimsim.activity.actions import CATALOGUE
 from pimsim.activity.activity import ActionCount, LayerActivity
 from pimsim.mapping.memory import MemoryPlan
 from pimsim.model.fixed_point import Int64Array
-from pimsim.rtl.case import LayerCase
-from pimsim.rtl.design import SweepDesign
-from pimsim.rtl.words import current_words, packed
+from pimsim.rtl.bench.words import current_words, packed
+from pimsim.rtl.parts.design import SweepDesign
+from pimsim.rtl.verify.case import LayerCase
 from pimsim.simulation import LayerRecord
 from pimsim.simulation.schedule_layer import Spikes, layer_activity, sweep_actions, sweep_cycles
 

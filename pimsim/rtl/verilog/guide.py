@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pimsim.rtl.case import LayerCase, plural
+from pimsim.rtl.verify.case import LayerCase, plural
 from pimsim.rtl.verilog.synthesis import Synthesis, UnitCells
 
 HEAD = "| module | gates | flip-flops | macros |\n|---|---:|---:|---:|\n"

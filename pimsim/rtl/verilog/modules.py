@@ -14,7 +14,7 @@ from amaranth.back import rtlil
 from amaranth.hdl import ClockSignal, Fragment, Instance, ResetSignal, Value
 from amaranth.lib import memory, wiring
 
-from pimsim.rtl.sram import Macros
+from pimsim.rtl.parts.sram import Macros
 from pimsim.rtl.verilog.borders import Borders, Path
 
 DOMAIN = {"clk": ClockSignal, "rst": ResetSignal}

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from amaranth.lib.wiring import In
 
 from pimsim.hardware import BitSerialPim
-from pimsim.rtl.case import LayerCase
-from pimsim.rtl.current_sweep import CurrentSweep
-from pimsim.rtl.design import event_design, sweep_design
-from pimsim.rtl.event_core import event_core
-from pimsim.rtl.pim_layer import PimLayer
-from pimsim.rtl.pim_place import pim_content, pim_design
-from pimsim.rtl.run_pim import source_values
-from pimsim.rtl.signals import index_bits
-from pimsim.rtl.sram import Sram
+from pimsim.rtl.bench.run_pim import source_values
+from pimsim.rtl.bench.words import map_words, weight_words
+from pimsim.rtl.crossbar.layer import PimLayer
+from pimsim.rtl.crossbar.place import pim_content, pim_design
+from pimsim.rtl.event.core import event_core
+from pimsim.rtl.parts.design import event_design, sweep_design
+from pimsim.rtl.parts.signals import index_bits
+from pimsim.rtl.parts.sram import Sram
+from pimsim.rtl.sweep.current_sweep import CurrentSweep
+from pimsim.rtl.verify.case import LayerCase
 from pimsim.rtl.verilog import bench
 from pimsim.rtl.verilog.bench import COUNTER_BITS, Bench, Inputs
 from pimsim.rtl.verilog.expected import Expected
 from pimsim.rtl.verilog.hexfiles import hex_text
 from pimsim.rtl.verilog.top import ACTIVITY, LayerTop
-from pimsim.rtl.words import map_words, weight_words
 
 WEIGHTS, CURRENTS, SOURCE = "weights", "currents", "source"
 

@@ -8,7 +8,7 @@ from amaranth.hdl import Module, Shape, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
-from pimsim.rtl.sram import Sram
+from pimsim.rtl.parts.sram import Sram
 
 ACTIVITY = "activity"
 

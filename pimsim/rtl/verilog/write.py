@@ -12,8 +12,8 @@ from pimsim.report.files import check_writable, write_together
 from pimsim.report.inputs import resolve
 from pimsim.report.pipeline import trace_for
 from pimsim.resources import MODEL, find
-from pimsim.rtl.case import layer_case, layer_index
-from pimsim.rtl.crop import Crop
+from pimsim.rtl.verify.case import layer_case, layer_index
+from pimsim.rtl.verify.crop import Crop
 from pimsim.rtl.verilog.emit import FILES, Emitted, emit
 from pimsim.rtl.verilog.yosys import check_installed
 

@@ -1,0 +1,1 @@
+"""The bit-serial crossbar, docs/microarchitecture.md §5."""

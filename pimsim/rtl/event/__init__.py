@@ -1,0 +1,1 @@
+"""The event core with both dataflows, docs/microarchitecture.md §4."""

@@ -1,0 +1,1 @@
+"""What all cores are built of: parameters, ports, buffers and small units."""

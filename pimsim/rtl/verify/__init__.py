@@ -1,0 +1,1 @@
+"""The description held against the simulator, layer by layer: docs/verification.md."""

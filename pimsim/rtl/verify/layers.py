@@ -1,0 +1,150 @@
+"""Chosen layers of a model on real spikes, through the described hardware clock by clock and through the simulator."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+from pimsim.errors import HardwareError, MappingError
+from pimsim.hardware import Hardware, load_hardware
+from pimsim.mapping import map_model
+from pimsim.model import load_network, network_hash
+from pimsim.model.network import IntegerNetwork
+from pimsim.report.inputs import resolve
+from pimsim.report.pipeline import trace_for
+from pimsim.resources import MODEL, find
+from pimsim.rtl.bench.step_bench import MOST_LANES
+from pimsim.rtl.parts.observe import Observed
+from pimsim.rtl.verify.case import LayerCase, fitting_crop, layer_case, layer_index
+from pimsim.rtl.verify.compare import LayerVerdict, compare
+from pimsim.rtl.verify.crop import Crop
+from pimsim.rtl.verify.machine import compare_machine
+from pimsim.rtl.verify.run_case import run_case
+from pimsim.rtl.verify.run_pipeline import pipeline_design
+from pimsim.simulation import Progress
+from pimsim.traces import Trace
+
+Path_ = str | os.PathLike[str]
+
+Run = Callable[[LayerCase], Observed]
+
+MOST_CYCLES = 3000
+"""Of a layer's run where nothing else is asked for: with 42 lanes some seconds of simulation."""
+STEPS = 2
+"""The fewest in which a membrane is carried from one step to the next, and cleared by the last one."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Verdicts over layers of a model; ``selection`` says which samples they saw."""
+
+    model: str
+    hardware: str
+    source: str
+    selection: str
+    layers: tuple[LayerVerdict, ...]
+
+    @property
+    def equal(self) -> bool:
+        return all(layer.equal for layer in self.layers)
+
+
+def verify(
+    model: Path_,
+    hardware: Path_,
+    input: Path_ | None = None,  # noqa: A002 - the name that the command line has for it
+    *,
+    layers: Sequence[str] = (),
+    crop: Crop | None = None,
+    full: bool = False,
+    machine: bool = False,
+    overrides: Mapping[str, object] | None = None,
+    threads: int = 1,
+    progress: Progress | None = None,
+    run: Run = run_case,
+) -> Verification:
+    """Hold layers of ``model`` on ``hardware`` against their description, on spikes of ``input``.
+
+    model, hardware, input, overrides   as `pimsim.report.run` takes them
+    layers    names; none: all of them
+    crop      what is left of the run and of each layer; of the samples the first one unless it says more
+    machine   all layers of a pipeline together besides, of which samples and steps are cut
+    full      cut nothing else; without it a layer is cut further until its run takes `MOST_CYCLES` or fewer
+    threads   processes that simulate layers side by side; a script that wants several has to guard its own start by
+              ``if __name__ == "__main__"``, since they import it.  Results do not depend on their number
+    progress  called with (layers done, layers in all)
+    run       what simulates a case; in other processes, so it has to be a function of a module
+
+    Raises a `PimsimError` that names what is wrong with what was given.
+    """
+    accelerator, path = load_hardware(hardware, overrides), find(MODEL, model)
+    network = load_network(path)
+    wanted = crop or Crop()
+    samples = wanted.samples or 1
+    source = resolve(network, network_hash(network), input, samples)
+    trace = trace_for(network, accelerator, source, threads, None).trace
+    cut = replace(wanted, samples=samples)
+    if machine:
+        pipeline_design(network, map_model(network, accelerator), accelerator)  # refused before anything is simulated
+    described = list(cases(network, accelerator, trace, _chosen(network, layers), cut, full=full))
+    verdicts = []
+    for case, observed in zip(described, _observed(described, run, threads), strict=True):
+        verdicts.append(compare(case, observed))
+        if progress is not None:
+            progress(len(verdicts), len(described) + machine)
+    if machine:
+        verdicts.append(compare_machine(network, accelerator, trace, cut if full else _few_steps(network, cut)))
+        if progress is not None:
+            progress(len(verdicts), len(verdicts))
+    return Verification(path.stem, accelerator.name, source.name, source.selection, tuple(verdicts))
+
+
+def _observed(described: Sequence[LayerCase], run: Run, workers: int) -> Iterator[Observed]:
+    """In the order of the layers; a process each where there are several, for a simulation keeps one core busy."""
+    if min(workers, len(described)) == 1:
+        yield from map(run, described)
+        return
+    # not by fork: compiled kernels may have started threads
+    with ProcessPoolExecutor(min(workers, len(described)), get_context("spawn")) as pool:
+        yield from pool.map(run, described)
+
+
+def cases(
+    network: IntegerNetwork, hardware: Hardware, trace: Trace, layers: Sequence[str], crop: Crop, *, full: bool
+) -> Iterator[LayerCase]:
+    """The layers cut as `verify` cuts them."""
+    for name in layers:
+        try:
+            own = crop if full else _default_crop(network, hardware, trace, name, crop)
+            case = layer_case(network, hardware, trace, name, own)
+        except MappingError as error:
+            raise type(error)(f'hardware "{hardware.name}": {error}') from None
+        _check_simulated(case)
+        yield case
+
+
+def _check_simulated(case: LayerCase) -> None:
+    """Raise HardwareError for words that are too wide to simulate, before any layer is simulated."""
+    lanes, engine = case.layer.sweep.lanes, case.layer.engine
+    if lanes > MOST_LANES:
+        key = "lanes" if case.on_event_core else "neuron_lanes"
+        limit = f"at most {MOST_LANES} can be simulated register by register"
+        raise HardwareError(f'hardware "{case.hardware.name}": engines.{engine}.{key}={lanes}: {limit}')
+
+
+def _default_crop(network: IntegerNetwork, hardware: Hardware, trace: Trace, layer: str, crop: Crop) -> Crop:
+    few = _few_steps(network, crop)
+    return fitting_crop(network, hardware, trace, layer, few, most_cycles=MOST_CYCLES)
+
+
+def _few_steps(network: IntegerNetwork, crop: Crop) -> Crop:
+    return replace(crop, steps=crop.steps or min(STEPS, network.time_steps))
+
+
+def _chosen(network: IntegerNetwork, layers: Sequence[str]) -> list[str]:
+    """Names of the layers to look at, in the order of the network; raises MappingError for one that it lacks."""
+    wanted = {layer_index(network, name) for name in layers}
+    return [layer.name for index, layer in enumerate(network.layers) if not wanted or index in wanted]
