@@ -104,6 +104,16 @@ class StepBench(wiring.Component):
         m.d.comb += [port.en.eq(enable), port.addr.eq(place), port.data.eq(value)]
 
 
+async def ended(context: SimulatorContext, *flags: Signal) -> None:
+    """Waits for the cycle behind the first in which one of ``flags`` is set.
+
+    Woken by them alone: a wait that looks at every cycle (``until``) complains on stderr when it is interrupted.
+    """
+    while not any(context.get(flag) for flag in flags):
+        await context.changed(*flags)
+    await context.tick()
+
+
 def run_bench(
     bench: StepBench, name: str, watched: dict[str, Value] | None = None
 ) -> tuple[Observed, list[Int64Array]]:
@@ -120,7 +130,7 @@ def run_bench(
     signals = list(watched.values()) if watched else []
 
     async def observe(context: SimulatorContext) -> None:
-        await context.tick().until(bench.over | bench.stuck)
+        await ended(context, bench.over, bench.stuck)
         if context.get(bench.stuck):
             raise RuntimeError(f'layer "{name}": no hand-over within {bench.patience} cycles')
         found.append(bench.completed(context, _observed(context, bench, written)))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 
 from pimsim.errors import HardwareError, MappingError
 from pimsim.hardware import Hardware, load_hardware
@@ -22,6 +21,7 @@ from pimsim.rtl.verify.case import LayerCase, fitting_crop, layer_case, layer_in
 from pimsim.rtl.verify.compare import LayerVerdict, compare
 from pimsim.rtl.verify.crop import Crop
 from pimsim.rtl.verify.machine import compare_machine
+from pimsim.rtl.verify.processes import in_processes
 from pimsim.rtl.verify.run_case import run_case
 from pimsim.rtl.verify.run_pipeline import pipeline_design
 from pimsim.simulation import Progress
@@ -91,10 +91,11 @@ def verify(
         pipeline_design(network, map_model(network, accelerator), accelerator)  # refused before anything is simulated
     described = list(cases(network, accelerator, trace, _chosen(network, layers), cut, full=full))
     verdicts = []
-    for case, observed in zip(described, _observed(described, run, threads), strict=True):
-        verdicts.append(compare(case, observed))
-        if progress is not None:
-            progress(len(verdicts), len(described) + machine)
+    with closing(_observed(described, run, threads)) as every:
+        for case, observed in zip(described, every, strict=True):
+            verdicts.append(compare(case, observed))
+            if progress is not None:
+                progress(len(verdicts), len(described) + machine)
     if machine:
         verdicts.append(compare_machine(network, accelerator, trace, cut if full else _few_steps(network, cut)))
         if progress is not None:
@@ -102,14 +103,12 @@ def verify(
     return Verification(path.stem, accelerator.name, source.name, source.selection, tuple(verdicts))
 
 
-def _observed(described: Sequence[LayerCase], run: Run, workers: int) -> Iterator[Observed]:
+def _observed(described: Sequence[LayerCase], run: Run, workers: int) -> Generator[Observed, None, None]:
     """In the order of the layers; a process each where there are several, for a simulation keeps one core busy."""
     if min(workers, len(described)) == 1:
         yield from map(run, described)
         return
-    # not by fork: compiled kernels may have started threads
-    with ProcessPoolExecutor(min(workers, len(described)), get_context("spawn")) as pool:
-        yield from pool.map(run, described)
+    yield from in_processes(run, described, min(workers, len(described)))
 
 
 def cases(

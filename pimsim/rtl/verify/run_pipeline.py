@@ -19,7 +19,7 @@ from pimsim.rtl.bench.pipeline_bench import PipelineBench
 from pimsim.rtl.bench.recorded import CLOCK, activation_values, packed_spikes, rows_of, words_of_any_width
 from pimsim.rtl.bench.run_event import patience
 from pimsim.rtl.bench.run_pim import source_values
-from pimsim.rtl.bench.step_bench import check_lanes
+from pimsim.rtl.bench.step_bench import check_lanes, ended
 from pimsim.rtl.bench.words import current_words, weight_words
 from pimsim.rtl.crossbar.place import pim_content, pim_design
 from pimsim.rtl.parts.design import SweepDesign, event_design, sweep_design
@@ -132,7 +132,7 @@ def _simulated(bench: PipelineBench, name: str) -> PipelineRun:
     found: list[PipelineRun] = []
 
     async def observe(context: SimulatorContext) -> None:
-        await context.tick().until(bench.over | bench.stuck)
+        await ended(context, bench.over, bench.stuck)
         if context.get(bench.stuck):
             raise RuntimeError(f'network "{name}": no class within {bench.patience} cycles')
         found.append(_seen(context, bench))
