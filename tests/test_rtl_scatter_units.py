@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from math import prod
 
 import pytest
 from amaranth.hdl import unsigned
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from made_event_design import layers_and_maps, scatter_cores, scatter_design
 from naive_event import EventCore
 
+from pimsim.model.architecture import LayerShape
 from pimsim.rtl.event.address_generator import AddressGenerator
 from pimsim.rtl.event.fifo import Fifo
 from pimsim.rtl.event.membranes import BankedMemory
@@ -99,9 +101,29 @@ def test_a_fifo_hands_on_what_it_was_given_a_cycle_later(depth, wishes):
 @given(layers_and_maps(steps=1), scatter_cores(), st.data())
 def test_an_events_slots_are_all_its_targets_in_order(drawn, core, data):
     shape, maps = drawn
-    design, machine = scatter_design(shape, **core), EventCore(maps[0], shape, **core)
-    events = data.draw(st.lists(st.integers(0, len(maps[0]) - 1), min_size=1, max_size=4))
-    unit = AddressGenerator(design)
+    check_slots(shape, core, data.draw(st.lists(st.integers(0, len(maps[0]) - 1), min_size=1, max_size=4)))
+
+
+@pytest.mark.parametrize(
+    ("source", "kernel", "pool", "padding", "stride"),
+    [
+        ((2, 4, 4, 4), (3, 2, 3), (1, 1, 1), (1, 0, 1), (1, 1, 1)),  # several targets along every axis at once
+        ((1, 5, 3, 6), (3, 3, 3), (1, 1, 1), (0, 1, 2), (1, 2, 1)),  # inputs in rows between two targets
+        ((2, 5, 5, 5), (1, 2, 2), (2, 2, 2), (0, 1, 1), (1, 1, 1)),  # the pool leaves out what lies where padding does
+    ],
+)
+def test_every_event_of_a_map_reaches_its_targets(source, kernel, pool, padding, stride):
+    shape = LayerShape("l", "conv3d", source, 3, kernel, stride, padding, pool)
+    check_slots(shape, CORE, range(prod(source)))
+
+
+CORE = {"lanes": 2, "scan_width": 8, "fifo_depth": 2, "pipeline_depth": 2, "sweep_depth": 2, "ports": 2, "banks": 1}
+
+
+def check_slots(shape, core, events):
+    """The generator issues the slots of one of ``events`` behind the other, one per cycle."""
+    design = scatter_design(shape, **core)
+    machine, unit = EventCore([0] * design.map_neurons, shape, **core), AddressGenerator(design)
 
     async def run(context):
         context.set(unit.willing, 1)
