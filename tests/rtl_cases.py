@@ -220,10 +220,10 @@ SHAPES = (
 """Every kind of layer, with all that a layer can have."""
 
 
-def made_event_case(number: int) -> LayerCase:
-    """A layer of `SHAPES` on an event core; numbers differ in every knob, at rates at which something happens."""
+def made_event_case(number: int, shape: LayerShape | None = None) -> LayerCase:
+    """A layer of ``shape`` or `SHAPES` on an event core; numbers differ in every knob, at rates at which it works."""
     rng = np.random.default_rng(number)
-    shape = SHAPES[number % len(SHAPES)]
+    shape = shape or SHAPES[number % len(SHAPES)]
     knobs = _made_knobs(rng, gather=number % 3 == 0)
     steps, samples = int(rng.integers(2, 5)), int(rng.integers(1, 4))
     network = _made_network(rng, shape, steps, classifies=shape.positions == 1 and bool(rng.random() < 0.4))
@@ -264,10 +264,10 @@ def _made_words(rng: np.random.Generator) -> dict[str, Any]:
     return words
 
 
-def made_crossbar_case(number: int) -> LayerCase:
-    """A layer of `SHAPES` on a bit-serial crossbar: behind another one, or first where it takes no pool."""
+def made_crossbar_case(number: int, shape: LayerShape | None = None) -> LayerCase:
+    """A layer of ``shape`` or `SHAPES` on a bit-serial crossbar: behind another one, or first if without pool."""
     rng = np.random.default_rng(number)
-    shape = SHAPES[number % len(SHAPES)]
+    shape = shape or SHAPES[number % len(SHAPES)]
     first = number % 3 == 0 and prod(shape.pool) == 1
     network = _made_network(rng, shape, int(rng.integers(1, 4)), classifies=False, first=first)
     knobs = _made_crossbar(rng, shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import icarus
 import pytest
@@ -114,6 +115,18 @@ def test_a_pool_is_added_up_however_its_values_are_cut_into_reads(case, rng):
     design = design_of(case)
     if design.pool == 1:
         return
+    check_pool(design, rng)
+
+
+@pytest.mark.parametrize("readers", [1, 2, 4, 7, 16])
+@pytest.mark.parametrize("pool", [2, 3, 5, 6, 9])
+def test_a_pool_of_any_size_is_added_up(pool, readers):
+    design = SimpleNamespace(pool=pool, readers=readers, loaded_rows=5, stored_bits=3, row_bits=(7 * pool).bit_length())
+    check_pool(design, random.Random(pool * readers))
+
+
+def check_pool(design, rng):
+    """Sums of a group's windows, of whose values ``readers`` come per cycle."""
     unit, total = PoolAdder(design), design.loaded_rows * design.pool
     values = [rng.randrange(2**design.stored_bits) for _ in range(total)]
     reads = [values[at : at + design.readers] for at in range(0, total, design.readers)]

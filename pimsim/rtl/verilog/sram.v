@@ -3,8 +3,9 @@
 //   * PORTS 2: one read and one write port, a read in the cycle of a write to the same word has the old data;
 //   * PORTS 1: one access per cycle, a write wins over a read, which then does not happen;
 //   * ASYNCHRONOUS 1 (2 ports): data follow the read address in the same cycle.
-// FILE holds the initial words for $readmemh, address 0 first; without a file they are 0.  A macro that cannot be
-// initialized has to be written before the first start: weights and codes with their words, all others with zeros.
+// FILE holds the initial words for $readmemh, address 0 first; without a file they are 0.  Macros that cannot be
+// initialized: weights and codes have to be written before the first start; all others hold what they have to behind one
+// step with last high, whose results are to be dropped.
 `default_nettype none
 module pimsim_sram #(
     parameter WIDTH = 8,
