@@ -1,9 +1,15 @@
 """The neuron sweep as it is built, against the fixed-point arithmetic and the stepped machine."""
 
 import numpy as np
+import pytest
+from amaranth.hdl import Fragment
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_event_design import LIF
 from rtl_sweep import Machine, as_map, by_neuron, in_cycles, kept_words, made_steps, sweeps
+
+from pimsim.rtl.parts.design import SweepDesign
+from pimsim.rtl.sweep.neuron import Neurons
 
 
 @settings(max_examples=150)
@@ -68,3 +74,21 @@ def test_cycles_of_the_stepped_machine(design, seed, steps, ready):
         assert seen["cycles"] == len(issued)
         assert len(seen["map"]) == (written if design.word_values else 0)
         assert (seen["counts"]["sweep_busy"], seen["counts"]["sweep_stall"]) == (design.words, stalls)
+
+
+@pytest.mark.parametrize("depth", range(1, 9))
+def test_registers_stand_evenly_behind_sum_product_and_result(depth):
+    """Where they stand shows in no value and no cycle, but in the clock that can be reached."""
+    sizes = {"lanes": 1, "channels": 1, "positions": 1, "stored_bits": 20, "ports": 2, "banks": 1, "adds": False}
+    design = SweepDesign(LIF, depth=depth, weight_zero=0, count_bits=0, value_bits=1, word_values=8, **sizes)
+    kept: dict[int, set[str]] = {}
+    for statement in Fragment.get(Neurons(design), None).statements["sync"] if depth > 1 else ():
+        for signal in statement._lhs_signals():
+            name, stage = signal.name.rsplit("_", 1)
+            kept.setdefault(int(stage), set()).add(name)
+    behind_sum, behind_product, behind_result = {"membrane"}, {"product", "result"}, {"membrane", "result"}
+    assert sorted(kept) == list(range(2, depth + 1))
+    assert [kept[stage] for stage in sorted(kept)] == sorted(
+        [(behind_sum, behind_product, behind_result)[number % 3] for number in range(depth - 1)],
+        key=(behind_sum, behind_product, behind_result).index,
+    )
