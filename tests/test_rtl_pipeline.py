@@ -135,7 +135,7 @@ def test_a_machine_s_verdict_has_every_class_and_every_unit(machine) -> None:
     assert {"conv1 sweep busy", "conv2 scanner stall", "classifier lanes idle", "spikes of conv2", "class"} <= set(
         names
     )
-    assert verdict.cut == ("3 steps", "2 samples")
+    assert verdict.cut == ("3 of 4 steps", "2 of 3 samples")
     assert not verdict.sums_described  # formed by multipliers
 
 

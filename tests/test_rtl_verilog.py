@@ -13,10 +13,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
+from pimsim.errors import HardwareError
 from pimsim.rtl.parts.signals import ReadPort
 from pimsim.rtl.parts.sram import Sram
 from pimsim.rtl.verilog.convert import convert
 from pimsim.rtl.verilog.hexfiles import hex_text
+from pimsim.rtl.verilog.modules import MOST_INPUTS
 from pimsim.rtl.verilog.synthesis import sram_text, synthesize
 from pimsim.rtl.verilog.top import LayerTop
 
@@ -171,6 +173,24 @@ def test_what_cannot_be_built_is_refused() -> None:
     for text, name in ((loop, "loop"), (latch, "latch")):
         with pytest.raises(RuntimeError):
             synthesize(text, name)
+
+
+class Wide(wiring.Component):
+    """Two inputs of ``bits`` in all, and a clock."""
+
+    def __init__(self, bits: int) -> None:
+        super().__init__({"one": In(bits - 7), "two": In(7), "out": Out(1)})
+
+    def elaborate(self, _platform: object) -> Module:
+        m = Module()
+        m.d.sync += self.out.eq(self.one.any() ^ self.two.any())
+        return m
+
+
+def test_more_inputs_than_a_module_can_have_are_refused_by_its_name() -> None:
+    assert "module wide(" in convert(Wide(MOST_INPUTS), "wide").text
+    with pytest.raises(HardwareError, match=f'module "wide" has inputs of {MOST_INPUTS + 1} bits in all: at most'):
+        convert(Wide(MOST_INPUTS + 1), "wide")
 
 
 class Peeping(wiring.Component):

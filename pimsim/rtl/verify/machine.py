@@ -29,8 +29,11 @@ def compare_machine(network: IntegerNetwork, hardware: Hardware, trace: Trace, c
     recorded = execute(used, trace.inputs[: crop.samples or trace.samples], numerics=mapping.numerics)
     run = run_pipeline(used, mapping, hardware, recorded.inputs)
     rows = (*_cycles(mapping, hardware, recorded, run), *_units(used, mapping, hardware, recorded, run))
-    cut = [plural(used.time_steps, "step")] if used.time_steps < network.time_steps else []
-    cut += [plural(recorded.samples, "sample")] if recorded.samples < trace.samples else []
+    kept = [
+        ("step", used.time_steps, network.time_steps),
+        ("sample", recorded.samples, trace.samples),
+    ]
+    cut = [f"{left} of {plural(there, what)}" for what, left, there in kept if left < there]
     return LayerVerdict(
         layer=MACHINE,
         engine=PIPELINE,

@@ -14,8 +14,12 @@ from amaranth.back import rtlil
 from amaranth.hdl import ClockSignal, Fragment, Instance, ResetSignal, Value
 from amaranth.lib import memory, wiring
 
+from pimsim.errors import HardwareError
 from pimsim.rtl.parts.sram import Macros
 from pimsim.rtl.verilog.borders import Borders, Path
+
+MOST_INPUTS = 2**16 - 4
+"""Bits of a module's inputs, clock and reset beside them: what Amaranth's netlist can number."""
 
 DOMAIN = {"clk": ClockSignal, "rst": ResetSignal}
 """Ports that a module has where something in it is clocked."""
@@ -68,6 +72,7 @@ def lower(component: wiring.Component, name: str, platform: Macros) -> str:
 
 def _modules(unit: Unit, name: str) -> Iterator[str]:
     """Texts of the module and of all below it, inner ones first."""
+    _check_width(unit, name)
     parts = unit.fragment.subfragments
     for place, (fragment, label, source) in enumerate(parts):
         component = fragment.origins[0] if fragment.origins else None
@@ -79,6 +84,14 @@ def _modules(unit: Unit, name: str) -> Iterator[str]:
             parts[place] = (_instance(inner, f"{name}_{label}", texts[-1]), label, source)
             yield from texts
     yield rtlil.convert(_Elaborated(unit), name, emit_src=False)
+
+
+def _check_width(unit: Unit, name: str) -> None:
+    """Raises HardwareError for more inputs than a module of Amaranth's can have."""
+    bits = sum(len(value) for member, value in unit.ports.values() if member.flow == wiring.In)
+    if bits > MOST_INPUTS:
+        limit = f"at most {MOST_INPUTS} can be emitted; take fewer lanes or narrower words"
+        raise HardwareError(f'module "{name}" has inputs of {bits} bits in all: {limit}')
 
 
 def _macro(fragment: Fragment) -> Instance | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from pimsim.errors import MappingError
+from pimsim.errors import HardwareError, MappingError
 from pimsim.hardware import load_hardware
 from pimsim.model import load_network, network_hash
 from pimsim.report.files import check_writable, write_together
@@ -48,6 +48,9 @@ def write_layer(
         case = layer_case(network, machine, trace, layer, crop)
     except MappingError as error:
         raise type(error)(f'hardware "{machine.name}": {error}') from None
-    emitted = emit(case, synthesis=synthesis)
+    try:
+        emitted = emit(case, synthesis=synthesis)
+    except HardwareError as error:
+        raise HardwareError(f'hardware "{machine.name}": {error}') from None
     write_together(out, {name: text.encode() for name, text in emitted.files.items()}, ours=FILES)
     return emitted
