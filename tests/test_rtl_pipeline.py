@@ -150,7 +150,7 @@ def test_a_machine_s_verdict_has_every_class_and_every_unit(machine) -> None:
 )
 def test_whatever_differs_in_a_machine_is_told(machine, monkeypatch, spoil, found) -> None:
     true = run_pipeline(machine[0], map_model(*machine[:2]), machine[1], machine[2].inputs)
-    monkeypatch.setattr("pimsim.rtl.verify_machine.run_pipeline", lambda *_: spoil(true))
+    monkeypatch.setattr("pimsim.rtl.verify.machine.run_pipeline", lambda *_: spoil(true))
     verdict = compare_machine(*machine, Crop())
     assert not verdict.equal
     assert found in verdict.differences[0].text
