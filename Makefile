@@ -24,7 +24,7 @@ demo: $(VENV)/plain.stamp
 	@ls -1 $(OUT)/*.csv $(OUT)/*.json
 
 test: $(VENV)/full.stamp
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/full.stamp
 	$(BIN)/ruff check .

@@ -13,6 +13,9 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("repeatable")
 
+# Tables as wide as where there is no terminal; processes that share the tests among them are told of 80 columns.
+os.environ["COLUMNS"] = "120"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rtl-cases", type=int, metavar="N", help="random layers simulated as hardware, per engine")
