@@ -52,9 +52,11 @@ def test_processes_end_where_the_rest_is_not_wanted() -> None:
 def test_an_interrupt_ends_every_process_without_a_word(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
+        "import signal\n"
         "from pathlib import Path\n"
         "from test_rtl_processes import _wait, in_processes\n"
         'if __name__ == "__main__":\n'
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs start with it ignored
         "    try:\n"
         f"        list(in_processes(_wait, [Path({str(tmp_path)!r}) / name for name in 'abcd'], 2))\n"
         "    except KeyboardInterrupt:\n"
