@@ -24,7 +24,7 @@ VERIFY_FILES = VERIFY_CSV, VERIFY_JSON = "verify.csv", "verify.json"
 @options.CHANNELS
 @options.REGION
 @click.option("--machine", is_flag=True, help="Besides, all layers of a pipeline together; takes minutes.")
-@click.option("--full", is_flag=True, help="Cut nothing but what the options say; takes up to hours.")
+@click.option("--full", is_flag=True, help="Cut nothing but what options say: minutes per sample, or hours.")
 @options.settings("the hardware file", "engines.event.fifo_depth=1")
 @options.out("Folder for verify.csv and verify.json. [default: none is written]")
 @options.THREADS
