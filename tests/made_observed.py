@@ -9,7 +9,7 @@ from collections import Counter
 from itertools import product
 
 import numpy as np
-from naive_event import EventCore, GatherCore
+from naive_event import core_of
 from naive_model import NaiveLayer, _step, sums
 
 from pimsim.hardware import Event
@@ -51,18 +51,7 @@ def machine_counts(case: LayerCase) -> tuple[np.ndarray, Counter]:
     gathers, total = event.dataflow == "gather", Counter()
     cycles = np.zeros((case.samples, case.steps), np.int64)
     for (sample, step), bits in ((place, bits_of(case)[place].tolist()) for place in np.ndindex(*cycles.shape)):
-        core = (GatherCore if gathers else EventCore)(
-            bits,
-            shape,
-            lanes=event.lanes,
-            scan_width=event.scan_width,
-            fifo_depth=event.fifo_depth,
-            pipeline_depth=event.pipeline_depth,
-            sweep_depth=event.sweep_depth,
-            ports=event.membrane_ports,
-            banks=event.membrane_banks,
-            forwarding=event.forwarding,
-        )
+        core = core_of(bits, shape, event)
         while not core.finished:
             core.accesses = Counter()
             core.step()

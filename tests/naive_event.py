@@ -9,6 +9,21 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 
+COUNTED_AS = {
+    "scanner_busy": "scanner busy",
+    "scanner_stall": "scanner stall",
+    "spike_memory_read": "scan reads",
+    "fifo_push": "pushes",
+    "fifo_pop": "pops",
+    "address_generator_busy": "generator busy",
+    "address_generator_stall": "generator stall",
+    "address_generator_beat": "beats",
+    "sweep_busy": "sweep busy",
+    "sweep_stall": "sweep stall",
+    "spike_memory_write": "spike writes",
+}
+"""By field of a described core's activity, what the machines here count it as."""
+
 
 def reached_outputs(shape):
     """Brute force over outputs and taps: input position (before the pool, hardware order) → list of outputs."""
@@ -290,3 +305,20 @@ class GatherCore(EventCore):
     def access(self, word):
         """No count memory: events are counted beside the sums."""
         self.accesses["membrane", word % self.banks] += 1
+
+
+def core_of(bits, shape, event):
+    """The machine of a hardware file's event section."""
+    core = GatherCore if event.dataflow == "gather" else EventCore
+    return core(
+        bits,
+        shape,
+        lanes=event.lanes,
+        scan_width=event.scan_width,
+        fifo_depth=event.fifo_depth,
+        pipeline_depth=event.pipeline_depth,
+        sweep_depth=event.sweep_depth,
+        ports=event.membrane_ports,
+        banks=event.membrane_banks,
+        forwarding=event.forwarding,
+    )

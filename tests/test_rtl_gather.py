@@ -8,8 +8,8 @@ from math import prod
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from naive_event import COUNTED_AS, reached_outputs
 from naive_event import GatherCore as NaiveCore
-from naive_event import reached_outputs
 from rtl_cases import event_cases, gather_knobs
 from test_schedule_event import maps, shapes
 
@@ -111,30 +111,17 @@ def check_sums(ctx, core, naive):
         assert ctx.get(core.sweep.count) == naive.events[position]
 
 
-NAMES = {
-    "scanner_busy": "scanner busy",
-    "scanner_stall": "scanner stall",
-    "spike_memory_read": "scan reads",
-    "fifo_push": "pushes",
-    "fifo_pop": "pops",
-    "address_generator_busy": "generator busy",
-    "address_generator_stall": "generator stall",
-    "address_generator_beat": "beats",
-    "sweep_busy": "sweep busy",
-    "sweep_stall": "sweep stall",
-    "spike_memory_write": "spike writes",
-}
 ADDED = {"lanes_busy": "beats", "lane_accumulate": "accumulates"}
 
 
 def expected_report(counted, added):
-    now = {name: counted.get(theirs, 0) for name, theirs in NAMES.items()}
+    now = {name: counted.get(theirs, 0) for name, theirs in COUNTED_AS.items()}
     return now | {name: added.get(theirs, 0) for name, theirs in ADDED.items()}
 
 
 def report_of(ctx, core):
     activity = ctx.get(core.activity)
-    return {name: activity[name] for name in (*NAMES, *ADDED)}
+    return {name: activity[name] for name in (*COUNTED_AS, *ADDED)}
 
 
 def run_beside(design, steps, **core_settings):

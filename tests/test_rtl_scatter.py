@@ -9,27 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_event_design import layers_and_maps, random_weights, scatter_cores, scatter_design
-from naive_event import EventCore
+from naive_event import COUNTED_AS, EventCore
 
 from pimsim.errors import HardwareError
 from pimsim.model.architecture import LayerShape
 from pimsim.rtl.bench import run_event as runs
 from pimsim.rtl.bench.run_event import run_event, watch_event
-
-FIELDS = {
-    "scanner_busy": "scanner busy",
-    "scanner_stall": "scanner stall",
-    "spike_memory_read": "scan reads",
-    "fifo_push": "pushes",
-    "fifo_pop": "pops",
-    "address_generator_busy": "generator busy",
-    "address_generator_stall": "generator stall",
-    "address_generator_beat": "beats",
-    "sweep_busy": "sweep busy",
-    "sweep_stall": "sweep stall",
-    "spike_memory_write": "spike writes",
-}
-"""Names of the same thing on both sides."""
 
 
 def stepped(bits, shape, core):
@@ -40,7 +25,7 @@ def stepped(bits, shape, core):
         machine.accesses = Counter()
         machine.step()
         changed = machine.count - before
-        seen |= {field: changed[name] for field, name in FIELDS.items()}
+        seen |= {field: changed[name] for field, name in COUNTED_AS.items()}
         seen |= {"membrane": accesses(machine, "membrane"), "count": accesses(machine, "count")}
         seen |= {f"bank_access_{bank}": machine.accesses["membrane", bank] for bank in range(core["banks"])}
         log.append(seen)
@@ -68,7 +53,7 @@ def test_every_signal_in_every_cycle_is_that_of_the_machine_stepped_by_the_clock
         signals["count"] = signals["count_memory_read"] + signals["count_memory_write"]
     cycles = [seen for log in logs for seen in log]
     compared = set(cycles[0]) & set(signals)
-    assert compared >= (set(FIELDS) | {"fifo_level", "membrane"}) - {"spike_memory_write"}
+    assert compared >= (set(COUNTED_AS) | {"fifo_level", "membrane"}) - {"spike_memory_write"}
     for name in compared:
         assert signals[name].tolist() == [seen[name] for seen in cycles], name
     reached = sum(seen["address_generator_beat"] for seen in cycles) // design.sweep.beats

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 from made_trace import event_settings, machine
-from naive_event import EventCore, GatherCore
+from naive_event import core_of
 from naive_schedule import Crossbar, Multipliers, Pipeline
 from test_schedule_event import maps, shapes
 
@@ -105,7 +105,7 @@ def test_every_signal_of_a_step_is_that_of_the_machine_stepped_by_the_clock(data
     assert isinstance(event, Event)
     row, fired = np.packbits(np.array(bits, np.uint8), bitorder="little"), np.zeros(layer.sweep.words, np.int64)
     waves = {wave.name: wave for wave in event_waves(layer, event, row, last=False, fired=fired)}
-    record = Recorder(stepped(bits, layer.shape, event))
+    record = Recorder(core_of(bits, layer.shape, event))
     while not record.core.finished:
         record.step()
     length = len(record.cycles)
@@ -123,22 +123,6 @@ def test_every_signal_of_a_step_is_that_of_the_machine_stepped_by_the_clock(data
     accesses = [sum(cycle.get(bank, 0) for bank in touched) for cycle in record.cycles]
     reads, writes = (waves[f"membrane_memory_{name}"].dense(length) for name in ("read", "write"))
     assert (reads + writes).tolist() == accesses
-
-
-def stepped(bits, shape, event):
-    core = GatherCore if event.dataflow == "gather" else EventCore
-    return core(
-        bits,
-        shape,
-        lanes=event.lanes,
-        scan_width=event.scan_width,
-        fifo_depth=event.fifo_depth,
-        pipeline_depth=event.pipeline_depth,
-        sweep_depth=event.sweep_depth,
-        ports=event.membrane_ports,
-        banks=event.membrane_banks,
-        forwarding=event.forwarding,
-    )
 
 
 def test_a_word_is_in_the_scan_register_from_the_cycle_behind_its_load():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def check_lanes(sweep: SweepDesign) -> None:
         raise HardwareError(f"lanes={sweep.lanes}: at most {MOST_LANES} can be simulated register by register")
 
 
-class StepBench(wiring.Component):
+class StepBench(wiring.Component, ABC):
     """Runs ``steps`` steps of each of a number of inferences, ``runs`` in all, one behind the other.
 
     It begins by itself in the first cycle; ``over`` follows the last step, ``stuck`` says that a step took more than
@@ -72,9 +73,9 @@ class StepBench(wiring.Component):
             m.d.sync += [starts.eq(run != self.runs - 1), self.over.eq(run == self.runs - 1)]
         self._recorder(m, "cycles", self.cycles, core.done, run, cycle + 1)
 
+    @abstractmethod
     def _feed(self, m: Module, run: Signal) -> None:
         """What the core reads in step ``run`` of all."""
-        raise NotImplementedError
 
     def completed(self, _context: SimulatorContext, observed: Observed) -> Observed:
         """``observed`` with what recorders of its own hold."""

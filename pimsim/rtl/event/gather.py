@@ -87,12 +87,9 @@ class GatherCore(wiring.Component):
 
     def _connect_ports(self, m: Module) -> None:
         fields, sweep = self.fields, self.sweep
-        for unit, name in ((fields, "source"), (fields, "weights"), (sweep, "probe")):
-            wiring.connect(m, getattr(unit, name), wiring.flipped(getattr(self, name)))
-        if self.design.sweep.word_values:
-            wiring.connect(m, sweep.target, wiring.flipped(self.target))
-        else:
-            m.d.comb += self.winner.eq(sweep.winner)
+        for name in ("source", "weights"):
+            wiring.connect(m, getattr(fields, name), wiring.flipped(getattr(self, name)))
+        sweep.connect_results(m, self)
         m.d.comb += reported(self.activity, fields.activity, sweep.activity)
 
     def _connect_sums(self, m: Module) -> None:
@@ -114,15 +111,7 @@ class GatherCore(wiring.Component):
             m.d.comb += sweep.count.eq(fields.count)
 
     def _connect_membranes(self, m: Module) -> None:
-        sweep, port = self.sweep, self.membranes.port
-        m.d.comb += [
-            port.read_enable.eq(sweep.read_enable),
-            port.read_address.eq(sweep.read_address),
-            sweep.read_data.eq(port.read_data),
-            port.write_enable.eq(sweep.write_enable),
-            port.write_address.eq(sweep.write_address),
-            port.write_data.eq(sweep.write_data),
-        ]
+        self.sweep.connect_membranes(m, self.membranes.port)
         if self.design.sweep.ports == 1:
             banks = range(self.design.sweep.banks)
             m.d.comb += [self.activity[f"bank_access_{bank}"].eq(self.membranes.accessed[bank]) for bank in banks]

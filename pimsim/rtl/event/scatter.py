@@ -141,21 +141,9 @@ class ScatterCore(wiring.Component):
         ]
 
     def _connect_sweep(self, m: Module) -> None:
-        sweep, port = self.sweep, self.membranes.sweep
-        wiring.connect(m, sweep.probe, wiring.flipped(self.probe))
-        if self.design.sweep.word_values:
-            wiring.connect(m, sweep.target, wiring.flipped(self.target))
-        else:
-            m.d.comb += self.winner.eq(sweep.winner)
-        m.d.comb += [
-            self.membranes.sweeping.eq(sweep.ready),
-            port.read_enable.eq(sweep.read_enable),
-            port.read_address.eq(sweep.read_address),
-            sweep.read_data.eq(port.read_data),
-            port.write_enable.eq(sweep.write_enable),
-            port.write_address.eq(sweep.write_address),
-            port.write_data.eq(sweep.write_data),
-        ]
+        self.sweep.connect_results(m, self)
+        self.sweep.connect_membranes(m, self.membranes.sweep)
+        m.d.comb += self.membranes.sweeping.eq(self.sweep.ready)
 
     def _connect_counts(self, m: Module, counts: SharedMemory) -> None:
         """The sweep reads a position's count with its first word, and clears it when that one is written."""

@@ -62,7 +62,7 @@ class CurrentSweep(wiring.Component):
         ]
         if self.membranes is not None:
             m.submodules.membranes = self.membranes
-            self._connect_membranes(m, self.membranes)
+            sweep.connect_membranes(m, self.membranes)
         self._show(m)
         return m
 
@@ -77,22 +77,7 @@ class CurrentSweep(wiring.Component):
         ]
         m.d.sync += running.eq(self.busy & ~self.done)
 
-    def _connect_membranes(self, m: Module, membranes: Sram) -> None:
-        sweep = self.sweep
-        m.d.comb += [
-            membranes.read_enable.eq(sweep.read_enable),
-            membranes.read_address.eq(sweep.read_address),
-            sweep.read_data.eq(membranes.read_data),
-            membranes.write_enable.eq(sweep.write_enable),
-            membranes.write_address.eq(sweep.write_address),
-            membranes.write_data.eq(sweep.write_data),
-        ]
-
     def _show(self, m: Module) -> None:
-        wiring.connect(m, self.sweep.probe, wiring.flipped(self.probe))
-        if self.design.word_values:
-            wiring.connect(m, self.sweep.target, wiring.flipped(self.target))
-        else:
-            m.d.comb += self.winner.eq(self.sweep.winner)
+        self.sweep.connect_results(m, self)
         m.d.comb += reported(self.activity, self.sweep.activity)
         m.d.comb += self.activity[CURRENT_READ].eq(self.sweep.issue)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Cat, Const, Module, Mux, Shape, ShapeCastable, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
@@ -113,6 +115,25 @@ class Sweep(wiring.Component):
             return {"winner": Out(index_bits(design.neurons))}
         written = MapWrite(words=writes_at_once(design), depth=design.output_words, width=design.word_bits)
         return {"target": Out(written)}
+
+    def connect_membranes(self, m: Module, port: Any) -> None:
+        """To a memory's port of a read and a write, `Sram` or a bank's; ``m`` is that of the unit around both."""
+        m.d.comb += [
+            port.read_enable.eq(self.read_enable),
+            port.read_address.eq(self.read_address),
+            self.read_data.eq(port.read_data),
+            port.write_enable.eq(self.write_enable),
+            port.write_address.eq(self.write_address),
+            port.write_data.eq(self.write_data),
+        ]
+
+    def connect_results(self, m: Module, outside: Any) -> None:
+        """``probe``, and ``target`` or ``winner``, to those of the unit around."""
+        wiring.connect(m, self.probe, wiring.flipped(outside.probe))
+        if self.design.word_values:
+            wiring.connect(m, self.target, wiring.flipped(outside.target))
+        else:
+            m.d.comb += outside.winner.eq(self.winner)
 
     def elaborate(self, _platform: object) -> Module:
         m, design = Module(), self.design
