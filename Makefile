@@ -49,7 +49,7 @@ $(VENV)/plain.stamp: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/full.stamp: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[train,verify,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[train,verify,explore,dev]'
 	@touch $@ $(VENV)/plain.stamp
 
 $(BIN)/python:

@@ -60,3 +60,7 @@ class TrainingError(PimsimError, RuntimeError):
 
 class ResultsError(PimsimError, ValueError):
     """A table of results that cannot be used, or a row that does not belong in one."""
+
+
+class ExplorationError(PimsimError, ValueError):
+    """A design space that cannot be walked, or results that do not belong to it."""

@@ -1,4 +1,4 @@
-"""Files that come with pimsim, by bare name: models, hardware files, traces, cost tables.
+"""Files that come with pimsim, by bare name: models, hardware files, design spaces, traces, cost tables.
 
 ``find(MODEL, "cnn3d_6b")`` gives the same file from the source tree (``models/``) and from an installed
 wheel (``pimsim/shipped/models/``).  A path to an existing file always wins over a shipped name.
@@ -28,6 +28,7 @@ class Kind:
 MODEL = Kind("model", "models", ".npz")
 HARDWARE = Kind("hardware file", "hw_configs", ".yaml")
 TRACE = Kind("trace", "traces", ".npz")
+SPACE = Kind("design space", "hw_configs/spaces", ".yaml")
 COST_TABLE = Kind("cost table", "pimsim/cost/tables", ".yaml")
 
 

@@ -1,0 +1,1 @@
+"""Design spaces: thousands of machines on one recorded run.  docs/exploration.md."""
