@@ -6,7 +6,7 @@ repeat the contract in short.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,8 +16,7 @@ import numpy.typing as npt
 from pimsim.activity.activity import Activity
 from pimsim.errors import TraceError
 from pimsim.hardware import Event, Hardware, Mac
-from pimsim.hardware.hardware import Pim
-from pimsim.mapping import LayerMapping, Mapping
+from pimsim.mapping import Mapping
 from pimsim.model.architecture import LayerShape
 from pimsim.model.network import IntegerLayer, IntegerNetwork
 from pimsim.simulation import schedule_crossbar, schedule_multipliers
@@ -44,28 +43,24 @@ def schedule(
     Raises TraceError where the trace has no sample or does not belong to the network.
     """
     check_trace(trace, network)
-    events = _event_layers(trace, mapping, hardware)
-    run_all([task for event in events.values() for task in event.tasks(threads)], threads)
-    spikes = _spikes(trace, mapping, events)
+    events = event_layers(trace, mapping, hardware)
+    passes = {index: layer.start() for index, layer in events.items()}
+    run_all([task for one in passes.values() for task in one.tasks(threads)], threads)
+    found = {index: one.found() for index, one in passes.items()}
     timings = [
-        events[index].timing() if index in events else _dense(mapping, hardware, index, in_front(trace, index))
+        events[index].timing(found[index])
+        if index in events
+        else dense_layer(
+            mapping, hardware, index, samples=trace.samples, driven=partial(driven, in_front(trace, index))
+        )
         for index in range(len(mapping.layers))
     ]
-    layers = tuple(
-        layer_activity(layer, timing, between, steps=mapping.steps)
-        for layer, timing, between in zip(mapping.layers, timings, spikes, strict=True)
-    )
-    time = machine_time(timings, layers, hardware)
-    return Activity(
-        samples=trace.samples,
-        layers=layers,
-        storage=mapping.storage,
-        latency_cycles=time.latency_cycles,
-        total_cycles=time.total_cycles,
-        interval_cycles=time.interval_cycles,
-        bottleneck=time.bottleneck,
-        deadlines=mapping.deadlines,
-    )
+    between = [
+        found[index].spikes if index in found else count_spikes(trace.spikes[index - 1])
+        for index in range(1, len(mapping.layers))
+        if not mapping.of_cnn
+    ]
+    return whole_machine(mapping, hardware, timings, between)
 
 
 def time_layer(
@@ -75,10 +70,11 @@ def time_layer(
     layer = mapping.layers[index]
     engine = hardware.engines.named(layer.engine)
     if not isinstance(engine, Event):
-        return _dense(mapping, hardware, index, inputs)
+        return dense_layer(mapping, hardware, index, samples=len(inputs), driven=partial(driven, inputs))
     events = EventLayer(layer, engine, np.asarray(inputs, np.uint8))
-    run_all(events.tasks(1), 1)
-    return events.timing()
+    maps = events.start()
+    run_all(maps.tasks(1), 1)
+    return events.timing(maps.found())
 
 
 def in_front(trace: Trace, index: int) -> npt.NDArray[np.unsignedinteger]:
@@ -126,7 +122,7 @@ def _check_activations(trace: Trace, hidden: Sequence[IntegerLayer]) -> None:
             )
 
 
-def _event_layers(trace: Trace, mapping: Mapping, hardware: Hardware) -> dict[int, EventLayer]:
+def event_layers(trace: Trace, mapping: Mapping, hardware: Hardware) -> dict[int, EventLayer]:
     """Layers on the event core by index; each reads the map of the layer before it."""
     return {
         index: EventLayer(layer, engine, trace.spikes[index - 1])
@@ -135,19 +131,13 @@ def _event_layers(trace: Trace, mapping: Mapping, hardware: Hardware) -> dict[in
     }
 
 
-def _spikes(trace: Trace, mapping: Mapping, events: dict[int, EventLayer]) -> list[Spikes]:
-    """Spikes before and behind every layer; the event core has counted those that it read."""
-    if mapping.of_cnn:
-        return [Spikes(0, 0)] * len(mapping.layers)
-    totals = [
-        events[index].spikes if index in events else count_spikes(trace.spikes[index - 1])
-        for index in range(1, len(mapping.layers))
-    ]
-    return [Spikes(before, behind) for before, behind in zip([0, *totals], [*totals, 0], strict=True)]
+Pulses = Callable[[int, int | None, LayerShape], int]
+"""Word-line pulses in front of a layer: what `driven` tells of its inputs."""
 
 
-def _dense(mapping: Mapping, hardware: Hardware, index: int, inputs: npt.NDArray[np.unsignedinteger]) -> LayerTiming:
-    layer, samples = mapping.layers[index], len(inputs)
+def dense_layer(mapping: Mapping, hardware: Hardware, index: int, *, samples: int, driven: Pulses) -> LayerTiming:
+    """A layer whose cycles do not depend on its inputs; ``driven`` tells how many word lines those pulse."""
+    layer = mapping.layers[index]
     engine = hardware.engines.named(layer.engine)
     evaluations = samples * layer.operands.evaluations
     if isinstance(engine, Mac):
@@ -155,19 +145,43 @@ def _dense(mapping: Mapping, hardware: Hardware, index: int, inputs: npt.NDArray
     else:
         assert engine is not None  # the hardware file was checked for it
         assert not isinstance(engine, Event)
-        driven = partial(_driven, inputs, layer, index, engine)
-        sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, driven=driven)
+        zero = layer.operands.input_zero if index == 0 else None
+        pulses = partial(driven, engine.dac_bits, zero)
+        sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, driven=pulses)
     stored = (input_writes(layer, samples),) if index == 0 else ()
     sums = replace(sums, actions=stored + sums.actions)
     return dense_timing(layer, sums, samples=samples, steps=mapping.steps, first=index == 0)
 
 
-def _driven(
-    inputs: npt.NDArray[np.unsignedinteger], layer: LayerMapping, index: int, engine: Pim, window: LayerShape
-) -> int:
-    """Word-line pulses of all windows of the layer's input map; only slices that are not 0 drive a line."""
-    if index == 0:
-        return driven_by_codes(window, inputs, engine.dac_bits, zero=layer.operands.input_zero)
+def driven(inputs: npt.NDArray[np.unsignedinteger], slice_bits: int, zero: int | None, window: LayerShape) -> int:
+    """Word-line pulses of all windows of a layer's input map; only slices that are not 0 drive a line.
+
+    ``inputs`` as `in_front` gives them: codes, whose ``zero`` stands in the padding; of other layers it is None.
+    """
+    if zero is not None:
+        return driven_by_codes(window, inputs, slice_bits, zero=zero)
     if inputs.ndim == 2:  # activations
-        return driven_by_activations(window, inputs, engine.dac_bits)
-    return driven_by_spikes(window, np.asarray(inputs, np.uint8), engine.dac_bits)
+        return driven_by_activations(window, inputs, slice_bits)
+    return driven_by_spikes(window, np.asarray(inputs, np.uint8), slice_bits)
+
+
+def whole_machine(
+    mapping: Mapping, hardware: Hardware, timings: Sequence[LayerTiming], spikes: Sequence[int]
+) -> Activity:
+    """The record of a run, given its layers' times and the ``spikes`` between one layer and the next, none of a CNN."""
+    known = list(spikes) or [0] * (len(timings) - 1)
+    layers = tuple(
+        layer_activity(layer, timing, Spikes(before, behind), steps=mapping.steps)
+        for layer, timing, before, behind in zip(mapping.layers, timings, [0, *known], [*known, 0], strict=True)
+    )
+    time = machine_time(timings, layers, hardware)
+    return Activity(
+        samples=timings[0].step_cycles.shape[0],
+        layers=layers,
+        storage=mapping.storage,
+        latency_cycles=time.latency_cycles,
+        total_cycles=time.total_cycles,
+        interval_cycles=time.interval_cycles,
+        bottleneck=time.bottleneck,
+        deadlines=mapping.deadlines,
+    )

@@ -7,7 +7,7 @@ forwarded, they are placed one by one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 import numpy as np
@@ -23,23 +23,41 @@ from pimsim.simulation import kernels_schedule_beats as beats
 from pimsim.simulation import kernels_schedule_event as kernels
 from pimsim.simulation import kernels_schedule_gather as reads
 from pimsim.simulation.schedule_layer import Int64Array, sweep_cycles, sweep_end
+from pimsim.simulation.schedule_parallel import Task, chunks
 from pimsim.simulation.spike_planes import PIECE_BITS, SpikePlanes, spike_planes
 
 Rows = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Totals:
-    """A layer's steps, (R,) ``cycles`` of each, all else summed over them.
+class Found:
+    """What a flow finds in packed maps, uint8 (R, bytes); nothing of it depends on memories, sweeps or word widths.
 
-    ``spikes`` in the maps, ``events`` that the scanner found in them (with gather once per field), ``passes`` words
-    without any, ``pushes`` entries of the FIFO, ``targets`` pairs of event and output position, ``voids`` slots
-    without a beat; cycles that the scanner (``scan_stall``), generator (``waits``) and sweep (``sweep_waits``) waited;
-    ``port_accesses`` of the bank that has the most of them, 0 with two ports.
+    ``cycles`` (R,) of each map, int64, without what the layer's sweep adds; ``sums`` over all maps of the columns of
+    the flow's kernel; ``places``, what it counts per mask or output position, likewise; ``spikes`` in the maps.
     """
 
     cycles: Int64Array
+    sums: Int64Array
+    places: Int64Array
     spikes: int
+
+    @property
+    def nbytes(self) -> int:
+        return self.cycles.nbytes + self.sums.nbytes + self.places.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """A layer's steps, (R,) ``cycles`` of each, all else summed over them.
+
+    ``events`` that the scanner found (with gather once per field), ``passes`` words without any, ``pushes`` entries
+    of the FIFO, ``targets`` pairs of event and output position, ``voids`` slots without a beat; cycles that the scanner
+    (``scan_stall``), generator (``waits``) and sweep (``sweep_waits``) waited; ``port_accesses`` of the bank that has
+    the most of them, 0 with two ports.
+    """
+
+    cycles: Int64Array
     events: int
     passes: int
     pushes: int
@@ -51,170 +69,229 @@ class Totals:
     port_accesses: int
 
 
-class Dataflow(Protocol):
-    """Goes through packed maps, uint8 (R, bytes): `run` does some of the rows, then `totals` sums them up."""
+class Flow(Protocol):
+    """All that a kernel is told of a layer and a core: equal flows find the same in the same maps."""
 
-    def run(self, part: slice) -> None: ...
+    @property
+    def fields(self) -> int:
+        """Columns that `run` fills per map, cycles the last one."""
 
-    def totals(self) -> Totals: ...
+    def run(self, rows: Rows, found: Int64Array) -> Int64Array:
+        """Go through packed maps, uint8 (R, bytes), and fill ``found`` (R, fields); the `Found.places` of these."""
+
+    def spikes(self, rows: Rows, sums: Int64Array) -> int:
+        """Spikes in all maps, given the sums of what `run` found in them."""
+
+    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
+        """The layer's totals: what was found, and what its sweep and the only port of its memory add."""
 
 
-def dataflow(layer: LayerMapping, event: Event, rows: Rows) -> Dataflow:
-    """The machine that the hardware file describes, about to go through ``rows``."""
+def dataflow(layer: LayerMapping, event: Event) -> Flow:
+    """The machine that the hardware file describes."""
+    assert isinstance(layer.plan, EventPlan)
+    shape, beats_per_target, fifo, pipeline = layer.shape, layer.plan.beats, event.fifo_depth, event.pipeline_depth
+    one_port = event.membrane_ports == 1
+    banks = event.membrane_banks if one_port else 0
     if isinstance(layer.plan, GatherPlan):
-        return _Gather(layer, event, rows)
-    apart = fewest_targets_between(layer.shape) * layer.plan.beats if isinstance(layer.plan, EventPlan) else 0
-    waits = event.membrane_ports == 1 or (not event.forwarding and apart < event.pipeline_depth)
-    return (_BeatScatter if waits else _Scatter)(layer, event, rows)
+        sweep = event.sweep_depth if one_port else 0
+        return GatherFlow(shape, event.scan_width, beats_per_target, fifo, pipeline, sweep, banks)
+    apart = fewest_targets_between(shape) * beats_per_target
+    if not one_port and (event.forwarding or apart >= pipeline):
+        return ScatterFlow(shape, event.scan_width, beats_per_target, fifo, pipeline)
+    return BeatFlow(shape, event.scan_width, beats_per_target, fifo, pipeline, event.forwarding, banks)
 
 
-class _Scatter:
+class Pass:
+    """A flow that goes through packed maps, uint8 (R, bytes): `tasks` do some of the rows each, `found` sums up."""
+
+    def __init__(self, flow: Flow, rows: Rows) -> None:
+        self._flow, self._rows = flow, rows
+        self._columns = np.empty((len(rows), flow.fields), np.int64)
+        self._places: list[Int64Array] = []
+
+    def tasks(self, threads: int) -> list[Task]:
+        """Calls that together go through every map, in any order and on any thread."""
+        return [partial(self._run, part) for part in chunks(len(self._rows), threads)]
+
+    def _run(self, part: slice) -> None:
+        self._places.append(self._flow.run(self._rows[part], self._columns[part]))
+
+    def found(self) -> Found:
+        """All parts together, in arrays that cannot be written."""
+        cycles, sums = self._columns[:, -1].copy(), self._columns.sum(axis=0)
+        places: Int64Array = np.sum(self._places, axis=0)
+        for array in (cycles, sums, places):
+            array.flags.writeable = False
+        return Found(cycles, sums, places, self._flow.spikes(self._rows, sums))
+
+
+@dataclass(frozen=True)
+class ScatterFlow:
     """Beats never wait: population counts under masks."""
 
-    def __init__(self, layer: LayerMapping, event: Event, rows: Rows) -> None:
-        assert isinstance(layer.plan, EventPlan)
-        self._layer, self._event, self._rows = layer, event, rows
-        self._planes: SpikePlanes = spike_planes(layer.shape, event.scan_width, layer.plan.beats, event.fifo_depth)
-        self._counts = np.empty((len(rows), len(self._planes.service)), np.int64)
-        self._found = np.empty((len(rows), kernels.FIELDS), np.int64)
+    shape: LayerShape
+    scan_width: int
+    beats: int
+    fifo_depth: int
+    pipeline_depth: int
 
-    def run(self, part: slice) -> None:
-        planes, layout = self._planes, self._planes.layout
-        core = (self._event.fifo_depth, self._event.pipeline_depth, planes.least, planes.raised)
+    @property
+    def fields(self) -> int:
+        return kernels.FIELDS
+
+    def run(self, rows: Rows, found: Int64Array) -> Int64Array:
+        planes = self._planes()
+        core = (self.fifo_depth, self.pipeline_depth, planes.least, planes.raised)
+        counts = np.empty((len(rows), len(planes.service)), np.int64)
         kernels.scatter(
-            self._rows[part],
-            layout.as_array,
-            layout.tail_mask,
+            rows,
+            planes.layout.as_array,
+            planes.layout.tail_mask,
             planes.masks,
             planes.service,
             np.array(core, np.int64),
-            self._counts[part],
-            self._found[part],
+            counts,
+            found,
         )
+        places: Int64Array = counts.sum(axis=0)
+        return places
 
-    def totals(self) -> Totals:
-        found, per_plane = self._found.sum(axis=0), self._counts.sum(axis=0)
-        events = int(found[kernels.EVENTS])
+    def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - others have to count them
+        return int(sums[kernels.EVENTS])
+
+    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:  # noqa: ARG002 - of no port
+        planes, events = self._planes(), int(found.sums[kernels.EVENTS])
         return Totals(
-            cycles=self._found[:, kernels.CYCLES] + sweep_cycles(self._layer),
-            spikes=events,
+            cycles=found.cycles + sweep_cycles(layer),
             events=events,
-            passes=int(found[kernels.EMPTY_WORDS]),
+            passes=int(found.sums[kernels.EMPTY_WORDS]),
             pushes=events,
-            targets=int(per_plane @ self._planes.targets),
-            voids=int(per_plane @ self._planes.voids),
-            scan_stall=int(found[kernels.STALL]),
+            targets=int(found.places @ planes.targets),
+            voids=int(found.places @ planes.voids),
+            scan_stall=int(found.sums[kernels.STALL]),
             waits=0,
             sweep_waits=0,
             port_accesses=0,
         )
 
+    def _planes(self) -> SpikePlanes:
+        return spike_planes(self.shape, self.scan_width, self.beats, self.fifo_depth)
 
-class _BeatScatter:
-    """Beats wait for each other: every one is placed."""
 
-    def __init__(self, layer: LayerMapping, event: Event, rows: Rows) -> None:
-        assert isinstance(layer.plan, EventPlan)
-        self._layer, self._rows = layer, rows
-        self._core = np.array(
-            (
-                event.fifo_depth,
-                event.pipeline_depth,
-                layer.plan.beats,
-                event.forwarding,
-                event.membrane_ports,
-                event.scan_width // 8,
-                event.membrane_banks,
-            ),
-            np.int64,
+@dataclass(frozen=True)
+class BeatFlow:
+    """Beats wait for each other: every one is placed.  ``banks`` of one port each, or 0 with two ports."""
+
+    shape: LayerShape
+    scan_width: int
+    beats: int
+    fifo_depth: int
+    pipeline_depth: int
+    forwarding: bool
+    banks: int
+
+    @property
+    def fields(self) -> int:
+        return beats.FIELDS
+
+    def run(self, rows: Rows, found: Int64Array) -> Int64Array:
+        targets, visits = targets_in_order(self.shape), np.zeros(self.shape.positions, np.int64)
+        core = (
+            self.fifo_depth,
+            self.pipeline_depth,
+            self.beats,
+            self.forwarding,
+            _ports(self.banks),
+            self.scan_width // 8,
+            max(self.banks, 1),
         )
-        self._event = event
-        self._visits: list[Int64Array] = []
-        self._found = np.empty((len(rows), beats.FIELDS), np.int64)
+        positions = _positions(self.shape)
+        beats.scatter(rows, positions, targets.first, targets.outputs, np.array(core, np.int64), visits, found)
+        return visits
 
-    def run(self, part: slice) -> None:
-        targets, visits = targets_in_order(self._layer.shape), np.zeros(self._layer.shape.positions, np.int64)
-        beats.scatter(
-            self._rows[part],
-            _positions(self._layer.shape),
-            targets.first,
-            targets.outputs,
-            self._core,
-            visits,
-            self._found[part],
-        )
-        self._visits.append(visits)
+    def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - others have to count them
+        return int(sums[beats.PUSHES])
 
-    def totals(self) -> Totals:
-        layer, found = self._layer, self._found.sum(axis=0)
-        per_word = np.repeat(sum(self._visits), self._core[2]) + len(self._rows)
+    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
+        per_word = np.repeat(found.places, self.beats) + len(found.cycles)
         return _placed_totals(
             found,
-            cycles=self._found[:, beats.CYCLES] + sweep_cycles(layer),
-            spikes=int(found[beats.PUSHES]),
-            events=int(found[beats.PUSHES]),
-            sweep_waits=layer.sweep.stalls * len(self._rows),
-            port_accesses=_port_accesses(per_word, self._event),
+            cycles=found.cycles + sweep_cycles(layer),
+            events=int(found.sums[beats.PUSHES]),
+            sweep_waits=layer.sweep.stalls * len(found.cycles),
+            port_accesses=_port_accesses(per_word, event),
         )
 
 
-class _Gather:
-    """Output position by output position, each behind the words of its receptive field."""
+@dataclass(frozen=True)
+class GatherFlow:
+    """Output position by output position, each behind the words of its receptive field.
 
-    def __init__(self, layer: LayerMapping, event: Event, rows: Rows) -> None:
-        assert isinstance(layer.plan, EventPlan)
-        self._layer, self._event, self._rows = layer, event, rows
-        self._core = np.array(
-            (
-                event.fifo_depth,
-                event.pipeline_depth,
-                layer.plan.beats,
-                event.sweep_depth,
-                event.membrane_ports,
-                event.membrane_banks,
-            ),
-            np.int64,
+    ``sweep_depth`` matters with one port only, and ``banks`` are those of one port each; both are 0 with two.
+    """
+
+    shape: LayerShape
+    scan_width: int
+    beats: int
+    fifo_depth: int
+    pipeline_depth: int
+    sweep_depth: int
+    banks: int
+
+    @property
+    def fields(self) -> int:
+        return beats.FIELDS
+
+    def run(self, rows: Rows, found: Int64Array) -> Int64Array:
+        first = field_words(self.shape, self.scan_width).first
+        settings = (
+            self.fifo_depth,
+            self.pipeline_depth,
+            self.beats,
+            self.sweep_depth,
+            _ports(self.banks),
+            max(self.banks, 1),
         )
-        self._found = np.empty((len(rows), beats.FIELDS), np.int64)
+        core = np.array(settings, np.int64)
+        if self.fifo_depth == 1:
+            beats.gather(rows, _reads(self.shape, self.scan_width), first, core, found)
+        else:
+            parts = read_parts(self.shape, self.scan_width)
+            reads.gather(rows, parts.pieces, parts.masks, first, core, found)
+        return np.empty(0, np.int64)
 
-    def run(self, part: slice) -> None:
-        shape, width = self._layer.shape, self._event.scan_width
-        first, found = field_words(shape, width).first, self._found[part]
-        if self._event.fifo_depth == 1:
-            beats.gather(self._rows[part], _reads(shape, width), first, self._core, found)
-            return
-        parts = read_parts(shape, width)
-        reads.gather(self._rows[part], parts.pieces, parts.masks, first, self._core, found)
+    def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - here a spike is found once per field
+        return _spikes(rows)
 
-    def totals(self) -> Totals:
-        layer, event, found = self._layer, self._event, self._found.sum(axis=0)
+    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
         return _placed_totals(
             found,
-            cycles=self._found[:, beats.CYCLES] + sweep_end(layer),
-            spikes=_spikes(self._rows),
-            events=int(found[beats.TARGETS]),
-            sweep_waits=int(found[beats.SWEEP_WAITS]),
-            port_accesses=_port_accesses(np.full(layer.sweep.words, len(self._rows)), event),
+            cycles=found.cycles + sweep_end(layer),
+            events=int(found.sums[beats.TARGETS]),
+            sweep_waits=int(found.sums[beats.SWEEP_WAITS]),
+            port_accesses=_port_accesses(np.full(layer.sweep.words, len(found.cycles)), event),
         )
 
 
-def _placed_totals(
-    found: Int64Array, *, cycles: Int64Array, spikes: int, events: int, sweep_waits: int, port_accesses: int
-) -> Totals:
-    """Totals of kernels that place every entry: ``found`` (`beats.FIELDS`,) and what each dataflow knows itself."""
+def _placed_totals(found: Found, *, cycles: Int64Array, events: int, sweep_waits: int, port_accesses: int) -> Totals:
+    """Totals of kernels that place every entry, and what each dataflow knows itself."""
     return Totals(
         cycles=cycles,
-        spikes=spikes,
         events=events,
-        passes=int(found[beats.PASSES]),
-        pushes=int(found[beats.PUSHES]),
-        targets=int(found[beats.TARGETS]),
-        voids=int(found[beats.VOIDS]),
-        scan_stall=int(found[beats.SCAN_STALL]),
-        waits=int(found[beats.WAITS]),
+        passes=int(found.sums[beats.PASSES]),
+        pushes=int(found.sums[beats.PUSHES]),
+        targets=int(found.sums[beats.TARGETS]),
+        voids=int(found.sums[beats.VOIDS]),
+        scan_stall=int(found.sums[beats.SCAN_STALL]),
+        waits=int(found.sums[beats.WAITS]),
         sweep_waits=sweep_waits,
         port_accesses=port_accesses,
     )
+
+
+def _ports(banks: int) -> int:
+    """Ports of a bank, as kernels are told, where 0 banks stand for two."""
+    return 1 if banks else 2
 
 
 def _spikes(rows: Rows) -> int:

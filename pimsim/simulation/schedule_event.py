@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,43 +10,34 @@ from pimsim.activity.activity import ActionCount
 from pimsim.hardware import Event
 from pimsim.mapping import LayerMapping
 from pimsim.mapping.mapping import EventPlan, GatherPlan
-from pimsim.simulation.schedule_dataflow import dataflow
+from pimsim.simulation.schedule_dataflow import Flow, Found, Pass, dataflow
 from pimsim.simulation.schedule_layer import LayerTiming
-from pimsim.simulation.schedule_parallel import Task, chunks
 
 
 class EventLayer:
-    """Runs a dataflow's kernel over a layer's input maps and turns its counts into a `LayerTiming`.
-
-    ``maps`` are packed spikes, uint8 (N, T, bytes).  `tasks` fill this object's arrays, each its own rows, in
-    any order and on any thread; `timing` reads them.
-    """
+    """Turns what a layer's flow finds in ``maps``, packed spikes uint8 (N, T, bytes), into a `LayerTiming`."""
 
     def __init__(self, layer: LayerMapping, event: Event, maps: npt.NDArray[np.uint8]) -> None:
         assert isinstance(layer.plan, EventPlan)
         self._layer, self._event, self._plan = layer, event, layer.plan
         self._samples, self._steps = maps.shape[:2]
-        self._rows = np.ascontiguousarray(maps).reshape(-1, maps.shape[-1])
-        self._flow = dataflow(layer, event, self._rows)
+        self._maps = maps
+        self.flow: Flow = dataflow(layer, event)
 
-    def tasks(self, threads: int) -> list[Task]:
-        """Calls that together go through every map."""
-        return [partial(self._flow.run, part) for part in chunks(len(self._rows), threads)]
+    def start(self) -> Pass:
+        """The flow in front of the layer's maps."""
+        return Pass(self.flow, np.ascontiguousarray(self._maps).reshape(-1, self._maps.shape[-1]))
 
-    @property
-    def spikes(self) -> int:
-        """Spikes in all maps."""
-        return self._flow.totals().spikes
-
-    def timing(self) -> LayerTiming:
-        layer, found = self._layer, self._flow.totals()
+    def timing(self, what: Found) -> LayerTiming:
+        """The layer's record, given ``what`` its flow found in its maps."""
+        layer, found = self._layer, self.flow.totals(what, self._layer, self._event)
         beats = found.targets * self._plan.beats
         accumulates = found.targets * layer.shape.out_channels
         busy = [
             ("scanner", found.events + found.passes, found.scan_stall),
             ("address_generator", beats + found.voids, found.waits),
             ("lanes", beats, 0),
-            ("sweep", layer.sweep.words * len(self._rows), found.sweep_waits),
+            ("sweep", layer.sweep.words * self._maps_count, found.sweep_waits),
         ]
         if self._event.membrane_ports == 1:
             busy.append(("membrane_port", found.port_accesses, 0))
@@ -62,10 +51,14 @@ class EventLayer:
             utilization=accumulates / (int(found.cycles.sum()) * self._event.lanes),
         )
 
+    @property
+    def _maps_count(self) -> int:
+        return int(self._samples * self._steps)
+
     def _scan_actions(self, events: int, pushes: int) -> tuple[ActionCount, ...]:
         """From the spike memory to the generator."""
         event, entry = self._event, self._plan.entry_bits
-        words, fifo = self._plan.scan_words * len(self._rows), event.fifo_depth * entry
+        words, fifo = self._plan.scan_words * self._maps_count, event.fifo_depth * entry
         return (
             self._layer.memories.source.read(words),
             actions.SCANNER_LOAD.count(words, bits=event.scan_width),
@@ -93,21 +86,23 @@ class EventLayer:
         assert membrane is not None
         if not isinstance(self._plan, GatherPlan):
             return membrane.read(beats), membrane.write(beats)
-        return self._register_actions(accumulates + layer.shape.neurons * len(self._rows), self._event.accumulator_bits)
+        return self._register_actions(
+            accumulates + layer.shape.neurons * self._maps_count, self._event.accumulator_bits
+        )
 
     def _correction(self, targets: int) -> tuple[ActionCount, ...]:
         """Zero point × events of each position, taken off in the sweep; nothing where the zero point is 0."""
         layer, memories, bits = self._layer, self._layer.memories, self._plan.count_bits
         if not layer.operands.weight_zero:
             return ()
-        positions = layer.shape.positions * len(self._rows)
+        positions = layer.shape.positions * self._maps_count
         kept = targets + positions
         counts = (memories.count.read(kept), memories.count.write(kept)) if memories.count is not None else ()
         return (
             actions.CORRECTION_COUNT.count(targets, bits=bits),
             *(counts or self._register_actions(kept, bits)),
             actions.CORRECTION_MULTIPLY.count(positions, bits=bits, second_bits=layer.operands.weight_bits),
-            actions.CORRECTION_ADD.count(layer.shape.neurons * len(self._rows), bits=layer.numerics.accumulator_bits),
+            actions.CORRECTION_ADD.count(layer.shape.neurons * self._maps_count, bits=layer.numerics.accumulator_bits),
         )
 
     @staticmethod

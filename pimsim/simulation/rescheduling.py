@@ -1,0 +1,113 @@
+"""One recorded run on many machines: what a machine shares with an earlier one is not computed again.
+
+Scheduling is cheap but for going through the spikes.  What that finds depends on few settings (a `Flow`, the window
+and the slices of a crossbar): memories, word widths, clock and costs only label the result.  So it is kept by what it
+depends on, and a hundred crossbars in front of a hundred event cores take a hundred passes each, not ten thousand.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+
+from pimsim.activity.activity import Activity
+from pimsim.hardware import Hardware
+from pimsim.mapping import Mapping
+from pimsim.model.architecture import LayerShape
+from pimsim.model.network import IntegerNetwork
+from pimsim.simulation.schedule import (
+    check_trace,
+    dense_layer,
+    driven,
+    event_layers,
+    in_front,
+    whole_machine,
+)
+from pimsim.simulation.schedule_dataflow import Flow, Found
+from pimsim.simulation.schedule_event import EventLayer
+from pimsim.simulation.schedule_parallel import run_all
+from pimsim.simulation.schedule_source import count_spikes
+from pimsim.traces.trace import Trace
+
+KEPT_BYTES = 64 * 2**20
+"""Kept at most of what layers' kernels found; most of it are 8 bytes per layer, step and sample of each machine."""
+OVERHEAD_BYTES = 1024
+"""A key and the objects around its arrays, roughly."""
+
+_Key = tuple[int, Flow]
+"""A layer's number and all that its kernel is told."""
+
+
+@dataclass
+class Reuse:
+    """Timings of layers on the event core: ``computed`` by going through the trace, ``reused`` from an earlier one."""
+
+    computed: int = 0
+    reused: int = 0
+
+
+class Rescheduler:
+    """Schedules one trace of one network on any number of machines, each as `schedule` does it.
+
+    Raises TraceError where the trace has no sample or does not belong to the network.  The trace's arrays must not
+    change while this lives.  At most ``kept_bytes`` are kept, and of what was not used for longest the least.
+    One thread at a time may call it.
+    """
+
+    def __init__(self, trace: Trace, network: IntegerNetwork, *, kept_bytes: int = KEPT_BYTES) -> None:
+        check_trace(trace, network)
+        self.reuse = Reuse()
+        self._trace = trace
+        self._limit, self._bytes = kept_bytes, 0
+        self._found: OrderedDict[_Key, Found] = OrderedDict()
+        self._spikes = [count_spikes(maps) for maps in trace.spikes]
+        self._pulses: dict[tuple[int, int, int | None, LayerShape], int] = {}
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that are kept."""
+        return self._bytes
+
+    def schedule(self, mapping: Mapping, hardware: Hardware, *, threads: int = 1) -> Activity:
+        """The activity that `pimsim.simulation.schedule` gives; ``mapping`` is the network's on this ``hardware``."""
+        events = event_layers(self._trace, mapping, hardware)
+        found = self._all_found(events, threads)
+        timings = [
+            events[index].timing(found[index])
+            if index in events
+            else dense_layer(mapping, hardware, index, samples=self._trace.samples, driven=partial(self._driven, index))
+            for index in range(len(mapping.layers))
+        ]
+        return whole_machine(mapping, hardware, timings, [] if mapping.of_cnn else self._spikes)
+
+    def _all_found(self, events: dict[int, EventLayer], threads: int) -> dict[int, Found]:
+        """What the kernels find in each layer's maps, now or at an earlier call."""
+        keys = {index: (index, layer.flow) for index, layer in events.items()}
+        found = {index: self._found[key] for index, key in keys.items() if key in self._found}
+        passes = {index: layer.start() for index, layer in events.items() if index not in found}
+        run_all([task for one in passes.values() for task in one.tasks(threads)], threads)
+        self.reuse.computed += len(passes)
+        self.reuse.reused += len(found)
+        found |= {index: one.found() for index, one in passes.items()}
+        for index, key in keys.items():
+            self._keep(key, found[index])
+        return found
+
+    def _keep(self, key: _Key, found: Found) -> None:
+        """As the one that was used last."""
+        if key not in self._found:
+            self._bytes += found.nbytes + OVERHEAD_BYTES
+        self._found[key] = found
+        self._found.move_to_end(key)
+        while self._bytes > self._limit:
+            _, oldest = self._found.popitem(last=False)
+            self._bytes -= oldest.nbytes + OVERHEAD_BYTES
+
+    def _driven(self, index: int, slice_bits: int, zero: int | None, window: LayerShape) -> int:
+        """`driven`, of which there are as many answers as windows and slices: numbers, so all are kept."""
+        key = index, slice_bits, zero, window
+        known = self._pulses.get(key)
+        if known is None:
+            known = self._pulses[key] = driven(in_front(self._trace, index), slice_bits, zero, window)
+        return known
