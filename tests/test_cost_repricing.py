@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from pimsim.activity.actions import CATALOGUE, STORAGE_COMPONENTS
 from pimsim.activity.activity import Activity, LayerActivity, Storage, UnitCycles
-from pimsim.cost import ACCOUNTINGS, CostTable, Repricer, evaluate, load_table
+from pimsim.cost import (
+    ACCOUNTINGS,
+    PARTS,
+    CostTable,
+    PriceBook,
+    PriceBooks,
+    Repricer,
+    TooLargeError,
+    evaluate,
+    load_table,
+    prices,
+    repricing,
+)
 from pimsim.errors import CostError
 from pimsim.hardware import CostSettings
 
@@ -59,9 +71,12 @@ def choices(draw: st.DrawFn, table: CostTable) -> tuple[CostSettings, float]:
     return CostSettings(table.name, adc, device, kelvin, node_scaling=node, **rules), draw(st.floats(1, 4000))
 
 
+BOOKS = {name: PriceBooks(table) for name, table in TABLES.items()}
+
+
 @given(activities(), st.sampled_from(sorted(TABLES)), st.data())
 def test_every_line_is_the_attojoules_that_evaluate_gives(activity: Activity, name: str, data: st.DataObject) -> None:
-    repricer = Repricer(activity, TABLES[name])
+    repricer = Repricer(activity, TABLES[name], data.draw(st.sampled_from([None, BOOKS[name]])))
     for _ in range(4):  # one after the other through the same memory
         settings, clock_mhz = data.draw(choices(TABLES[name]))
         cost = evaluate(activity, settings, TABLES[name], clock_mhz=clock_mhz)
@@ -72,6 +87,9 @@ def test_every_line_is_the_attojoules_that_evaluate_gives(activity: Activity, na
         for accounting in ACCOUNTINGS:
             assert repriced.energy(accounting) == cost.energy(accounting)
             assert repriced.edp_uj_us(accounting) == cost.edp_uj_us(accounting)
+            assert repriced.power_mw(accounting) == cost.power_mw(accounting)
+        assert [repriced.part(name) for name in PARTS] == [cost.part(name) for name in PARTS]
+        assert repriced.inferences_per_second == cost.inferences_per_second
         assert (repriced.delay_ns, repriced.interval_ns) == (cost.delay_ns, cost.interval_ns)
         assert repriced.area_um2 == cost.area_um2
         assert repricer.cost(settings, clock_mhz=clock_mhz) == cost
@@ -117,8 +135,48 @@ def test_activity_without_samples_has_no_cost() -> None:
 def test_a_run_that_64_bits_might_not_hold_is_refused_not_wrapped() -> None:
     """10^19 cycles of leakage and clock on one sample, and 10^21 actions: both above 4.6 J."""
     many = replace(small(), samples=1, total_cycles=10**19)
-    with pytest.raises(CostError, match=r"4\.6 J"):
+    with pytest.raises(TooLargeError, match=r"4\.6 J"):
         Repricer(many, TABLES["45nm"]).reprice(replace(SETTINGS, device="hp"), clock_mhz=1)
     layer = replace(small().layers[0], actions=(CATALOGUE["mac", "multiply"].count(10**21, bits=8, second_bits=8),))
-    with pytest.raises(CostError, match=r"4\.6 J"):
+    with pytest.raises(TooLargeError, match=r"4\.6 J"):
         Repricer(replace(small(), layers=(layer,)), TABLES["45nm"]).reprice(SETTINGS, clock_mhz=400)
+
+
+def test_the_parts_of_an_energy_add_up_to_it_and_conversions_are_part_of_the_arithmetic() -> None:
+    actions = [CATALOGUE["adc", "convert"].count(5, bits=4, second_bits=10), *small().layers[0].actions]
+    activity = replace(small(), layers=(replace(small().layers[0], actions=tuple(actions)),))
+    for priced in (
+        Repricer(activity, TABLES["45nm"]).reprice(SETTINGS, clock_mhz=400),
+        evaluate(activity, SETTINGS, TABLES["45nm"], clock_mhz=400),
+    ):
+        compute, adc, *others = (priced.part(name).nominal for name in PARTS)
+        assert 0 < adc < compute
+        assert min(others[1:]) > 0
+        assert compute + sum(others) == priced.energy("full").nominal
+
+
+def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full memories are emptied, and the figures stay those of a book that has just been opened."""
+    monkeypatch.setattr(prices, "MOST_PRICES", 3)
+    monkeypatch.setattr(prices, "MOST_BOOKS", 2)
+    monkeypatch.setattr(repricing, "MOST_KEPT", 2)
+    books = PriceBooks(TABLES["45nm"])
+    for width in range(8, 20):
+        built = (Storage("weight_memory", 1024 * width, width, 2), Storage("fifo", width, 16))
+        repricer = Repricer(replace(small(), storage=built), TABLES["45nm"], books)
+        for device, kelvin in (("hp", 300.0), ("lstp", 310.0), ("lop", 320.0), ("hp", 330.0)):
+            settings = replace(SETTINGS, device=device, temperature_k=kelvin)
+            cost = evaluate(repricer.activity, settings, TABLES["45nm"], clock_mhz=400)
+            assert repricer.reprice(settings, clock_mhz=400).energy("full") == cost.energy("full")
+            assert len(repricer._leaking) <= 2
+            assert len(repricer._factors) <= 2
+    assert len(books._books) <= 2
+    for book in books._books.values():
+        assert max(len(book._actions), len(book._storage), len(book._leakage)) <= 3
+
+
+def test_a_book_of_300_k_serves_every_temperature() -> None:
+    books = PriceBooks(TABLES["45nm"])
+    hot = books.under(replace(SETTINGS, temperature_k=400.0))
+    assert books.under(SETTINGS) is hot
+    assert hot.storage(small().storage[0]) == PriceBook(TABLES["45nm"], SETTINGS).storage(small().storage[0])

@@ -1,11 +1,11 @@
 """Counts → energy, delay and area, from tables in which every number has a source.  docs/costs.md."""
 
-from pimsim.cost.cost import ACCOUNTINGS, COMPUTE_ONLY, FULL, MACHINE, WITH_MEMORY, Cost, CostLine, EnergyAj
+from pimsim.cost.cost import ACCOUNTINGS, COMPUTE_ONLY, FULL, MACHINE, PARTS, WITH_MEMORY, Cost, CostLine, EnergyAj
 from pimsim.cost.evaluate import evaluate, price
 from pimsim.cost.load import load_table
-from pimsim.cost.prices import CATEGORIES, PriceBook
+from pimsim.cost.prices import CATEGORIES, PriceBook, PriceBooks
 from pimsim.cost.ranges import Range
-from pimsim.cost.repricing import Repriced, Repricer
+from pimsim.cost.repricing import Repriced, Repricer, TooLargeError
 from pimsim.cost.table import CostTable
 from pimsim.cost.timing import timings
 
@@ -15,15 +15,18 @@ __all__ = [
     "COMPUTE_ONLY",
     "FULL",
     "MACHINE",
+    "PARTS",
     "WITH_MEMORY",
     "Cost",
     "CostLine",
     "CostTable",
     "EnergyAj",
     "PriceBook",
+    "PriceBooks",
     "Range",
     "Repriced",
     "Repricer",
+    "TooLargeError",
     "evaluate",
     "load_table",
     "price",

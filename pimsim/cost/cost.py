@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pimsim.cost.prices import CATEGORIES, COMPUTE_ENERGY, MEMORY_ENERGY
+from pimsim.cost.prices import CATEGORIES, CLOCK, COMPUTE_ENERGY, LEAK, MEMORY_ENERGY
 from pimsim.cost.ranges import Range
 from pimsim.cost.timing import Timing
 from pimsim.units import mw_from_pj_ns, per_second, pj_from_aj
@@ -21,6 +21,9 @@ MACHINE = "(machine)"
 COMPUTE_ONLY, WITH_MEMORY, FULL = "compute_only", "with_memory", "full"
 ACCOUNTINGS = {COMPUTE_ONLY: CATEGORIES[:1], WITH_MEMORY: CATEGORIES[:2], FULL: CATEGORIES}
 """Accounting → categories that it counts."""
+
+PARTS = COMPUTE, ADC, MEMORY, LEAKAGE, CLOCKING = "compute", "adc", "memory", "leakage", "clock"
+"""All but ``adc``, which is a part of ``compute``, add up to `FULL`."""
 
 
 class EnergyAj(NamedTuple):
@@ -93,6 +96,12 @@ class Cost:
         """Energy of the machine's ``leak`` or ``clock`` in one inference."""
         return add(line.energy for line in self.lines if line.layer == MACHINE and line.action == action)
 
+    def part(self, name: str) -> EnergyAj:
+        """Energy of one inference in one of `PARTS`."""
+        if name in (COMPUTE, MEMORY):
+            return self.category({COMPUTE: COMPUTE_ENERGY, MEMORY: MEMORY_ENERGY}[name])
+        return self.action("adc", "convert") if name == ADC else self.static({LEAKAGE: LEAK, CLOCKING: CLOCK}[name])
+
     def layer(self, name: str, category: str | None = None) -> EnergyAj:
         """Energy of one layer, or of `MACHINE`; all categories by default."""
         return add(line.energy for line in self.lines if line.layer == name and category in (None, line.category))
@@ -158,6 +167,7 @@ __all__ = [
     "FULL",
     "MACHINE",
     "MEMORY_ENERGY",
+    "PARTS",
     "WITH_MEMORY",
     "Cost",
     "CostLine",

@@ -30,11 +30,7 @@ def evaluate(activity: Activity, settings: CostSettings, table: CostTable, *, cl
 
 def price(activity: Activity, book: PriceBook, *, clock_mhz: float) -> Cost:
     """`evaluate` with a book that remembers: for pricing many runs by one table."""
-    if activity.samples < 1 or activity.total_cycles < 1 or activity.interval_cycles <= 0:
-        raise CostError(
-            f"an activity of {activity.samples} samples in {activity.total_cycles} cycles "
-            f"(one every {activity.interval_cycles:g}) has no cost per inference"
-        )
+    check_activity(activity)
     dynamic = (_line(layer, item, book, activity.samples) for layer in activity.layers for item in layer.actions)
     return Cost(
         samples=activity.samples,
@@ -48,6 +44,15 @@ def price(activity: Activity, book: PriceBook, *, clock_mhz: float) -> Cost:
         choices=_choices(book, clock_mhz),
         timings=timings(activity.deadlines, book, clock_mhz=clock_mhz),
     )
+
+
+def check_activity(activity: Activity) -> None:
+    """Whether the run has inferences that took time.  Raises CostError."""
+    if activity.samples < 1 or activity.total_cycles < 1 or activity.interval_cycles <= 0:
+        raise CostError(
+            f"an activity of {activity.samples} samples in {activity.total_cycles} cycles "
+            f"(one every {activity.interval_cycles:g}) has no cost per inference"
+        )
 
 
 def energy_aj(count: int, unit_pj: Range, samples: int) -> EnergyAj:
