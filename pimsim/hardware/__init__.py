@@ -1,8 +1,9 @@
 """On what: a hardware file as a validated, frozen configuration.  docs/hardware-format.md has every key."""
 
 from pimsim.hardware.hardware import AnalogPim, BitSerialPim, CostSettings, Event, Hardware, Mac, Memories, Numerics
-from pimsim.hardware.load import from_dict, from_text, load_hardware
-from pimsim.hardware.overrides import parse_override
+from pimsim.hardware.load import from_dict, from_text, load_hardware, read_content
+from pimsim.hardware.overrides import apply, parse_override
+from pimsim.hardware.validate import check_value
 
 __all__ = [
     "AnalogPim",
@@ -13,8 +14,11 @@ __all__ = [
     "Mac",
     "Memories",
     "Numerics",
+    "apply",
+    "check_value",
     "from_dict",
     "from_text",
     "load_hardware",
     "parse_override",
+    "read_content",
 ]

@@ -29,16 +29,21 @@ def load_hardware(path: str | PathLike[str], overrides: Mapping[str, object] | N
     return from_text(_read(file), origin=file.name, overrides=overrides)
 
 
+def read_content(path: str | PathLike[str]) -> dict[str, object]:
+    """What a hardware file says, unchecked but for being sections with keys; errors as for `load_hardware`."""
+    file = find(HARDWARE, path)
+    try:
+        return _sections(_read(file))
+    except HardwareError as error:
+        raise _of(file.name, error) from None
+
+
 def from_text(text: str, *, origin: str, overrides: Mapping[str, object] | None = None) -> Hardware:
     """A hardware description as text; ``origin`` is the name that errors start with."""
     try:
-        raw = parse(text)
-        if not isinstance(raw, dict):
-            raise HardwareError(f"expected sections with keys, found {type(raw).__name__}")
-        return from_dict(raw, origin=origin, overrides=overrides)
+        return from_dict(_sections(text), origin=origin, overrides=overrides)
     except HardwareError as error:
-        message = str(error)
-        raise HardwareError(message if message.startswith(origin) else f"{origin}: {message}") from None
+        raise _of(origin, error) from None
 
 
 def from_dict(
@@ -68,6 +73,18 @@ def from_dict(
         memories=plain.Memories(**file.memories.model_dump()),
         cost=plain.CostSettings(**file.cost.model_dump()),
     )
+
+
+def _sections(text: str) -> dict[str, object]:
+    raw = parse(text)
+    if not isinstance(raw, dict):
+        raise HardwareError(f"expected sections with keys, found {type(raw).__name__}")
+    return raw
+
+
+def _of(origin: str, error: HardwareError) -> HardwareError:
+    message = str(error)
+    return HardwareError(message if message.startswith(origin) else f"{origin}: {message}")
 
 
 def _pim(section: schema.BitSerialPim | schema.AnalogPim) -> plain.Pim:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from typing import Any, get_args
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pimsim.errors import HardwareError
 from pimsim.hardware import schema
@@ -31,6 +32,49 @@ def validated(content: Mapping[str, object], overrides: Mapping[str, object]) ->
         message = _message(chosen, content, overrides)
     rest = len(details) - 1
     raise HardwareError(message + (f" (and {rest} more)" if rest else ""))
+
+
+def check_value(key: str, value: object, *, given: Collection[str] = ()) -> None:
+    """Refuse what no hardware file may say at a dotted key, whatever it says elsewhere.
+
+    Keys that a section lacks and that are ``given`` otherwise are not missed.  Raises HardwareError.
+    """
+    path = tuple(key.split("."))
+    for depth in range(1, len(path) + 1):
+        if not _adapters(path[:depth]):
+            raise HardwareError(f"{'.'.join(path[:depth])}: unknown key{_hint(path[:depth], {})}")
+    found = [_wrong(adapter, path, value, given) for adapter in _adapters(path)]
+    if all(found):
+        raise HardwareError(found[0])
+
+
+def _wrong(adapter: TypeAdapter[Any], path: _Path, value: object, given: Collection[str]) -> str:
+    try:
+        adapter.validate_python(value, strict=True)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            whole = (*path, *detail["loc"])
+            if detail["type"] != "missing" or ".".join(_plain_path(whole)) not in given:
+                return _message({**detail, "loc": whole}, {}, {})
+    return ""
+
+
+@cache
+def _adapters(path: _Path) -> tuple[TypeAdapter[Any], ...]:
+    """Of what may stand at a path: one, one per style, or none for an unknown key."""
+    kinds: list[Any] = [schema.File]
+    for part in path:
+        kinds = [inner for kind in kinds for inner in _inner(kind, part)]
+    return tuple(map(TypeAdapter, kinds))
+
+
+def _inner(kind: Any, part: str) -> list[Any]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        field = kind.model_fields.get(part)
+        return [] if field is None else [Annotated[field.annotation, field]]
+    if get_origin(kind) is dict:
+        return [get_args(kind)[1]]
+    return [inner for option in get_args(kind) for inner in _inner(option, part)]
 
 
 def _message(detail: Any, content: Mapping[str, object], overrides: Mapping[str, object]) -> str:
@@ -114,7 +158,8 @@ def _hint(path: _Path, content: Mapping[str, object]) -> str:
             if name.rpartition("_")[0] == stem:
                 return f'; this quantity is given as "{name}"'
     close = get_close_matches(path[-1], known, n=1, cutoff=0.5)
-    return f'; did you mean "{close[0]}"?' if close else f" (known here: {', '.join(known)})"
+    listed = f" (known here: {', '.join(known)})" if known else ""
+    return f'; did you mean "{close[0]}"?' if close else listed
 
 
 def _sections(path: _Path, content: Mapping[str, object]) -> list[type[BaseModel]]:

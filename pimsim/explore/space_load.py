@@ -1,0 +1,121 @@
+"""The file of a design space → `Space`.  docs/exploration.md has its format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+
+from pimsim.errors import ExplorationError, HardwareError, MissingFileError
+from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis
+from pimsim.explore.constraints import parse_constraint
+from pimsim.explore.metrics import parse_objective
+from pimsim.explore.space import Space
+from pimsim.explore.space_axes import axis_of, content_of, file_axes
+from pimsim.explore.space_check import Names, check_axes
+from pimsim.explore.space_schema import FORMAT, File, checked
+from pimsim.hardware import read_content
+from pimsim.hardware.yaml_text import parse
+from pimsim.resources import HARDWARE as HARDWARE_FILE
+from pimsim.resources import MODEL as MODEL_FILE
+from pimsim.resources import SPACE, Kind, find
+
+MAX_BYTES = 2**22
+"""A space is some pages long; a larger one is something else."""
+
+
+def load_space(path: str | PathLike[str]) -> Space:
+    """Read and check a design space, given by path or by shipped name.
+
+    Raises ExplorationError in one line that names file, key path, value and limit; MissingFileError.
+    """
+    file = find(SPACE, path)
+    try:
+        raw = parse(_read(file))
+    except HardwareError as error:
+        raise ExplorationError(f"{file.name}: {error}") from None
+    return space_from_dict(raw, origin=file.name, folder=file.parent)
+
+
+def space_from_dict(raw: object, *, origin: str = "space", folder: str | PathLike[str] = ".") -> Space:
+    """The same from parsed content, such as `Space.content`; relative names are looked up in ``folder`` first."""
+    try:
+        return _space(checked(raw), Path(folder))
+    except (ExplorationError, HardwareError) as error:
+        raise ExplorationError(f"{origin}: {error}") from None
+    except MissingFileError as error:
+        raise MissingFileError(f"{origin}: {error}") from None
+
+
+def _space(file: File, folder: Path) -> Space:
+    axes = (*file_axes(file), *(axis_of(name, form) for name, form in file.axes.items()))
+    machines = {name: _machine(name, folder, place) for place, name in enumerate(file.hardware, 1)}
+    for place, name in enumerate(file.models, 1):
+        _located(MODEL_FILE, name, folder, f"models.{place}")
+    names = Names(axes, file.set)
+    check_axes(axes, file.set)
+    return Space(
+        name=file.name,
+        description=file.description,
+        models=tuple(file.models),
+        hardware=tuple(file.hardware),
+        inputs=_inputs(file),
+        samples=file.samples,
+        overrides=dict(file.set),
+        axes=axes,
+        constraints=tuple(parse_constraint(text, names.known) for text in file.constraints),
+        objectives=tuple(map(parse_objective, file.objectives)),
+        machines=machines,
+        content=_content(file, axes),
+        folder=folder,
+    )
+
+
+def _machine(name: str, folder: Path, place: int) -> dict[str, object]:
+    return read_content(_located(HARDWARE_FILE, name, folder, f"hardware.{place}"))
+
+
+def _located(kind: Kind, name: str, folder: Path, key: str) -> Path:
+    try:
+        return find(kind, folder / name if (folder / name).is_file() else name)
+    except MissingFileError as error:
+        raise MissingFileError(f"{key}: {error}") from None
+
+
+def _inputs(file: File) -> dict[str, str | None]:
+    """Of each model; the only one of a list goes for all."""
+    given = file.inputs
+    if isinstance(given, Mapping):
+        unknown = [name for name in given if name not in file.models]
+        if unknown:
+            raise ExplorationError(f"inputs.{unknown[0]}: no model of this space (models: {', '.join(file.models)})")
+        return {name: given.get(name) for name in file.models}
+    return dict.fromkeys(file.models, given[0] if given and len(given) == 1 else None)
+
+
+def _content(file: File, axes: tuple[Axis, ...]) -> dict[str, object]:
+    listed = [axis for axis in axes if axis.name not in (MODEL, HARDWARE, INPUT)]
+    return {
+        "format": FORMAT,
+        "name": file.name,
+        "description": file.description,
+        "hardware": list(file.hardware),
+        "models": list(file.models),
+        "inputs": file.inputs,
+        "samples": file.samples,
+        "set": dict(file.set),
+        "axes": {axis.name: content_of(axis, file.axes[axis.name]) for axis in listed},
+        "constraints": list(file.constraints),
+        "objectives": list(file.objectives),
+    }
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise ExplorationError(f"{file.name}: {file.stat().st_size} bytes, a design space has at most {MAX_BYTES}")
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ExplorationError(f"{file.name}: not a text file (UTF-8)") from None
+    except OSError as error:
+        raise MissingFileError(f'design space "{file}" cannot be read: {error.strerror}') from None
