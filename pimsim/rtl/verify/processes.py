@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import active_children, get_context
 from typing import TypeVar
+
+from pimsim.interrupts import held
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +22,7 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item], count: i
     # not by fork: compiled kernels may have started threads
     with ProcessPoolExecutor(count, get_context("spawn")) as pool:
         try:
-            with _interrupts_held():
+            with held():
                 futures = [pool.submit(work, item) for item in items]
             for future in futures:  # not by map: it cancels what is left, and a pool that is ended then never ends
                 yield future.result()
@@ -31,16 +30,3 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item], count: i
             for process in set(active_children()) - others:
                 process.terminate()
             raise
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Interrupts wait until the end; processes that are started meanwhile hold them for good."""
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
