@@ -1,7 +1,7 @@
 """On what: a hardware file as a validated, frozen configuration.  docs/hardware-format.md has every key."""
 
 from pimsim.hardware.hardware import AnalogPim, BitSerialPim, CostSettings, Event, Hardware, Mac, Memories, Numerics
-from pimsim.hardware.load import from_dict, from_text, load_hardware, read_content
+from pimsim.hardware.load import from_dict, from_text, load_hardware, prices_from_dict, read_content
 from pimsim.hardware.overrides import apply, parse_override
 from pimsim.hardware.validate import check_value
 
@@ -20,5 +20,6 @@ __all__ = [
     "from_text",
     "load_hardware",
     "parse_override",
+    "prices_from_dict",
     "read_content",
 ]

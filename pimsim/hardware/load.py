@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pimsim.errors import HardwareError, MissingFileError
 from pimsim.hardware import hardware as plain
 from pimsim.hardware import overrides as changes
 from pimsim.hardware import schema
-from pimsim.hardware.hardware import Hardware
+from pimsim.hardware.hardware import CostSettings, Hardware
 from pimsim.hardware.validate import validated
 from pimsim.hardware.yaml_text import parse
 from pimsim.resources import HARDWARE, find
@@ -73,6 +75,21 @@ def from_dict(
         memories=plain.Memories(**file.memories.model_dump()),
         cost=plain.CostSettings(**file.cost.model_dump()),
     )
+
+
+def prices_from_dict(
+    raw: Mapping[str, object], overrides: Mapping[str, object] | None = None
+) -> tuple[float, CostSettings]:
+    """``clock_mhz`` and ``cost`` as `from_dict` has them, for where nothing else changes: no other key is looked at.
+
+    Raises HardwareError where the two are wrong, which `from_dict` tells better.
+    """
+    own = {key: raw[key] for key in schema.Prices.model_fields if key in raw}
+    try:
+        found = schema.Prices.model_validate(changes.apply(own, overrides or {}))
+    except ValidationError:
+        raise HardwareError("clock_mhz or cost is wrong") from None
+    return found.clock_mhz, plain.CostSettings(**found.cost.__dict__)
 
 
 def _sections(text: str) -> dict[str, object]:

@@ -55,6 +55,7 @@ PortCodes = Annotated[int, Field(ge=1, le=65536)]
 Kib = Annotated[float, Field(gt=0, le=MAX_KIB, allow_inf_nan=False)]
 Capacity = Annotated[object, AfterValidator(_capacity)]  # a number of KiB, or None for "auto"
 FullScale = Annotated[object, AfterValidator(_full_scale)]
+Clock = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Engine = Literal["pim", "mac", "event"]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
@@ -276,11 +277,18 @@ class Cost(_Section):
     interconnect: Name = OWN_RULE
 
 
+class Prices(_Section):
+    """What decides on prices and on nothing else; no other key depends on it."""
+
+    clock_mhz: Clock
+    cost: Cost
+
+
 class File(_Section):
     format: Literal[1]
     name: Name
     description: Annotated[str, Field(max_length=2000)] = ""
-    clock_mhz: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
+    clock_mhz: Clock
     network: Literal["as_is", "iso_cnn"] = "as_is"
     schedule: Literal["shared", "pipelined"]
     order: Literal["step_major", "layer_major"] = "step_major"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from pimsim.activity.activity import Activity
-from pimsim.cost import CostTable, evaluate
+from pimsim.activity.activity import Activity, Deadline
+from pimsim.cost import CostTable, PriceBook, evaluate, timings
+from pimsim.cost.timing import fastest_mhz
 from pimsim.errors import CostError, MappingError
 from pimsim.hardware import CostSettings, Hardware
-from pimsim.mapping import map_model
+from pimsim.mapping import Mapping, map_model
 from pimsim.model.architecture import Architecture
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.accuracies import FLOAT, SIMULATED, float_accuracy
@@ -104,14 +105,20 @@ def _baseline(
     try:
         cost = evaluate(activity, choices, table, clock_mhz=machine.clock_mhz)
     except CostError as error:
-        raise CostError(f"{bits}-bit CNN on {machine.name}: {error}") from None
+        raise _too_slow(bits, machine.name, error) from None
     return Baseline(f"cnn_{bits}b", f"{bits}-bit CNN", bits, machine.name, activity, cost)
 
 
 def _scheduled(
     network: IntegerNetwork, source: IntegerNetwork | Architecture, trace: Trace, like: Hardware, threads: int
 ) -> tuple[Hardware, Activity]:
-    """The narrow CNN; sums that the file's accumulator cannot hold get one that does."""
+    """The narrow CNN."""
+    machine, mapping = _placed(source, like)
+    return machine, schedule(select(trace, 1), network, mapping, machine, threads=threads)
+
+
+def _placed(source: IntegerNetwork | Architecture, like: Hardware) -> tuple[Hardware, Mapping]:
+    """The narrow CNN's organisation; sums that the file's accumulator cannot hold get one that does."""
     changes: dict[str, object] = {
         "clock_mhz": like.clock_mhz,
         "clock_gating": like.clock_gating,
@@ -123,4 +130,38 @@ def _scheduled(
         machine, mapping, _ = fitting(source, HARDWARE, changes)
     except MappingError as error:
         raise MappingError(f"CNN baseline on {HARDWARE}: {error}") from None
-    return machine, schedule(select(trace, 1), network, mapping, machine, threads=threads)
+    return machine, mapping
+
+
+@dataclass(frozen=True)
+class Beside:
+    """How fast `baselines` can be: per width in bits, the operations that have to be over in their cycles."""
+
+    machine: str
+    deadlines: tuple[tuple[int, tuple[Deadline, ...]], ...]
+
+    def fastest_mhz(self, book: PriceBook) -> float:
+        """Highest clock at which `check` raises nothing."""
+        return min(fastest_mhz(deadlines, book) for _, deadlines in self.deadlines)
+
+    def check(self, book: PriceBook, clock_mhz: float) -> None:
+        """Raises CostError as `baselines` does for a clock that they cannot follow."""
+        for bits, deadlines in self.deadlines:
+            try:
+                timings(deadlines, book, clock_mhz=clock_mhz)
+            except CostError as error:
+                raise _too_slow(bits, self.machine, error) from None
+
+
+def beside(network: IntegerNetwork, like: Hardware, cnn: IntegerNetwork | None) -> Beside:
+    """`baselines` placed and no more: what they share with no other machine is not needed to know if they can be.
+
+    Depends on no more of ``like`` than its macros.  Raises MappingError as `baselines` does.
+    """
+    machine, shapes = _placed(network.architecture, like)
+    own = shapes if cnn is None else _placed(cnn, like)[1]
+    return Beside(machine.name, tuple(zip(WIDTHS, (own.deadlines, shapes.deadlines), strict=True)))
+
+
+def _too_slow(bits: int, machine: str, error: CostError) -> CostError:
+    return CostError(f"{bits}-bit CNN on {machine}: {error}")

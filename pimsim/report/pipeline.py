@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import Mapping as Mapping_
 from pimsim.mapping import costs_cnn, layer_numerics, map_model
 from pimsim.model import load_network, network_hash
-from pimsim.model.network import IntegerNetwork
+from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.report.accuracies import accuracy_of
 from pimsim.report.analysis import Analysis, analyse
 from pimsim.report.baselines import baselines
@@ -139,18 +140,31 @@ def table_of(machine: Hardware) -> CostTable:
 
 
 def placed(network: IntegerNetwork, machine: Hardware, table: CostTable) -> Mapping_:
-    """Where everything lives; what cannot be priced or is too slow for its clock is refused before anything runs.
+    """Where everything lives; what cannot be priced or is too slow for its clock is refused before anything runs."""
+    mapping = mapped(network, machine)
+    with naming(machine):
+        timings(mapping.deadlines, PriceBook(table, machine.cost), clock_mhz=machine.clock_mhz)
+    return mapping
+
+
+def mapped(network: IntegerNetwork, machine: Hardware) -> Mapping_:
+    """`map_model`, whose errors then name the machine.
 
     Where a CNN is only costed its weights are not the file's, so the layers' shapes are all there is to place.
     """
+    with naming(machine):
+        return map_model(network.architecture if costs_cnn(network, machine) else network, machine)
+
+
+@contextmanager
+def naming(machine: Hardware) -> Iterator[None]:
+    """Errors of placing and pricing, with the machine in front."""
     try:
-        mapping = map_model(network.architecture if costs_cnn(network, machine) else network, machine)
-        timings(mapping.deadlines, PriceBook(table, machine.cost), clock_mhz=machine.clock_mhz)
+        yield
     except AccumulatorError as error:
         raise AccumulatorError(f'hardware "{machine.name}": {error}', error.key, error.bits) from None
     except (MappingError, CostError) as error:
         raise type(error)(f'hardware "{machine.name}": {error}') from None
-    return mapping
 
 
 def trace_for(
@@ -163,12 +177,28 @@ def trace_for(
     seed: int | None = None,
 ) -> Recorded:
     """The trace to schedule, that of chip 0."""
-    content = source.content
     numerics = layer_numerics(network, machine, seed=seed)
+    return trace_of(network, source, numerics, threads, progress, costed=costs_cnn(network, machine))
+
+
+def trace_of(
+    network: IntegerNetwork,
+    source: Source,
+    numerics: Sequence[LayerNumerics],
+    threads: int,
+    progress: Progress | None,
+    *,
+    costed: bool,
+) -> Recorded:
+    """The same for the layers' words and crossbars, which are all of a machine that decides on values.
+
+    ``costed`` where a CNN is only costed.
+    """
+    content = source.content
     if isinstance(content, Samples):
         trace = execute(network, content.codes, content.labels, numerics, threads=threads, progress=progress)
         return Recorded(trace, True, f'executed on scene "{source.name}": {source.selection}')
-    if costs_cnn(network, machine):
+    if costed:
         unused = f"{source.selection} of {source.name} not used"
         return Recorded(content, False, f"a CNN is costed, no value is executed; {unused}")
     if holds_for(content, [item.as_mapping() for item in numerics]):
