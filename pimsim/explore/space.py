@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from pimsim.errors import ExplorationError
+from pimsim.errors import ExplorationError, HardwareError
+from pimsim.explore.around import one_at_a_time
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis, Span
 from pimsim.explore.axis_values import at
 from pimsim.explore.constraints import Constraint
@@ -20,6 +22,7 @@ from pimsim.explore.metrics import Objective
 from pimsim.explore.permutation import permuted
 from pimsim.explore.point import Point, Row, Value
 from pimsim.explore.walk_order import walk_order
+from pimsim.hardware import from_dict
 
 _Pair = tuple[str, Value]
 
@@ -134,6 +137,12 @@ class Space:
             digits = self.grid.digits(permuted(index, size, f"{seed}/{turn}"))
             yield Point(number, self._values(digits, f"{seed}/{number}"))
 
+    def around(self) -> Iterator[Point]:
+        """The reference, which is the file's own machine or what is nearest to it, then every other value of every
+        axis in turn, with all other axes as in the reference."""
+        for number, values in enumerate(one_at_a_time(self.axes, self.overrides, self._resolved)):
+            yield Point(number, tuple(values.items()))
+
     def chosen(self, point: Point) -> Chosen:
         """Files and changed keys of a point; a later override goes into the section that an earlier one set."""
         values = dict(point.values)
@@ -159,6 +168,18 @@ class Space:
         """Path of a file that stands beside the space's own, else the name as it is."""
         beside = self.folder / name
         return str(beside) if beside.is_file() else name
+
+    def _resolved(self, values: Mapping[str, Value]) -> Mapping[str, object]:
+        return self._machines_resolved[str(values.get(HARDWARE, self.hardware[0]))]
+
+    @cached_property
+    def _machines_resolved(self) -> dict[str, Mapping[str, object]]:
+        """With defaults filled in, where the file is one without what axes add."""
+        found = dict(self.machines)
+        for name, content in self.machines.items():
+            with suppress(HardwareError):
+                found[name] = from_dict(content, overrides=self.overrides).to_dict()
+        return found
 
     @cached_property
     def _axis(self) -> dict[str, Axis]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Mapping, Sequence
+from itertools import combinations, permutations, product
 
 from pimsim.errors import ExplorationError, HardwareError
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis
@@ -13,8 +13,7 @@ from pimsim.hardware import check_value
 
 RESERVED = frozenset(("point", "status", "reason", "bottleneck", "executed", MODEL, HARDWARE, INPUT))
 """Columns of results beside axes and metrics."""
-_FIXED = ("format", "name", "description")
-_Holds = dict[str, set[Value]]
+Required = dict[str, set[Value]]
 
 
 class Names:
@@ -26,7 +25,7 @@ class Names:
             self._names |= {axis.name, *axis.paths}
 
     def known(self, name: str) -> bool:
-        """Whether it is an axis, or a key of the hardware file that holds a value."""
+        """Whether it is an axis, or a key of the hardware file that needed a value."""
         if name in self._names:
             return True
         try:
@@ -37,17 +36,13 @@ class Names:
 
 
 def check_axes(axes: Sequence[Axis], overrides: Mapping[str, object]) -> None:
-    """Refuse names, conditions, paths and values that can never be right.  Raises ExplorationError, HardwareError."""
-    settable = {*overrides, *(path for axis in axes for path in axis.paths)}
-    for path, value in overrides.items():
-        _check_setting(f"set.{path}", path, value, settable)
+    """Refuse names, conditions and paths that contradict one another.  Raises ExplorationError."""
     for place, axis in enumerate(axes):
         if axis.paths:
             _check_name(axis)
-            _check_values(axis, settable)
         _check_conditions(axis, axes[:place])
         _check_against_set(axis, overrides)
-    _check_overlaps(axes)
+    _check_overlaps(axes, overrides)
 
 
 def _check_name(axis: Axis) -> None:
@@ -62,27 +57,6 @@ def _check_name(axis: Axis) -> None:
         raise ExplorationError(f"axes.{axis.name}: the name of a metric; take another and give the key as paths")
 
 
-def _check_values(axis: Axis, settable: set[str]) -> None:
-    key = f"axes.{axis.name}"
-    if axis.span is not None:
-        for path in axis.paths:
-            for end in (axis.span.low, axis.span.high):
-                _check_setting(key, path, end, settable)
-    for value, settings in zip(axis.values, axis.settings, strict=True):
-        for path, setting in settings.items():
-            chosen = f"{key}.choices.{value}" if len(settings) != len(axis.paths) or setting != value else key
-            _check_setting(chosen, path, setting, settable)
-
-
-def _check_setting(key: str, path: str, value: object, settable: set[str]) -> None:
-    if path.partition(".")[0] in _FIXED:
-        raise ExplorationError(f"{key}: {path} is what the file is called, not a knob")
-    try:
-        check_value(path, value, given=settable)
-    except HardwareError as error:
-        raise ExplorationError(f"{key}: {error}") from None
-
-
 def _check_conditions(axis: Axis, earlier: Sequence[Axis]) -> None:
     known = {other.name: other for other in earlier}
     for name, values in axis.when:
@@ -93,7 +67,7 @@ def _check_conditions(axis: Axis, earlier: Sequence[Axis]) -> None:
         if other.span is not None:
             raise ExplorationError(f"{key}: an axis without steps has no values to choose from")
         for value in values:
-            if str(value) not in map(str, other.values):
+            if not any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in other.values):
                 raise ExplorationError(f"{key}={value!r}: none of its values ({_listed(other.values)})")
 
 
@@ -102,47 +76,50 @@ def _listed(values: Sequence[Value]) -> str:
 
 
 def _check_against_set(axis: Axis, overrides: Mapping[str, object]) -> None:
-    for path in axis.paths:
-        for fixed in overrides:
-            if path == fixed or fixed.startswith(f"{path}."):
-                raise ExplorationError(f'axes.{axis.name}: sets {path}, and so does "set" ({fixed})')
+    for path, fixed in product(axis.paths, overrides):
+        if _within(fixed, path):
+            raise ExplorationError(f'axes.{axis.name}: sets {path}, and so does "set" ({fixed})')
 
 
-def _check_overlaps(axes: Sequence[Axis]) -> None:
+def _check_overlaps(axes: Sequence[Axis], overrides: Mapping[str, object]) -> None:
     """A later axis may change a key of a section that an earlier one sets; else no key is set twice in one point."""
+    for first, second in combinations(overrides, 2):
+        if _within(first, second):
+            raise ExplorationError(f"set.{second}: takes the place of {first}, which is set before it")
     for axis in axes:
-        for first, second in combinations(axis.paths, 2):
-            if _overlap(first, second):
-                raise ExplorationError(f"axes.{axis.name}: sets both {first} and {second}")
-    holds = {axis.name: _holds(axis, axes) for axis in axes}
+        for settings in (dict.fromkeys(axis.paths), *axis.settings) if axis.span else axis.settings:
+            for first, second in permutations(settings, 2):
+                if _within(first, second):
+                    raise ExplorationError(f"axes.{axis.name}: sets both {second} and {first}")
+    needed = {axis.name: required(axis, axes) for axis in axes}
     for earlier, later in combinations(axes, 2):
-        clash = next(_clashes(earlier, later), None)
-        if clash and not _disjoint(holds[earlier.name], holds[later.name]):
-            raise ExplorationError(f"axes.{later.name}: sets {clash}, which axis {earlier.name} sets too")
+        for other, path in product(earlier.paths, later.paths):
+            if _within(other, path) and not _disjoint(
+                needed[earlier.name] | _setters(earlier, other), needed[later.name] | _setters(later, path)
+            ):
+                raise ExplorationError(f"axes.{later.name}: sets {path}, and so does axis {earlier.name} ({other})")
 
 
-def _clashes(earlier: Axis, later: Axis) -> Iterator[str]:
-    for path in later.paths:
-        for other in earlier.paths:
-            if path == other or other.startswith(f"{path}."):
-                yield path
+def _within(inner: str, outer: str) -> bool:
+    """Whether a key is another one, or in the section that this one is."""
+    return f"{inner}.".startswith(f"{outer}.")
 
 
-def _overlap(first: str, second: str) -> bool:
-    return f"{first}.".startswith(f"{second}.") or f"{second}.".startswith(f"{first}.")
+def _setters(axis: Axis, path: str) -> Required:
+    """Values of an axis that set a key, as a requirement."""
+    values = {value for value, settings in zip(axis.values, axis.settings, strict=True) if path in settings}
+    return {axis.name: values} if axis.span is None else {}
 
 
-def _holds(axis: Axis, axes: Sequence[Axis]) -> _Holds:
+def required(axis: Axis, axes: Sequence[Axis]) -> Required:
     """Axis → values that it must have for this one to be there, conditions of conditions included."""
-    by_name = {other.name: other for other in axes}
-    found: _Holds = {}
-    stack = [axis]
-    while stack:
-        for name, values in stack.pop().when:
-            found[name] = found.get(name, set(values)) & set(values)
-            stack.append(by_name[name])
+    found: Required = {}
+    for other in reversed(axes):
+        if other is axis or other.name in found:
+            for name, values in other.when:
+                found[name] = found.get(name, set(values)) & set(values)
     return found
 
 
-def _disjoint(first: _Holds, second: _Holds) -> bool:
+def _disjoint(first: Required, second: Required) -> bool:
     return any(not first[name] & second[name] for name in first.keys() & second.keys())

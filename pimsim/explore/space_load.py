@@ -13,6 +13,7 @@ from pimsim.explore.metrics import parse_objective
 from pimsim.explore.space import Space
 from pimsim.explore.space_axes import axis_of, content_of, file_axes
 from pimsim.explore.space_check import Names, check_axes
+from pimsim.explore.space_keys import KeyCheck
 from pimsim.explore.space_schema import FORMAT, File, checked
 from pimsim.hardware import read_content
 from pimsim.hardware.yaml_text import parse
@@ -54,6 +55,7 @@ def _space(file: File, folder: Path) -> Space:
         _located(MODEL_FILE, name, folder, f"models.{place}")
     names = Names(axes, file.set)
     check_axes(axes, file.set)
+    KeyCheck(axes, file.set, machines).check()
     return Space(
         name=file.name,
         description=file.description,

@@ -3,7 +3,7 @@
 from pimsim.hardware.hardware import AnalogPim, BitSerialPim, CostSettings, Event, Hardware, Mac, Memories, Numerics
 from pimsim.hardware.load import from_dict, from_text, load_hardware, prices_from_dict, read_content
 from pimsim.hardware.overrides import apply, parse_override
-from pimsim.hardware.validate import check_value
+from pimsim.hardware.validate import check_key, check_value
 
 __all__ = [
     "AnalogPim",
@@ -15,6 +15,7 @@ __all__ = [
     "Memories",
     "Numerics",
     "apply",
+    "check_key",
     "check_value",
     "from_dict",
     "from_text",

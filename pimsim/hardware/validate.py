@@ -35,17 +35,29 @@ def validated(content: Mapping[str, object], overrides: Mapping[str, object]) ->
 
 
 def check_value(key: str, value: object, *, given: Collection[str] = ()) -> None:
-    """Refuse what no hardware file may say at a dotted key, whatever it says elsewhere.
+    """Refuse what no hardware file may say at a dotted key, whatever it says elsewhere; "" is the whole file.
 
-    Keys that a section lacks and that are ``given`` otherwise are not missed.  Raises HardwareError.
+    What other keys of a section may set right is let pass, and so are missing ones that are ``given`` otherwise.
+    Raises HardwareError.
     """
-    path = tuple(key.split("."))
+    path = tuple(key.split(".")) if key else ()
     for depth in range(1, len(path) + 1):
         if not _adapters(path[:depth]):
             raise HardwareError(f"{'.'.join(path[:depth])}: unknown key{_hint(path[:depth], {})}")
     found = [_wrong(adapter, path, value, given) for adapter in _adapters(path)]
     if all(found):
-        raise HardwareError(found[0])
+        raise HardwareError("; or ".join(dict.fromkeys(found)))
+
+
+def check_key(content: Mapping[str, object], key: str) -> None:
+    """Refuse a dotted key for which a file has no section, or one of another style.  Raises HardwareError."""
+    path = tuple(key.split("."))
+    engines = content.get("engines")
+    if path[0] == "engines" and len(path) > 2 and isinstance(engines, Mapping) and engines.get(path[1]) is None:
+        raise HardwareError(f"{key}: the file has no section engines.{path[1]}")
+    models = _of_style(_sections(path[:-1], content), path[:-1], content)
+    if models and not any(path[-1] in model.model_fields for model in models):
+        raise HardwareError(f"{key}: unknown key{_hint(path, content)}")
 
 
 def _wrong(adapter: TypeAdapter[Any], path: _Path, value: object, given: Collection[str]) -> str:
@@ -54,7 +66,9 @@ def _wrong(adapter: TypeAdapter[Any], path: _Path, value: object, given: Collect
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             whole = (*path, *detail["loc"])
-            if detail["type"] != "missing" or ".".join(_plain_path(whole)) not in given:
+            fixed = detail["type"] == "missing" and ".".join(_plain_path(whole)) in given
+            contradiction = detail["type"] == "value_error" and isinstance(detail["input"], Mapping)
+            if not fixed and not contradiction:
                 return _message({**detail, "loc": whole}, {}, {})
     return ""
 

@@ -1,0 +1,107 @@
+"""Points that differ from a reference in one knob each, for a tornado."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import sqrt
+
+from pimsim.explore.axis import Axis, Span
+from pimsim.explore.point import Value
+
+Values = dict[str, Value]
+Base = Callable[[Values], Mapping[str, object]]
+"""What the hardware file of a point says, given the values of its axes so far."""
+
+
+def one_at_a_time(axes: Sequence[Axis], overrides: Mapping[str, object], base: Base) -> Iterator[Values]:
+    """The reference, then per axis every other value with all others as in the reference.
+
+    The reference has the file's own values where an axis takes them, else the nearest number, or the first of what
+    has no order.  An axis that it lacks is switched on by the conditions' first values.  No point comes twice.
+    """
+    whole = _Completion(axes, overrides, base)
+    seen: set[tuple[tuple[str, Value], ...]] = set()
+    for forced in _variations(axes, whole):
+        found = whole.of(forced)
+        key = tuple(found.items())
+        if forced.keys() <= found.keys() and key not in seen:
+            seen.add(key)
+            yield found
+
+
+def _variations(axes: Sequence[Axis], whole: _Completion) -> Iterator[Values]:
+    reference = whole.of({})
+    yield {}
+    by_name = {axis.name: axis for axis in axes}
+    for axis in axes:
+        switched = {} if axis.name in reference else _switched_on(axis, by_name, reference)
+        for value in axis.values if axis.span is None else (axis.span.low, axis.span.high):
+            yield {**switched, axis.name: value}
+
+
+def _switched_on(axis: Axis, by_name: Mapping[str, Axis], reference: Values) -> Values:
+    found: Values = {}
+    for name, values in axis.when:
+        if reference.get(name) not in values:
+            found |= {**_switched_on(by_name[name], by_name, reference), name: values[0]}
+    return found
+
+
+class _Completion:
+    """Values of the axes that are not told, as near to the file as they come."""
+
+    def __init__(self, axes: Sequence[Axis], overrides: Mapping[str, object], base: Base) -> None:
+        self._axes, self._overrides, self._base = axes, overrides, base
+        self._settings = {axis.name: dict(zip(axis.values, axis.settings, strict=True)) for axis in axes}
+
+    def of(self, forced: Values) -> Values:
+        """A point with the values ``forced`` of those axes that it has."""
+        found: Values = {}
+        settings = dict(self._overrides)
+        for axis in self._axes:
+            if all(found.get(name) in values for name, values in axis.when):
+                value = forced.get(axis.name)
+                found[axis.name] = self._nearest(axis, settings, found) if value is None else value
+                chosen = found[axis.name]
+                settings |= self._settings[axis.name].get(chosen) or dict.fromkeys(axis.paths, chosen)
+        return found
+
+    def _nearest(self, axis: Axis, settings: dict[str, object], found: Values) -> Value:
+        if not axis.paths:
+            return axis.values[0]
+        base = self._base(found)
+        for value, wanted in zip(axis.values, axis.settings, strict=True):
+            if all(_said(path, settings, base) == item for path, item in wanted.items()):
+                return value
+        said = _said(axis.paths[0], settings, base)
+        number = said if isinstance(said, int | float) and not isinstance(said, bool) else None
+        if axis.span is not None:
+            return _within(axis.span, number)
+        return _closest(axis.values, number)
+
+
+def _said(path: str, settings: dict[str, object], base: Mapping[str, object]) -> object:
+    """What the file has at a path; the latest setting of it or of a section around it counts."""
+    for key in reversed(settings):
+        if f"{path}.".startswith(f"{key}."):
+            return _inside(settings[key], path[len(key) + 1 :])
+    return _inside(base, path)
+
+
+def _inside(content: object, path: str) -> object:
+    for part in path.split(".") if path else ():
+        content = content.get(part) if isinstance(content, Mapping) else None
+    return content
+
+
+def _within(span: Span, number: float | None) -> float:
+    middle = sqrt(span.low * span.high) if span.log else (span.low + span.high) / 2
+    value = middle if number is None or not span.low <= number <= span.high else number
+    return round(value) if isinstance(span.low, int) and isinstance(span.high, int) else float(value)
+
+
+def _closest(values: Sequence[Value], number: float | None) -> Value:
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(values):
+        return values[0]
+    return numbers[len(numbers) // 2] if number is None else min(numbers, key=lambda value: abs(value - number))
