@@ -1,13 +1,14 @@
 """The event core's dataflows: which kernel counts a layer's steps, what it is given, and what it finds.
 
 Scatter has a closed form where no beat ever waits; where beats may wait for a port or for a word that is not
-forwarded, they are placed one by one.
+forwarded, what the events of a position take is looked up, or every beat is placed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from math import prod
 from typing import Protocol
 
 import numpy as np
@@ -17,16 +18,21 @@ from pimsim.hardware import Event
 from pimsim.mapping import LayerMapping
 from pimsim.mapping.fields import field_words
 from pimsim.mapping.mapping import EventPlan, GatherPlan
-from pimsim.mapping.reach import counting_up, fewest_targets_between, targets_in_order
+from pimsim.mapping.reach import counting_up, fewest_targets_between, targets_in_order, targets_per_position
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_beats as beats
 from pimsim.simulation import kernels_schedule_event as kernels
 from pimsim.simulation import kernels_schedule_gather as reads
+from pimsim.simulation import kernels_schedule_waits as waits
 from pimsim.simulation.schedule_layer import Int64Array, sweep_cycles, sweep_end
 from pimsim.simulation.schedule_parallel import Task, chunks
 from pimsim.simulation.spike_planes import PIECE_BITS, SpikePlanes, spike_planes
 
 Rows = npt.NDArray[np.uint8]
+
+LEARNED = 8192
+"""Events of positions in an unknown state before it is asked whether looking states up pays: a layer has some
+thousands to learn, which takes 2 ms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +104,7 @@ def dataflow(layer: LayerMapping, event: Event) -> Flow:
     apart = fewest_targets_between(shape) * beats_per_target
     if not one_port and (event.forwarding or apart >= pipeline):
         return ScatterFlow(shape, event.scan_width, beats_per_target, fifo, pipeline)
-    return BeatFlow(shape, event.scan_width, beats_per_target, fifo, pipeline, event.forwarding, banks)
+    return WaitingFlow(shape, event.scan_width, beats_per_target, fifo, pipeline, event.forwarding, banks)
 
 
 class Pass:
@@ -179,8 +185,8 @@ class ScatterFlow:
 
 
 @dataclass(frozen=True)
-class BeatFlow:
-    """Beats wait for each other: every one is placed.  ``banks`` of one port each, or 0 with two ports."""
+class WaitingFlow:
+    """Beats wait for each other.  ``banks`` of one port each, or 0 with two ports."""
 
     shape: LayerShape
     scan_width: int
@@ -192,10 +198,21 @@ class BeatFlow:
 
     @property
     def fields(self) -> int:
-        return beats.FIELDS
+        return waits.FIELDS
 
     def run(self, rows: Rows, found: Int64Array) -> Int64Array:
-        targets, visits = targets_in_order(self.shape), np.zeros(self.shape.positions, np.int64)
+        """Position by position while that pays, then beat by beat; places are those of the map before the pool."""
+        cut, targets, ports = map_parts(self.shape, self.scan_width), targets_in_order(self.shape), _ports(self.banks)
+        settings = (self.fifo_depth, self.pipeline_depth, self.beats, self.forwarding, ports, max(self.banks, 1))
+        core, words = np.array((*settings, LEARNED), np.int64), targets.outputs * self.beats
+        counts = np.zeros(len(cut.masks), np.int64)
+        done = waits.scatter(rows, cut.parts, cut.masks, targets.first, words, core, counts, found)
+        if done < len(rows):
+            self._place_beats(rows[done:], found[done:])
+        return np.bincount(cut.parts[1], counts, len(targets.first) - 1).astype(np.int64)
+
+    def _place_beats(self, rows: Rows, found: Int64Array) -> None:
+        targets, out = targets_in_order(self.shape), np.empty((len(rows), beats.FIELDS), np.int64)
         core = (
             self.fifo_depth,
             self.pipeline_depth,
@@ -205,22 +222,37 @@ class BeatFlow:
             self.scan_width // 8,
             max(self.banks, 1),
         )
+        visits = np.zeros(self.shape.positions, np.int64)
         positions = _positions(self.shape)
-        beats.scatter(rows, positions, targets.first, targets.outputs, np.array(core, np.int64), visits, found)
-        return visits
+        beats.scatter(rows, positions, targets.first, targets.outputs, np.array(core, np.int64), visits, out)
+        found[:, waits.PUSHES : waits.SCAN_STALL + 1] = out[:, beats.PUSHES : beats.SCAN_STALL + 1]
+        found[:, waits.SERVICE] = out[:, beats.TARGETS] * self.beats + out[:, beats.VOIDS] + out[:, beats.WAITS]
+        found[:, waits.CYCLES] = out[:, beats.CYCLES]
 
     def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - others have to count them
-        return int(sums[beats.PUSHES])
+        return int(sums[waits.PUSHES])
 
     def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
-        per_word = np.repeat(found.places, self.beats) + len(found.cycles)
-        return _placed_totals(
-            found,
+        targets, events = targets_per_position(self.shape), int(found.sums[waits.PUSHES])
+        reached, voids = int(found.places @ targets), int(found.places @ (targets == 0))
+        return Totals(
             cycles=found.cycles + sweep_cycles(layer),
-            events=int(found.sums[beats.PUSHES]),
+            events=events,
+            passes=int(found.sums[waits.PASSES]),
+            pushes=events,
+            targets=reached,
+            voids=voids,
+            scan_stall=int(found.sums[waits.SCAN_STALL]),
+            waits=int(found.sums[waits.SERVICE]) - reached * self.beats - voids,
             sweep_waits=layer.sweep.stalls * len(found.cycles),
-            port_accesses=_port_accesses(per_word, event),
+            port_accesses=_port_accesses(self._changes(found), event) if self.banks else 0,
         )
+
+    def _changes(self, found: Found) -> Int64Array:
+        """How often each word of the membrane memory is read and written, sweeps included."""
+        targets, number = targets_in_order(self.shape), targets_per_position(self.shape)
+        visits = np.bincount(targets.outputs, np.repeat(found.places, number), self.shape.positions)
+        return np.repeat(visits.astype(np.int64), self.beats) + len(found.cycles)
 
 
 @dataclass(frozen=True)
@@ -264,29 +296,18 @@ class GatherFlow:
         return _spikes(rows)
 
     def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
-        return _placed_totals(
-            found,
+        return Totals(
             cycles=found.cycles + sweep_end(layer),
             events=int(found.sums[beats.TARGETS]),
+            passes=int(found.sums[beats.PASSES]),
+            pushes=int(found.sums[beats.PUSHES]),
+            targets=int(found.sums[beats.TARGETS]),
+            voids=int(found.sums[beats.VOIDS]),
+            scan_stall=int(found.sums[beats.SCAN_STALL]),
+            waits=int(found.sums[beats.WAITS]),
             sweep_waits=int(found.sums[beats.SWEEP_WAITS]),
-            port_accesses=_port_accesses(np.full(layer.sweep.words, len(found.cycles)), event),
+            port_accesses=_port_accesses(np.full(layer.sweep.words, len(found.cycles)), event) if self.banks else 0,
         )
-
-
-def _placed_totals(found: Found, *, cycles: Int64Array, events: int, sweep_waits: int, port_accesses: int) -> Totals:
-    """Totals of kernels that place every entry, and what each dataflow knows itself."""
-    return Totals(
-        cycles=cycles,
-        events=events,
-        passes=int(found.sums[beats.PASSES]),
-        pushes=int(found.sums[beats.PUSHES]),
-        targets=int(found.sums[beats.TARGETS]),
-        voids=int(found.sums[beats.VOIDS]),
-        scan_stall=int(found.sums[beats.SCAN_STALL]),
-        waits=int(found.sums[beats.WAITS]),
-        sweep_waits=sweep_waits,
-        port_accesses=port_accesses,
-    )
 
 
 def _ports(banks: int) -> int:
@@ -304,8 +325,6 @@ def _spikes(rows: Rows) -> int:
 
 def _port_accesses(changes: Int64Array, event: Event) -> int:
     """Accesses of the busiest bank where every word is read and written ``changes`` times."""
-    if event.membrane_ports == 2:
-        return 0
     banks = np.arange(len(changes)) % event.membrane_banks
     return 2 * int(np.bincount(banks, weights=changes).max())
 
@@ -315,6 +334,31 @@ def _positions(shape: LayerShape) -> Int64Array:
     """Position of every neuron of the map in front of a layer."""
     channels, *size = shape.viewed_shape
     return np.repeat(np.arange(int(np.prod(size)), dtype=np.int64), channels)
+
+
+@dataclass(frozen=True, eq=False)
+class MapParts:
+    """A spike map cut at positions, scan words and multiples of 64 bits.
+
+    ``parts`` (3, V) int64: number of the 64 bits that a part lies in, its position, 1 for the last part of a scan word;
+    ``masks`` (V,) uint64.
+    """
+
+    parts: Int64Array
+    masks: npt.NDArray[np.uint64]
+
+
+@lru_cache(maxsize=64)
+def map_parts(shape: LayerShape, scan_width: int) -> MapParts:
+    """The map in front of a layer."""
+    neurons, channels = prod(shape.source_shape), shape.viewed_shape[0]
+    cuts = (np.arange(0, neurons, step) for step in (channels, scan_width, PIECE_BITS))
+    start = np.unique(np.concatenate(list(cuts)))
+    stop = np.append(start[1:], neurons)
+    piece = start // PIECE_BITS
+    ones = np.uint64(2**PIECE_BITS - 1) >> (PIECE_BITS - (stop - start)).astype(np.uint64)
+    ends = (stop % scan_width == 0) | (stop == neurons)
+    return MapParts(np.stack([piece, start // channels, ends]), ones << (start - piece * PIECE_BITS).astype(np.uint64))
 
 
 @lru_cache(maxsize=64)
