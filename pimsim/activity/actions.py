@@ -8,6 +8,7 @@ silently misses an operand.  docs/microarchitecture.md says in which cycle each 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from pimsim.activity.activity import ActionCount
 
@@ -39,11 +40,18 @@ class ActionDefinition:
         self, count: int, *, bits: int = 0, second_bits: int = 0, capacity_bits: int = 0, ports: int = 1
     ) -> ActionCount:
         """An `ActionCount` of this action; raises ValueError where widths and definition disagree."""
-        given = {"bits": bits, "second_bits": second_bits, "capacity_bits": capacity_bits}
-        for name, value in given.items():
-            if bool(getattr(self, name)) != (value > 0):
-                raise ValueError(f"{self.component}.{self.action}: {name}={value} against {getattr(self, name)!r}")
+        if (
+            bool(self.bits) != (bits > 0)
+            or bool(self.second_bits) != (second_bits > 0)
+            or bool(self.capacity_bits) != (capacity_bits > 0)
+        ):
+            self._refuse({"bits": bits, "second_bits": second_bits, "capacity_bits": capacity_bits})
         return ActionCount(self.component, self.action, int(count), bits, second_bits, capacity_bits, ports)
+
+    def _refuse(self, given: dict[str, int]) -> NoReturn:
+        """Name the first width that is wrong; apart from `count`, which is called some hundred times per machine."""
+        name = next(name for name, value in given.items() if bool(getattr(self, name)) != (value > 0))
+        raise ValueError(f"{self.component}.{self.action}: {name}={given[name]} against {getattr(self, name)!r}")
 
 
 def _memory(component: str, content: str, word: str) -> tuple[ActionDefinition, ActionDefinition]:

@@ -8,7 +8,6 @@ pipeline of fewer stages than operations does several in one cycle: together the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple
 
 from pimsim.activity.activity import Deadline
 from pimsim.hardware import Event, Mac
@@ -35,7 +34,13 @@ def deadlines(placed: tuple[Placed, ...], memories: tuple[LayerMemories, ...]) -
     }
     for memory in distinct(memories):
         found.add(_access(memory, port_cycles.get(id(memory), 1)))
-    return tuple(sorted(found, key=astuple))
+    return tuple(sorted(found, key=_in_order))
+
+
+def _in_order(one: Deadline) -> tuple[object, ...]:
+    """All fields, name and size first."""
+    parts = tuple(_in_order(part) for part in one.parts)
+    return one.component, one.action, one.cycles, one.bits, one.second_bits, one.capacity_bits, parts
 
 
 def _engine(layer: Placed) -> Iterator[Deadline]:

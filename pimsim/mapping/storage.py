@@ -7,7 +7,8 @@ has the list.  Registers belong to the unit that writes them, which clocks them 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple, replace
+from dataclasses import fields, replace
+from operator import attrgetter
 
 from pimsim.activity.activity import Storage
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
@@ -17,6 +18,9 @@ from pimsim.mapping.crossbar import CrossbarPlan, row_bits
 from pimsim.mapping.mapping import EventPlan, LayerMemories
 from pimsim.mapping.memory import MemoryPlan
 from pimsim.model.network import RELU
+
+_KIND = attrgetter(*(field.name for field in fields(Storage) if field.name != "instances"))
+"""All that instances of a part have in common, component and size first."""
 
 
 def built_storage(
@@ -36,6 +40,8 @@ def _gated(part: Storage, layers: list[Placed], hardware: Hardware) -> Storage:
     """``part`` of the engine that ``layers`` share, so far gated by its unit in each of them."""
     if hardware.clock_gating != UNITS:
         return replace(part, gated_by=(), gated_every=1)
+    if not part.gated_by:
+        return part
     names = [layer.facts.shape.name for layer in layers]
     return replace(part, gated_by=tuple(f"{name}.{unit}" for name in names for unit in part.gated_by))
 
@@ -52,11 +58,12 @@ def distinct(memories: tuple[LayerMemories, ...]) -> list[MemoryPlan]:
 
 def _merged(parts: list[Storage]) -> tuple[Storage, ...]:
     """Equal parts counted together, sorted by component and size."""
-    instances: dict[Storage, int] = {}
+    found: dict[object, Storage] = {}
     for part in parts:
-        key = replace(part, instances=0)
-        instances[key] = instances.get(key, 0) + part.instances
-    return tuple(replace(key, instances=instances[key]) for key in sorted(instances, key=astuple) if instances[key])
+        kind = _KIND(part)
+        known = found.get(kind)
+        found[kind] = replace(part, instances=part.instances + known.instances) if known else part
+    return tuple(sorted((part for part in found.values() if part.instances), key=_KIND))
 
 
 def _engine(layers: list[Placed]) -> Iterator[Storage]:

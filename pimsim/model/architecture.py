@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from pimsim.errors import ModelError
@@ -100,47 +101,47 @@ class LayerShape:
         kernel = (max(d // pd, 1), max(h // ph, 1), max(w // pw, 1))
         return cls(name, LINEAR, source_shape, out_channels, kernel, pool=pool, spectral_map=spectral_map)
 
-    @property
+    @cached_property
     def viewed_shape(self) -> Shape4:
         """Map after `spectral_map`, before the pool."""
         c, d, h, w = self.source_shape
         return (1, 1, d, c) if self.spectral_map else (c, d, h, w)
 
-    @property
+    @cached_property
     def in_shape(self) -> Shape4:
         c, d, h, w = self.viewed_shape
         pd, ph, pw = self.pool
         return c, d // pd, h // ph, w // pw
 
-    @property
+    @cached_property
     def out_size(self) -> Shape3:
         """Output positions (depth, height, width)."""
         sizes = zip(self.in_shape[1:], self.kernel, self.stride, self.padding, strict=True)
         d, h, w = ((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
         return d, h, w
 
-    @property
+    @cached_property
     def out_shape(self) -> Shape4:
         return (self.out_channels, *self.out_size)
 
-    @property
+    @cached_property
     def positions(self) -> int:
         return prod(self.out_size)
 
-    @property
+    @cached_property
     def neurons(self) -> int:
         return prod(self.out_shape)
 
-    @property
+    @cached_property
     def fan_in(self) -> int:
         """Weights per output neuron."""
         return self.in_shape[0] * prod(self.kernel)
 
-    @property
+    @cached_property
     def weights(self) -> int:
         return self.fan_in * self.out_channels
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of one dense pass, padding counted as the papers do."""
         return self.weights * self.positions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -154,12 +154,9 @@ def layer_activity(layer: LayerMapping, timing: LayerTiming, spikes: Spikes, *, 
 
 def merged(counted: tuple[ActionCount, ...]) -> tuple[ActionCount, ...]:
     """Equal actions added up, in the order of their first appearance; actions that never happened are left out."""
-    totals: dict[tuple[str, str, int, int, int, int], int] = {}
+    totals: dict[tuple[str, str, int, int, int, int], ActionCount] = {}
     for one in counted:
         key = one.component, one.action, one.bits, one.second_bits, one.capacity_bits, one.ports
-        totals[key] = totals.get(key, 0) + one.count
-    return tuple(
-        ActionCount(component, action, count, bits, second, capacity, ports)
-        for (component, action, bits, second, capacity, ports), count in totals.items()
-        if count
-    )
+        known = totals.get(key)
+        totals[key] = one if known is None else replace(known, count=known.count + one.count)
+    return tuple(one for one in totals.values() if one.count)
