@@ -6,12 +6,12 @@ from itertools import combinations
 from math import sqrt
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from pimsim.explore.arrow import pa
 from pimsim.explore.rank_correlation import kendall, spearman
 from pimsim.explore.thinning import Sample, scattered
 
@@ -67,20 +67,23 @@ def test_the_same_order_and_its_reverse() -> None:
     assert (spearman(rising, rising), spearman(rising, -rising)) == (1, -1)
 
 
+SCHEMA = pa.schema([("point", pa.int64())])
+
+
 @given(count=st.integers(0, 300), size=st.integers(1, 40), batch=st.integers(1, 70))
 @settings(max_examples=100, deadline=None)
 def test_a_sample_does_not_depend_on_batches(count: int, size: int, batch: int) -> None:
-    points = pd.DataFrame({"point": np.arange(count, dtype=np.int64)})
-    sample = Sample(size)
+    sample = Sample(size, SCHEMA)
     for start in range(0, count, batch):
-        sample.add(points[start : start + batch])
+        sample.add(pa.record_batch([pa.array(range(start, min(start + batch, count)), pa.int64())], schema=SCHEMA))
     places = sorted(range(count), key=lambda number: int(scattered(np.array([number]))[0]))
-    assert sample.frame()["point"].tolist() == sorted(places[:size])
+    assert sample.rows()["point"].to_pylist() == sorted(places[:size])
     assert sample.seen == count
 
 
 def test_a_sample_of_a_grid_has_every_value_of_every_axis() -> None:
-    sample = Sample(1000)
-    sample.add(pd.DataFrame({"point": np.arange(100_000, dtype=np.int64)}))
+    sample = Sample(1000, SCHEMA)
+    sample.add(pa.record_batch([pa.array(range(100_000), pa.int64())], schema=SCHEMA))
+    points = sample.rows()["point"].to_numpy()
     for period in (8, 10, 100):
-        assert len(set(sample.frame()["point"] % period)) == period
+        assert len(set(points % period)) == period
