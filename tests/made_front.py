@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pimsim.explore.arrow import pa, parquet
 from pimsim.explore.batches import schema_of
@@ -31,8 +32,8 @@ ENERGY, DELAY, AREA, ACCURACY = "full_energy_pj", "delay_ns", "area_um2", "overa
 LOW, HIGH = "full_energy_low_pj", "full_energy_high_pj"
 
 
-def row(point: int, **cells: Cell) -> Row:
-    """An evaluated point in which everything else is alike; columns with dots in a mapping, as keywords."""
+def row(point: int, **cells: Any) -> Row:
+    """An evaluated point with these cells; those with dots in their names come from a mapping."""
     made: Row = {
         "point": point,
         "status": "ok",

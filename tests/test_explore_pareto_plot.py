@@ -36,10 +36,15 @@ def figures(page: bytes) -> list[tuple[list[dict[str, Any]], dict[str, Any]]]:
     return found
 
 
-def plotted(monkeypatch: pytest.MonkeyPatch, page_of: tuple[ParetoFront, Behind], name: str = "made") -> Any:
+def plotted(monkeypatch: pytest.MonkeyPatch, page_of: tuple[ParetoFront, Behind], name: str = "made") -> list[Any]:
     """The figures that are handed to plotly."""
     kept: list[Any] = []
-    monkeypatch.setattr(front_plot, "page", lambda _title, figures: kept.extend(figures) or b"")
+
+    def keep(_title: str, figures: list[Any]) -> bytes:
+        kept.extend(figures)
+        return b""
+
+    monkeypatch.setattr(front_plot, "page", keep)
     front_page(*page_of, name=name)
     return kept
 

@@ -35,7 +35,7 @@ def _parts(front: ParetoFront, table: Table, name: str, top: int, corners: Corne
     yield Text(_headline(front, name))
     yield table
     if len(front.rows) > top:
-        yield Text(f"and {len(front.rows) - top:,} more (--top, --csv)")
+        yield Text(f"and {len(front.rows) - top:,} more (--top, --csv){_best_behind(front, top)}")
     if corners is not None:
         yield Text("\nThe front with every range at one end")
         yield _fronts(corners)
@@ -60,6 +60,13 @@ def _headline(front: ParetoFront, name: str) -> str:
     if same:
         lines.append("the same in all: " + ", ".join(f"{axis}={axis_cell(front.rows[0][axis])}" for axis in same))
     return "\n".join(lines)
+
+
+def _best_behind(front: ParetoFront, top: int) -> str:
+    """The first of the points not shown that is best in an objective in which none of those shown is."""
+    shown = {text for point in front.points[:top] for text in front.best[point]}
+    found = {text: point for point in reversed(front.points[top:]) for text in front.best[point] if text not in shown}
+    return "".join(f"; best in {text}: point {found[text]}" for text in sorted(found))
 
 
 def _points(front: ParetoFront, top: int, corners: Corners | None) -> Table:
