@@ -46,7 +46,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 }
 
 
-class _Undecided(Exception):
+class Undecided(Exception):
     """Values with which a constraint can be neither true nor false."""
 
 
@@ -74,6 +74,10 @@ class Constraint:
         """Keys of the hardware file, and axes."""
         return tuple(name for name, metric in zip(self.names, self.metric, strict=True) if not metric)
 
+    def read(self, values: Mapping[str, Cell]) -> tuple[Cell, ...]:
+        """What stands at its places; None for what is not known."""
+        return tuple(values.get(name) for name in self.names)
+
     def holds(self, values: Mapping[str, Cell]) -> bool:
         """Whether a point meets it; one that lacks a parameter, for want of the engine or axis, does."""
         return self.violation(values) is None
@@ -82,7 +86,7 @@ class Constraint:
         """Why a point does not meet it, with the values that were read; None where it does."""
         if any(name not in values for name in self.parameters):
             return None
-        read: _Values = tuple(values.get(name) for name in self.names)
+        read = self.read(values)
         unknown = [column for column in self.metric_columns if values.get(column) is None]
         if unknown:
             return f"{unknown[0]} is not known: violates {self.text}"
@@ -90,7 +94,7 @@ class Constraint:
         try:
             if _compiled(self.code)(read):
                 return None
-        except (_Undecided, ArithmeticError, ValueError) as error:
+        except (Undecided, ArithmeticError, ValueError) as error:
             why = f" ({' '.join(str(error).split())})"
         shown = ", ".join(f"{name}={_shown(value)}" for name, value in zip(self.names, read, strict=True))
         return f"{shown}: violates {self.text}{why}"
@@ -137,6 +141,12 @@ def _compiled(code: str) -> _Code:
     if not isinstance(body, ast.Compare | ast.BoolOp) and not _negates(body):
         raise ExplorationError("not a comparison; one has <, <=, ==, !=, >= or >")
     return _built(body, MAX_DEPTH)
+
+
+@lru_cache(maxsize=256)
+def side(code: str) -> _Code:
+    """One side of a comparison of a checked constraint, to be called with what stands at its places."""
+    return _built(ast.parse(code, mode="eval").body, MAX_DEPTH)
 
 
 def _negates(node: ast.expr) -> bool:
@@ -205,7 +215,7 @@ def _compared(operation: Callable[[Any, Any], bool], left: Any, right: Any) -> b
 
 def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _Undecided(f'"{value}" is not a number')
+        raise Undecided(f'"{value}" is not a number')
     return value
 
 
