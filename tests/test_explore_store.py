@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +15,10 @@ pa = pytest.importorskip("pyarrow")
 from made_exploration import COLUMNS, IDENTITY, contents, made_row, made_rows  # noqa: E402
 from pyarrow import parquet  # noqa: E402
 
+from pimsim.errors import ExplorationError  # noqa: E402
+from pimsim.explore import segments, store  # noqa: E402
 from pimsim.explore.point import Row  # noqa: E402
+from pimsim.explore.results import Results  # noqa: E402
 from pimsim.explore.store import Store  # noqa: E402
 from pimsim.report.files import csv_text  # noqa: E402
 from pimsim.report.rows import Table  # noqa: E402
@@ -22,6 +27,10 @@ from pimsim.report.rows import Table  # noqa: E402
 def naive_csv(rows: list[Row]) -> str:
     """As the project writes tables elsewhere."""
     return csv_text(Table(tuple(name for name, _ in COLUMNS), tuple(tuple(row.values()) for row in rows)))
+
+
+def points(folder: Path) -> list[int]:
+    return [number for batch in Results.open(folder).batches(["point"]) for number in batch.column(0).to_pylist()]
 
 
 def finished(folder: Path, stop: int = 40) -> dict[str, bytes]:
@@ -69,3 +78,184 @@ def test_order_and_interruptions_leave_no_trace(tmp_path_factory: pytest.TempPat
     running.finish()
     running.close()
     assert contents(folder) == expected
+
+
+def test_small_segments_are_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a folder of very many points does not have as many files; not where points between are missing."""
+    monkeypatch.setattr(store, "SMALL_SEGMENTS", 10)
+    expected = finished(tmp_path / "straight", 60)
+    monkeypatch.setattr(segments, "LARGE_ROWS", 16)
+    most = 0
+    with Store.create(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        for point in [*range(0, 60, 2), *range(1, 60, 2)]:
+            running.add(point, made_rows(point, point + 1))
+            most = max(most, len(list((tmp_path / "run" / "segments").iterdir())))
+            if point == 58:
+                assert most == 30
+        assert most <= 40
+        sizes = [part.rows for part in segments.listed(tmp_path / "run" / "segments")]
+        assert sum(sizes) == 60
+        assert 10 < max(sizes) <= 16
+        running.finish()
+    assert contents(tmp_path / "run") == expected
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "renamed"])
+def test_a_damaged_segment_is_computed_again(tmp_path: Path, damage: str) -> None:
+    expected = finished(tmp_path / "straight", 30)
+    folder = tmp_path / "run"
+    with Store.create(folder, IDENTITY, COLUMNS) as running:
+        for start in range(0, 30, 10):
+            running.add(start, made_rows(start, start + 10))
+    first, middle, _ = (part.path for part in segments.listed(folder / "segments"))
+    data = middle.read_bytes()
+    place = data.index(b"cnn3d_6b")
+    middle.write_bytes(
+        {"cut": data[:-9], "empty": b"", "flipped": data[:place] + b"C" + data[place + 1 :], "renamed": data}[damage]
+    )
+    if damage == "renamed":  # its checksum is still right
+        middle.unlink()
+        middle = first.with_name(first.name.replace("0000000000-0000000009", "0000000010-0000000019"))
+        middle.write_bytes(first.read_bytes())
+    with Store.resume(folder, IDENTITY, COLUMNS) as running:
+        assert list(running.done.runs()) == [(0, 10), (20, 30)]
+        (told,) = running.dropped
+        assert told.startswith(f"{middle.name} is damaged (")
+        assert told.endswith("): points 10 to 19 are computed again")
+        assert not middle.exists()
+        running.add(10, made_rows(10, 20))
+        running.finish()
+    assert contents(folder) == expected
+
+
+def test_no_flipped_bit_of_the_finished_file_goes_unnoticed(tmp_path: Path) -> None:
+    """Refused in one line, or without effect on any row."""
+    finished(tmp_path, 3)
+    final = tmp_path / "results.parquet"
+    data, rng, told = final.read_bytes(), random.Random(1), []
+    for place in rng.sample(range(len(data)), 150):
+        final.write_bytes(data[:place] + bytes([data[place] ^ (1 << rng.randrange(8))]) + data[place + 1 :])
+        try:
+            with Store.resume(tmp_path, IDENTITY, COLUMNS):
+                found = [row for batch in Results.open(tmp_path).batches() for row in batch.to_pylist()]
+        except ExplorationError as error:
+            told.append(str(error))
+        else:
+            assert found == made_rows(0, 3)
+    assert len(told) > 50
+    assert all(text.startswith(f'"{final}"') and "\n" not in text for text in told)
+
+
+def test_segments_that_overlap_give_every_row_once(tmp_path: Path) -> None:
+    """As a process leaves them that is killed while it puts some together, or that was given other chunks."""
+    expected = finished(tmp_path / "straight", 30)
+    folder = tmp_path / "run"
+    with Store.create(folder, IDENTITY, COLUMNS) as running:
+        running.add(0, made_rows(0, 10))
+        schema = running._schema
+        for first, stop in ((0, 20), (5, 10), (15, 25), (25, 26)):
+            table = pa.Table.from_pylist(made_rows(first, stop), schema=schema)
+            segments.write_segment(folder / "segments", first, table)
+    (folder / "segments" / "notes.txt").write_text("mine")
+    assert Results.open(folder).row(9) == made_row(9)
+    assert points(folder) == list(range(26))
+    with Store.resume(folder, IDENTITY, COLUMNS) as running:
+        assert list(running.done.runs()) == [(0, 26)]
+        kept = segments.listed(folder / "segments")
+        assert [(part.first, part.last) for part in kept] == [(0, 19), (15, 24), (25, 25)]
+        running.add(20, made_rows(20, 30))
+        running.finish()
+    assert contents(folder) == expected | {"segments/notes.txt": b"mine"}
+
+
+def test_a_segment_of_another_exploration_is_refused(tmp_path: Path) -> None:
+    for name, identity, stop in (("run", IDENTITY, 8), ("other", replace(IDENTITY, seed=2), 9)):
+        with Store.create(tmp_path / name, identity, COLUMNS) as running:
+            running.add(0, made_rows(0, stop))
+    (part,) = (tmp_path / "other" / "segments").iterdir()
+    foreign = tmp_path / "run" / "segments" / part.name
+    foreign.write_bytes(part.read_bytes())
+    with pytest.raises(ExplorationError, match=rf'"{foreign}" belongs to another exploration; move it elsewhere'):
+        Store.resume(tmp_path / "run", IDENTITY, COLUMNS)
+    with pytest.raises(ExplorationError, match="belongs to another exploration"):
+        list(Results.open(tmp_path / "run").batches())
+    foreign.unlink()
+    assert points(tmp_path / "run") == list(range(8))
+
+
+def test_a_finished_exploration_takes_more_points(tmp_path: Path) -> None:
+    expected = finished(tmp_path / "straight", 40)
+    finished(tmp_path / "run", 20)
+    with Store.resume(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        assert list(running.done.runs()) == [(0, 20)]
+        running.add(15, made_rows(15, 40))
+        assert points(tmp_path / "run") == list(range(40))
+        running.finish()
+    assert contents(tmp_path / "run") == expected
+
+
+def test_finishing_again_changes_nothing(tmp_path: Path) -> None:
+    expected = finished(tmp_path / "run")
+    with Store.resume(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        running.finish()
+    assert contents(tmp_path / "run") == expected
+
+
+def test_nothing_explored_ends_too(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        running.finish()
+    assert (tmp_path / "run" / "results.csv").read_text() == naive_csv([])
+    assert list(Results.open(tmp_path / "run").batches()) == []
+    with Store.resume(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        assert len(running.done) == 0
+
+
+def test_results_with_a_gap_are_not_finished(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        running.add(5, made_rows(5, 8))
+        assert not running.finish()
+        assert (tmp_path / "run" / "results.csv").read_text() == naive_csv(made_rows(5, 8))
+        running.add(0, made_rows(0, 5))
+        assert running.finish()
+    assert contents(tmp_path / "run") == finished(tmp_path / "straight", 8)
+
+
+def test_rows_of_other_points_or_columns_are_refused(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        with pytest.raises(ValueError, match="row of point 3 where that of point 2 belongs"):
+            running.add(2, made_rows(3, 5))
+        with pytest.raises(ValueError, match="1 of 64 columns"):
+            running.add(0, [{"point": 0}])
+        with pytest.raises(ValueError, match="column clock_mhz"):
+            running.add(0, [made_row(0) | {"clock_mhz": "fast"}])
+        assert not any((tmp_path / "run").rglob("*.parquet"))
+
+
+def test_a_results_file_changed_by_hand_is_made_anew(tmp_path: Path) -> None:
+    """What settled is copied only where no one touched it."""
+    expected = finished(tmp_path / "straight", 20)
+    with Store.create(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        running.add(0, made_rows(0, 10))
+        running.snapshot()
+        before = (tmp_path / "run" / "results.csv").read_text()
+        (tmp_path / "run" / "results.csv").write_text(before.replace("pim45nm", "PIM45NM, changed"))
+        running.add(10, made_rows(10, 20))
+        running.finish()
+    assert contents(tmp_path / "run") == expected
+
+
+def test_snapshots_take_a_twentieth_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, taken = [0.0], []
+    write = store.GrowingCsv.write
+
+    def slow(self: store.GrowingCsv, *given: object) -> None:
+        taken.append(now[0])
+        now[0] += 3.0
+        write(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store.GrowingCsv, "write", slow)
+    with Store.create(tmp_path / "run", IDENTITY, COLUMNS, clock=lambda: now[0]) as running:
+        for point in range(200):
+            now[0] += 1.0
+            running.add(point, made_rows(point, point + 1))
+    assert taken == [2.0, 65.0, 128.0, 191.0]

@@ -11,12 +11,12 @@ from pimsim.explore.point import Cell, Row
 
 POINT = "point"
 """Of every table the first column: the number by which rows are ordered."""
-_ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
+ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
 
 
 def schema_of(columns: Columns, metadata: Mapping[str, str] | None = None) -> pa.Schema:
     """Every column but ``point`` may have empty cells."""
-    fields = [pa.field(name, _ARROW[kind], nullable=name != POINT) for name, kind in columns]
+    fields = [pa.field(name, ARROW[kind], nullable=name != POINT) for name, kind in columns]
     return pa.schema(fields, metadata=dict(metadata) if metadata else None)
 
 
@@ -39,7 +39,7 @@ def batch_of(start: int, rows: Sequence[Row], schema: pa.Schema) -> pa.RecordBat
 
 
 def _array(values: Sequence[Cell], field: pa.Field) -> pa.Array:
-    if field.type == _ARROW[str]:
+    if field.type == ARROW[str]:
         values = [value if value is None or type(value) is str else csv_cell(value) for value in values]
     try:
         return pa.array(values, type=field.type)
@@ -69,7 +69,7 @@ def csv_cell(cell: Cell) -> str:
 
 def _csv_column(column: pa.Array) -> list[Any]:
     values: list[Any] = column.to_pylist()
-    if column.type == _ARROW[float]:
+    if column.type == ARROW[float]:
         # csv writes a float as str() does, a column of them at a time
         return [
             int(value) if value is not None and value.is_integer() and abs(value) < 2**53 else value for value in values

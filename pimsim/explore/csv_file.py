@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +16,7 @@ from pimsim.explore.batches import csv_rows
 _BLOCK = 1 << 20
 _ROWS = 1024
 """Formatted at a time."""
+Rows = Callable[[int], Iterable[pa.RecordBatch]]
 _Signature = tuple[int, int, int]
 """Of a file: changed whenever someone replaces it or writes to it."""
 
@@ -32,28 +33,22 @@ class GrowingCsv:
         self._written: _Signature | None = None
         self._point, self._bytes = 0, 0
 
-    @property
-    def settled(self) -> int:
-        """The point from which on `write` wants rows."""
+    def write(self, rows_from: Rows, stop: int, others: Iterable[pa.RecordBatch] = ()) -> None:
+        """Replace the file: the rows of the points 0 … ``stop`` − 1 settle, ``others`` stand behind.
+
+        ``rows_from`` is asked for those that did not settle before, by the first one's number.  Raises OutputError,
+        and then leaves the file as it was.
+        """
         if self._written is None or self._written != _signature(self.path):
             self._point, self._bytes = 0, 0
-        return self._point
-
-    def write(self, settling: Iterable[pa.RecordBatch], stop: int, others: Iterable[pa.RecordBatch] = ()) -> None:
-        """Replace the file: ``settling`` are the rows of the points `settled` … ``stop`` − 1, ``others`` stand behind.
-
-        Raises OutputError, and then leaves the file as it was.
-        """
         with replacing(self.path) as stream:
             if self._bytes:
                 _copy(self.path, stream, self._bytes)
             else:
                 stream.write(self._header)
-            _write(stream, settling)
+            _write(stream, rows_from(self._point))
             settled = stream.tell()
             _write(stream, others)
-            stream.flush()
-            os.fsync(stream.fileno())
         self._point, self._bytes, self._written = stop, settled, _signature(self.path)
 
 

@@ -15,8 +15,8 @@ from pimsim.errors import ExplorationError
 
 FORMAT = 1
 FILE = "exploration.json"
-FILES = ("models", "inputs", "hardware", "tables")
-"""Kinds of files that results depend on; an identity has the hash of each by name."""
+FILES: Mapping[str, str] = {"models": "model", "inputs": "input", "hardware": "hardware file", "tables": "cost table"}
+"""Kinds of files that results depend on, and what one is called; an identity has the hash of each by name."""
 TYPES: Mapping[str, type] = {"int": int, "float": float, "text": str, "bool": bool}
 """Of columns, as `exploration.json` calls them."""
 Columns = tuple[tuple[str, type], ...]
@@ -27,7 +27,7 @@ _LONGEST = 60
 class Identity:
     """All that decides what is in the results.
 
-    space     plain content: what JSON can say; of mappings the order counts, since it is that of the axes
+    space     plain content: what JSON can say; the order of keys counts, since it is that of the axes
     method    how points are chosen, with its ``seed`` and whatever else it was told (``settings``)
     models, inputs, hardware, tables   name → hash of the content
     versions  of what took part, for the record; pimsim's own is added, and is the only one that has to stay
@@ -62,8 +62,13 @@ class Identity:
 
 def digest(document: Mapping[str, Any]) -> str:
     """Of all in ``exploration.json`` that must stay; stamped on every segment."""
+    return hashlib.sha256(_text(_fixed(document)).encode()).hexdigest()[:32]
+
+
+def _fixed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """All but what says nothing about the results."""
     fixed = {key: value for key, value in document.items() if key not in ("digest", "versions")}
-    return hashlib.sha256(_text(fixed).encode()).hexdigest()[:32]
+    return {**fixed, "space": {key: value for key, value in fixed["space"].items() if key != "description"}}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -78,13 +83,20 @@ def read(path: Path) -> dict[str, Any]:
 
 def checked(document: object, origin: str) -> dict[str, Any]:
     """A document as `Identity.document` gives it; raises ExplorationError for any other."""
-    if not isinstance(document, dict) or "format" not in document or "columns" not in document:
+    if not isinstance(document, dict) or not {"format", "space", "columns"} <= document.keys():
         raise ExplorationError(f'"{origin}" does not describe an exploration')
     if document["format"] != FORMAT:
         raise ExplorationError(f'"{origin}": format {document["format"]}; this pimsim reads format {FORMAT}')
-    if document.get("digest") != digest(document):
-        raise ExplorationError(f'"{origin}" was changed after it was written: its content does not give its digest')
+    if not _is_whole(document):
+        raise ExplorationError(f'"{origin}" was changed after it was written: its digest is another')
     return document
+
+
+def _is_whole(document: Mapping[str, Any]) -> bool:
+    try:
+        return isinstance(document["space"], dict) and document.get("digest") == digest(document)
+    except ValueError:  # NaN, or half a character
+        return False
 
 
 def columns_of(document: Mapping[str, Any]) -> Columns:
@@ -93,51 +105,43 @@ def columns_of(document: Mapping[str, Any]) -> Columns:
 
 
 def difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | None:
-    """What differs first between two documents, ``then`` being the one that was begun with; None where nothing does."""
+    """What differs first between two documents, ``then`` being what was begun with; None where nothing does."""
+    return next(_differences(_fixed(now), _fixed(then)), None)
+
+
+def _differences(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[str]:
     for key in ("pimsim", "method", "seed", "settings"):
-        for found in _differences(now[key], then[key], key):
-            return found
-    for found in _differences(now["space"], then["space"], "space"):
-        return found
-    for kind in FILES:
+        yield from _of_values(now[key], then[key], key)
+    yield from _of_values(now["space"], then["space"], "space: ")
+    for kind, called in FILES.items():
         for name, content in now[kind].items():
-            if then[kind].get(name, content) != content:
-                return f'{_SINGULAR[kind]} "{name}" has changed since'
-        for found in _differences(now[kind], then[kind], kind):
-            return found
-    for found in _differences(now["columns"], then["columns"], "columns"):
-        return found
-    return None
+            if name in then[kind] and then[kind][name] != content:
+                yield f'{called} "{name}" has changed since it began'
+        yield from _of_values(now[kind], then[kind], f"{kind}: ")
+    yield from _of_values(now["columns"], then["columns"], "columns")
 
 
-_SINGULAR = {"models": "model", "inputs": "input", "hardware": "hardware file", "tables": "cost table"}
-
-
-def _differences(now: object, then: object, where: str) -> Iterator[str]:
+def _of_values(now: object, then: object, where: str) -> Iterator[str]:
     """Sentences, in the order of the keys."""
     if isinstance(now, Mapping) and isinstance(then, Mapping):
         yield from _of_mappings(now, then, where)
     elif isinstance(now, list) and isinstance(then, list) and max(len(_text(now)), len(_text(then))) > _LONGEST:
-        yield from _of_lists(now, then, where)
+        for place, (ours, theirs) in enumerate(zip_longest(now, then)):
+            yield from _of_values(ours, theirs, f"{where}[{place}]")
     elif _text(now) != _text(then):
         yield f"{where} is {_shown(now)}, it began with {_shown(then)}"
 
 
 def _of_mappings(now: Mapping[str, object], then: Mapping[str, object], where: str) -> Iterator[str]:
+    before = where if where.endswith(" ") else f"{where}."
     for key in now:
-        name = f'{where}: "{key}"'
-        if key not in then:
-            yield f"{name} is new"
+        if key in then:
+            yield from _of_values(now[key], then[key], f"{before}{key}")
         else:
-            yield from _differences(now[key], then[key], name)
-    yield from (f'{where}: "{key}" is missing' for key in then if key not in now)
+            yield f"{before}{key} is new"
+    yield from (f"{before}{key} is missing" for key in then if key not in now)
     if list(now) != list(then):
-        yield f"{where}: keys come in another order"
-
-
-def _of_lists(now: list[object], then: list[object], where: str) -> Iterator[str]:
-    for place, (ours, theirs) in enumerate(zip_longest(now, then)):
-        yield from _differences(ours, theirs, f"{where}, entry {place + 1}")
+        yield f"{where.removesuffix(': ')}: keys stand in another order"
 
 
 def _shown(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,9 @@ from pimsim.errors import ExplorationError
 from pimsim.explore import identity, segments
 from pimsim.explore.arrow import compute, pa, parquet
 from pimsim.explore.arrow import csv as arrow_csv
-from pimsim.explore.batches import POINT, schema_of
-from pimsim.explore.files import DOCUMENT, PARQUET
+from pimsim.explore.batches import ARROW, POINT, schema_of
+from pimsim.explore.exploration_folder import PARQUET, SEGMENTS
+from pimsim.explore.final_file import DOCUMENT
 from pimsim.explore.identity import Columns
 from pimsim.explore.metrics import metric_columns
 from pimsim.explore.segments import Segment
@@ -23,6 +24,8 @@ from pimsim.explore.segments import Segment
 TEXTS = ("status", "reason", "model", "hardware", "input", "bottleneck")
 """Columns in which an empty cell is an empty text."""
 EXECUTED = "executed"
+NEEDED = (POINT, "status")
+"""Columns without which a table is none of results."""
 _BLOCK_BYTES = 4 << 20
 
 
@@ -58,18 +61,20 @@ class FolderTable:
         return identity.columns_of(self.meta)
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        for batch in self._from(0):
+        for batch in self._from(0, [POINT, *(name for name in names if name != POINT)]):
             yield batch.select(names)
 
     def with_point(self, point: int) -> Iterator[pa.RecordBatch]:
-        return (batch.slice(0, 1) for batch in [next(self._from(point), None)] if batch is not None)
+        for batch in self._from(point, [name for name, _ in self.columns]):
+            yield batch.slice(0, 1)
+            return
 
-    def _from(self, start: int) -> Iterator[pa.RecordBatch]:
+    def _from(self, start: int, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Segments that a running exploration has put together meanwhile are looked for again."""
         schema = schema_of(self.columns, {segments.DIGEST.decode(): self.meta["digest"]})
         while True:
             try:
-                for batch in segments.ordered(self._parts(), schema, start):
+                for batch in segments.ordered(self._parts(), schema, start, names):
                     yield batch
                     start = batch.column(POINT)[-1].as_py() + 1
                 return
@@ -81,9 +86,9 @@ class FolderTable:
 
         Segments first: the file that holds all their rows is there before they go.
         """
-        found, before = segments.listed(self.folder / segments.FOLDER), None
+        found, before = segments.listed(self.folder / SEGMENTS), None
         while found != before:
-            found, before = segments.listed(self.folder / segments.FOLDER), found
+            found, before = segments.listed(self.folder / SEGMENTS), found
         final = self.folder / PARQUET
         if final.exists():
             with readable(final):
@@ -103,8 +108,9 @@ class ParquetTable:
     def open(path: Path) -> ParquetTable:
         with readable(path):
             schema = parquet.read_schema(path)
-        kept = (schema.metadata or {}).get(DOCUMENT.encode())
-        meta = identity.checked(json.loads(kept), str(path)) if kept else {}
+            kept = (schema.metadata or {}).get(DOCUMENT.encode())
+            meta = identity.checked(json.loads(kept), str(path)) if kept else {}
+        _check_names(path, schema.names)
         return ParquetTable(path, meta, tuple((field.name, _kind(field, path)) for field in schema))
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -115,7 +121,7 @@ class ParquetTable:
 
     def with_point(self, point: int) -> Iterator[pa.RecordBatch]:
         with readable(self.path):
-            found = parquet.read_table(self.path, filters=[(POINT, "==", point)])
+            found = parquet.read_table(self.path, filters=[(POINT, "==", point)], partitioning=None)
             yield from found.cast(schema_of(self.columns)).to_batches()
 
 
@@ -130,6 +136,7 @@ class CsvTable:
     @staticmethod
     def open(path: Path, meta: Mapping[str, Any]) -> CsvTable:
         names = _header(path)
+        _check_names(path, names)
         known = dict(identity.columns_of(meta)) if meta else {}
         known = {
             POINT: int,
@@ -161,38 +168,39 @@ def _column(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
     return compute.if_else(compute.equal(values, ""), None, values)
 
 
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    for name in NEEDED:
+        if name not in names:
+            raise ExplorationError(f'"{path}" holds no results of pimsim explore: it has no column "{name}"')
+    for name in names:
+        if names.count(name) > 1:
+            raise ExplorationError(f'"{path}": column "{name}" is there twice')
+
+
 def _header(path: Path) -> list[str]:
     with readable(path), open(path, encoding="utf-8-sig", newline="") as stream:
         return next(csv.reader(stream), [])
 
 
 def _kinds(path: Path, names: Sequence[str]) -> dict[str, type]:
-    """The narrowest type that all cells of a column have; text where no cell has a value."""
-    texts: dict[str, set[str]] = {name: set() for name in names}
-    open_: dict[str, list[type]] = {name: [bool, int, float] for name in names}
+    """The first of int, float and bool that all cells of a column are; text where none is, or no cell has a value."""
+    open_: dict[str, list[type]] = {name: [int, float, bool] for name in names}
+    empty = set(names)
     for batch in _read_csv(path, dict.fromkeys(names, pa.string())):
         for name in names:
-            new = set(compute.unique(batch.column(name)).to_pylist()) - {""} - texts[name]
-            open_[name] = [kind for kind in open_[name] if all(_READS[kind](text) for text in new)]
-            texts[name] |= new if open_[name] else set()
-    return {name: open_[name][0] if texts[name] and open_[name] else str for name in names}
+            texts = compute.unique(batch.column(name))
+            texts = texts.filter(compute.not_equal(texts, ""))
+            open_[name] = [kind for kind in open_[name] if _is(kind, texts)]
+            empty -= {name} if len(texts) else set()
+    return {name: open_[name][0] if open_[name] and name not in empty else str for name in names}
 
 
-def _reads(convert: Callable[[str], object]) -> Callable[[str], bool]:
-    def reads(text: str) -> bool:
-        try:
-            return str(convert(text)) == text if convert is int else convert(text) is not None
-        except ValueError:
-            return False
-
-    return reads
-
-
-_READS: Mapping[type, Callable[[str], bool]] = {
-    bool: lambda text: text in ("True", "False"),
-    int: _reads(int),
-    float: _reads(float),
-}
+def _is(kind: type, texts: pa.Array) -> bool:
+    try:
+        texts.cast(ARROW[kind])
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _read_csv(path: Path, types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
@@ -226,6 +234,8 @@ def readable(path: Path) -> Iterator[None]:
     """Errors of reading in one line with the file's name."""
     try:
         yield
-    except (pa.ArrowException, OSError, csv.Error, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
+    except ExplorationError:
+        raise
+    except (pa.ArrowException, ValueError, OSError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else segments.first_line(error)
         raise ExplorationError(f'"{path}" cannot be read: {reason}') from None

@@ -17,9 +17,6 @@ from pimsim.explore.metrics import metric_columns
 from pimsim.explore.point import Row
 from pimsim.explore.result_tables import EXECUTED, TEXTS, CsvTable, FolderTable, ParquetTable, Table
 
-NEEDED = (POINT, "status")
-"""Columns without which a table is none of results."""
-
 
 @dataclass(frozen=True)
 class Results:
@@ -41,15 +38,7 @@ class Results:
         where = Path(path)
         if not where.exists():
             raise MissingFileError(f'"{where}": no such file or folder')
-        table = _table(where)
-        names = [name for name, _ in table.columns]
-        for name in NEEDED:
-            if name not in names:
-                raise ExplorationError(f'"{where}" holds no results of pimsim explore: it has no column "{name}"')
-        for name in names:
-            if names.count(name) > 1:
-                raise ExplorationError(f'"{where}": column "{name}" is there twice')
-        return Results(where, table)
+        return Results(where, _table(where))
 
     @property
     def meta(self) -> Mapping[str, Any]:

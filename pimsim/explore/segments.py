@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,15 +17,15 @@ from pimsim.errors import ExplorationError
 from pimsim.explore.arrow import pa, parquet
 from pimsim.explore.batches import POINT
 
-FOLDER = "segments"
 DIGEST = b"pimsim.digest"
 """Key of a file's metadata: what exploration its rows are of."""
 SMALL_ROWS = 4096
 """Segments below it are put together …"""
 LARGE_ROWS = 16384
 """… up to this many rows in one."""
-_NAME = re.compile(r"(\d{10,})-(\d{10,})\.parquet")
-_UNREADABLE = (pa.ArrowException, OSError)
+_NAME = re.compile(r"(\d{10,})-(\d{10,})\.[0-9a-f]{8}\.parquet")
+_UNREADABLE = (pa.ArrowException, OSError, ValueError)
+"""pyarrow raises all of these for damaged files."""
 
 
 class DamagedError(Exception):
@@ -44,16 +45,11 @@ class Segment:
         return self.last - self.first + 1
 
 
-def segment_file(folder: Path, first: int, last: int) -> Path:
-    """Names sort like numbers."""
-    return folder / f"{first:010d}-{last:010d}.parquet"
-
-
 def listed(folder: Path) -> list[Segment]:
     """Segments by their names: first those with low points, of these first the longest."""
     names = [(match, path) for path in _files(folder) if (match := _NAME.fullmatch(path.name))]
     found = [Segment(int(match[1]), int(match[2]), path) for match, path in names]
-    return sorted(found, key=lambda segment: (segment.first, -segment.last))
+    return sorted(found, key=lambda segment: (segment.first, -segment.last, segment.path))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -64,28 +60,43 @@ def _files(folder: Path) -> list[Path]:
 
 
 def write_segment(folder: Path, first: int, table: pa.Table) -> Segment:
-    """Write rows with a checksum on every page.  Raises OutputError, and then leaves nothing behind."""
+    """Write rows under a name that sorts by them and ends in a checksum.
+
+    Raises OutputError, and then leaves nothing behind.
+    """
     buffer = pa.BufferOutputStream()
     parquet.write_table(table, buffer, use_dictionary=False, write_statistics=False, write_page_checksum=True)
     last = first + table.num_rows - 1
-    path = segment_file(folder, first, last)
-    write_bytes(path, buffer.getvalue())
+    data = buffer.getvalue()
+    path = folder / f"{first:010d}-{last:010d}.{zlib.crc32(data):08x}.parquet"
+    write_bytes(path, data)
     return Segment(first, last, path)
 
 
-def check(segment: Segment, schema: pa.Schema) -> None:
+def check_segment(segment: Segment, schema: pa.Schema) -> None:
     """Read a segment through.
 
-    Raises DamagedError, and ExplorationError for one of another exploration.
+    Raises DamagedError, ExplorationError for one of another exploration, OSError for one that the system does not give.
     """
+    if f".{zlib.crc32(segment.path.read_bytes()):08x}." not in segment.path.name:
+        raise DamagedError("its checksum is another")
+    check_rows(segment, schema)
+
+
+def check_rows(segment: Segment, schema: pa.Schema) -> None:
+    """Read a Parquet file through, which must hold just these points in order.  Raises as `check_segment`."""
     try:
         with parquet.ParquetFile(segment.path, page_checksum_verification=True) as file:
             _check_origin(file.schema_arrow, schema, segment.path)
             expected = segment.first
             for batch in file.iter_batches(LARGE_ROWS):
                 expected = _check_points(batch, expected)
+    except ExplorationError:
+        raise
     except _UNREADABLE as error:
-        raise DamagedError(_first_line(error)) from None
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DamagedError(first_line(error)) from None
     if expected != segment.last + 1:
         raise DamagedError(f"its last point is {expected - 1}")
 
@@ -103,42 +114,45 @@ def _check_points(batch: pa.RecordBatch, expected: int) -> int:
     return behind
 
 
-def ordered(segments: Iterable[Segment], schema: pa.Schema, start: int = 0) -> Iterator[pa.RecordBatch]:
-    """Rows of the points from ``start`` on in order, each once, of one segment at a time.
+def ordered(
+    segments: Iterable[Segment], schema: pa.Schema, start: int = 0, names: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the points from ``start`` on in order, each once, of one segment at a time; of the columns ``names``.
 
     Raises ExplorationError for a damaged segment, FileNotFoundError for one that is gone.
     """
     for segment in segments:
         if segment.last >= start:
             try:
-                yield from _rows(segment, schema, start)
-            except FileNotFoundError:
+                yield from _rows(segment, schema, start, list(schema.names if names is None else names))
+            except (FileNotFoundError, ExplorationError):
                 raise
             except _UNREADABLE as error:
                 raise ExplorationError(
-                    f'"{segment.path}" is damaged ({_first_line(error)}); --resume computes its points again'
+                    f'"{segment.path}" cannot be read ({first_line(error)}); if damaged, --resume computes it again'
                 ) from None
             start = segment.last + 1
 
 
-def _rows(segment: Segment, schema: pa.Schema, start: int) -> Iterator[pa.RecordBatch]:
+def _rows(segment: Segment, schema: pa.Schema, start: int, names: list[str]) -> Iterator[pa.RecordBatch]:
     with parquet.ParquetFile(segment.path, page_checksum_verification=True) as file:
         _check_origin(file.schema_arrow, schema, segment.path)
         number = segment.first
         for group in range(file.num_row_groups):
             behind = number + file.metadata.row_group(group).num_rows
             if behind > start:
-                for batch in file.read_row_group(group).slice(max(start - number, 0)).to_batches():
-                    yield pa.record_batch(batch.columns, schema=schema)
+                found = file.read_row_group(group, columns=names).select(names)
+                yield from found.slice(max(start - number, 0)).replace_schema_metadata(schema.metadata).to_batches()
             number = behind
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What a library says of an error, without what it says to its developers."""
     return str(error).partition("\n")[0]
 
 
 def compact(segments: Sequence[Segment], schema: pa.Schema) -> list[Segment]:
-    """Small segments that follow each other put together; the rest as they were."""
+    """Small segments that follow each other put together, the rest as they were.  Removes none."""
     return [_merged(run, schema) if len(run) > 1 else run[0] for run in _runs(segments)]
 
 
@@ -161,13 +175,10 @@ def _runs(segments: Sequence[Segment]) -> Iterator[list[Segment]]:
 
 
 def _merged(run: Sequence[Segment], schema: pa.Schema) -> Segment:
-    """One segment of all, which is there before they are removed."""
-    made = write_segment(run[0].path.parent, run[0].first, pa.Table.from_batches(list(ordered(run, schema))))
-    for segment in run:
-        remove(segment)
-    return made
+    return write_segment(run[0].path.parent, run[0].first, pa.Table.from_batches(list(ordered(run, schema))))
 
 
-def remove(segment: Segment) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(segment.path)
+def remove(segments: Iterable[Segment]) -> None:
+    for segment in segments:
+        with suppress(FileNotFoundError):
+            os.unlink(segment.path)
