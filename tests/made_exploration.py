@@ -74,6 +74,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def with_space(**changes: object) -> Identity:
-    """The identity with other keys of its space."""
-    return replace(IDENTITY, space={**IDENTITY.space, **changes})
+def with_axes(**changes: object) -> Identity:
+    """The identity with other axes, None: without that one."""
+    axes = {**IDENTITY.space["axes"], **changes}
+    return replace(
+        IDENTITY, space={**IDENTITY.space, "axes": {key: axes[key] for key in axes if axes[key] is not None}}
+    )

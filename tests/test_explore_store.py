@@ -75,6 +75,8 @@ def test_order_and_interruptions_leave_no_trace(tmp_path_factory: pytest.TempPat
             assert list(running.done.runs()) == before
         elif event == "tidy":
             running._most_small = 2
+        for first, last in running.done.runs():
+            assert running.rows(first, last) == made_rows(first, last)
     running.finish()
     running.close()
     assert contents(folder) == expected
@@ -208,6 +210,18 @@ def test_nothing_explored_ends_too(tmp_path: Path) -> None:
     assert list(Results.open(tmp_path / "run").batches()) == []
     with Store.resume(tmp_path / "run", IDENTITY, COLUMNS) as running:
         assert len(running.done) == 0
+
+
+def test_stored_rows_are_read_back_by_their_points(tmp_path: Path) -> None:
+    finished(tmp_path, 20)
+    with Store.resume(tmp_path, IDENTITY, COLUMNS) as running:
+        running.add(20, made_rows(20, 25))
+        running.add(30, made_rows(30, 35))
+        assert [running.rows(*within) for within in ((0, 0), (7, 8), (18, 23), (31, 35))] == [
+            made_rows(*within) for within in ((0, 0), (7, 8), (18, 23), (31, 35))
+        ]
+        with pytest.raises(ValueError, match="of the points 24 to 30 not all are done"):
+            running.rows(24, 31)
 
 
 def test_results_with_a_gap_are_not_finished(tmp_path: Path) -> None:

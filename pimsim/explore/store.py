@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from pimsim.errors import ExplorationError
 from pimsim.explore import identity, segments
 from pimsim.explore.arrow import pa
-from pimsim.explore.batches import batch_of, schema_of
+from pimsim.explore.batches import batch_of, rows_of, schema_of
 from pimsim.explore.csv_file import GrowingCsv
 from pimsim.explore.exploration_folder import CSV, PARQUET, SEGMENTS, begun, continued, entered, resumable
 from pimsim.explore.final_file import checked_final, write_final
@@ -114,6 +114,16 @@ class Store:
             self._tidy()
         if self._clock() >= self._next_snapshot:
             self.snapshot()
+
+    def rows(self, start: int, stop: int) -> list[Row]:
+        """Rows of the points ``start`` … ``stop`` − 1, all of which must be done."""
+        if any(self.done.gaps(start, stop)):
+            raise ValueError(f"of the points {start} to {stop - 1} not all are done")
+        found: list[Row] = []
+        within = [part for part in self._sources() if part.first < stop]
+        for batch in segments.ordered(within, self._schema, start):
+            found += rows_of(batch.slice(0, stop - start - len(found)))
+        return found
 
     def snapshot(self) -> None:
         """Write ``results.csv`` of all that is done, sorted by point.  Raises OutputError."""
