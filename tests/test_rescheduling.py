@@ -106,6 +106,8 @@ SAME = {
         {"memories__macro_kib": 4},
         {"engines__pim__rows": 64},
         {"engines__event__sweep_depth": 6},
+        {"engines__event__pipeline_depth": 9},
+        {"engines__event__forwarding": False, "engines__event__pipeline_depth": 1},
         {"engines__event__lanes": 43},
         {"engines__event__membrane_banks": 4},
         {"engines__event__membrane_bits": 19},

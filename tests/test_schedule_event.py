@@ -25,11 +25,12 @@ def scattered(bits, shape, *, lanes, scan_width, fifo_depth, pipeline_depth):
         layout.tail_mask,
         planes.masks,
         planes.service,
-        np.array((fifo_depth, pipeline_depth, planes.least, planes.raised), np.int64),
+        np.array((fifo_depth, planes.least, planes.raised), np.int64),
         counts,
         out,
     )
-    found = dict(zip(("events", "empty", "stall", "cycles"), out[0].tolist(), strict=True))
+    events, empty, stall, scanned, issued = out[0].tolist()
+    found = {"events": events, "empty": empty, "stall": stall, "cycles": max(scanned, issued + pipeline_depth) + 2}
     return found | {"targets": int(counts[0] @ planes.targets), "voids": int(counts[0] @ planes.voids)}
 
 

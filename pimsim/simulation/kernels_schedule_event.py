@@ -40,9 +40,14 @@ from numba.extending import intrinsic
 
 from pimsim.simulation.compiled import kernel, part
 
-FIELDS = 4
-EVENTS, EMPTY_WORDS, STALL, CYCLES = range(FIELDS)
-"""Columns of ``out``: events; words without any; cycles that the scanner stalled; cycles before the sweep."""
+FIELDS = 5
+EVENTS, EMPTY_WORDS, STALL, SCANNED, ISSUED = range(FIELDS)
+"""Columns of ``out``: events; words without any; cycles that the scanner stalled; cycle of the last word; cycle of the
+last slot, or `NO_SLOT`.  No column depends on the pipeline of the lanes, whose last stage is ``depth`` cycles behind a
+slot: the sweep starts in max(SCANNED, ISSUED + depth) + 2."""
+
+NO_SLOT = -(2**31)
+"""Long before every cycle."""
 
 SCAN_FILL = 2
 """Cycles from the start of a step until the first word is in the scan register."""
@@ -144,7 +149,7 @@ def _scatter_row(
     pieces: Any, held: Any, cycles: Any, planes: Any, weights: Any, span: Any, core: Any, out: Any
 ) -> tuple[Any, Any]:
     """Run by run through one map: fills ``out``; last word with an event (−1: none), end of the last service."""
-    depth, least = core[0], core[2]
+    depth, least = core[0], core[1]
     words = held.size // span
     events = empty = word = release = behind = 0
     last, pushed = -1, SCAN_FILL - 1  # as if a word −1 had been pushed in the cycle before the first word
@@ -169,7 +174,7 @@ def _scatter_row(
             pushed = max(pushed, release + 1 - late)
     out[EVENTS], out[EMPTY_WORDS] = events, empty
     out[STALL] = pushed - (SCAN_FILL + events - 1 + empty - behind) if events > 0 else 0
-    out[CYCLES] = pushed + behind
+    out[SCANNED] = pushed + behind
     return last, release
 
 
@@ -182,12 +187,12 @@ def scatter(
     rows     uint8 (R, bytes), bit i of a row (little bit order) is neuron i of the map
     layout   int64: bytes per piece (a scan word, or 64 bits of a wider one), pieces per scan word, scan words
     planes   uint64 (P, pieces) masks: the events of a mask add ``weights`` (P,) generator cycles each
-    core     int64: FIFO depth, pipeline depth, least service of any event, mask of events whose service was
-             raised from 1 to 2 (a FIFO of one entry), or −1
+    core     int64: FIFO depth, least service of any event, mask of events whose service was raised from 1 to 2
+             (a FIFO of one entry), or −1
     counts   int64 (R, P) out: events in each mask
     out      int64 (R, FIELDS) out
     """
-    pipeline, raised = core[1], core[3]
+    raised = core[2]
     pieces = np.zeros(layout[1] * layout[2], np.uint64)
     as_bytes = pieces.view(np.uint8)
     held, cycles = np.empty(pieces.size, np.int64), np.empty(pieces.size, np.int64)
@@ -199,13 +204,10 @@ def scatter(
             counts[r, plane] = _add_service(pieces, planes[plane], weights[plane], cycles)
         if layout[1] > 1:
             _join(layout[1], held, cycles)
-        last, written = _scatter_row(pieces, held, cycles, planes, weights, layout[1], core, out[r])
-        if last >= 0:
-            written += pipeline
-            if raised >= 0:
-                written -= _last_is_raised(pieces, planes[raised], (last + 1) * layout[1] - 1)
-            out[r, CYCLES] = max(out[r, CYCLES], written)
-        out[r, CYCLES] += 2
+        last, issued = _scatter_row(pieces, held, cycles, planes, weights, layout[1], core, out[r])
+        if last >= 0 and raised >= 0:
+            issued -= _last_is_raised(pieces, planes[raised], (last + 1) * layout[1] - 1)
+        out[r, ISSUED] = issued if last >= 0 else NO_SLOT
 
 
 @part

@@ -39,18 +39,18 @@ thousands to learn, which takes 2 ms."""
 class Found:
     """What a flow finds in packed maps, uint8 (R, bytes); nothing of it depends on memories, sweeps or word widths.
 
-    ``cycles`` (R,) of each map, int64, without what the layer's sweep adds; ``sums`` over all maps of the columns of
-    the flow's kernel; ``places``, what it counts per mask or output position, likewise; ``spikes`` in the maps.
+    ``steps`` (R, kept), int64, the last columns of the flow's kernel, map by map; ``sums`` of all its columns over the
+    maps; ``places``, what it counts per mask or position, over the maps too; ``spikes`` in them.
     """
 
-    cycles: Int64Array
+    steps: Int64Array
     sums: Int64Array
     places: Int64Array
     spikes: int
 
     @property
     def nbytes(self) -> int:
-        return self.cycles.nbytes + self.sums.nbytes + self.places.nbytes
+        return self.steps.nbytes + self.sums.nbytes + self.places.nbytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,11 @@ class Flow(Protocol):
 
     @property
     def fields(self) -> int:
-        """Columns that `run` fills per map, cycles the last one."""
+        """Columns that `run` fills per map."""
+
+    @property
+    def kept(self) -> int:
+        """How many of these, the last ones, are wanted of each map: cycles; of all others the sum is enough."""
 
     def run(self, rows: Rows, found: Int64Array) -> Int64Array:
         """Go through packed maps, uint8 (R, bytes), and fill ``found`` (R, fields); the `Found.places` of these."""
@@ -103,7 +107,7 @@ def dataflow(layer: LayerMapping, event: Event) -> Flow:
         return GatherFlow(shape, event.scan_width, beats_per_target, fifo, pipeline, sweep, banks)
     apart = fewest_targets_between(shape) * beats_per_target
     if not one_port and (event.forwarding or apart >= pipeline):
-        return ScatterFlow(shape, event.scan_width, beats_per_target, fifo, pipeline)
+        return ScatterFlow(shape, event.scan_width, beats_per_target, fifo)
     return WaitingFlow(shape, event.scan_width, beats_per_target, fifo, pipeline, event.forwarding, banks)
 
 
@@ -124,30 +128,33 @@ class Pass:
 
     def found(self) -> Found:
         """All parts together, in arrays that cannot be written."""
-        cycles, sums = self._columns[:, -1].copy(), self._columns.sum(axis=0)
+        steps, sums = self._columns[:, -self._flow.kept :].copy(), self._columns.sum(axis=0)
         places: Int64Array = np.sum(self._places, axis=0)
-        for array in (cycles, sums, places):
+        for array in (steps, sums, places):
             array.flags.writeable = False
-        return Found(cycles, sums, places, self._flow.spikes(self._rows, sums))
+        return Found(steps, sums, places, self._flow.spikes(self._rows, sums))
 
 
 @dataclass(frozen=True)
 class ScatterFlow:
-    """Beats never wait: population counts under masks."""
+    """Beats never wait: population counts under masks, whatever the depth of the lanes' pipeline."""
 
     shape: LayerShape
     scan_width: int
     beats: int
     fifo_depth: int
-    pipeline_depth: int
 
     @property
     def fields(self) -> int:
         return kernels.FIELDS
 
+    @property
+    def kept(self) -> int:
+        return kernels.FIELDS - kernels.SCANNED
+
     def run(self, rows: Rows, found: Int64Array) -> Int64Array:
         planes = self._planes()
-        core = (self.fifo_depth, self.pipeline_depth, planes.least, planes.raised)
+        core = (self.fifo_depth, planes.least, planes.raised)
         counts = np.empty((len(rows), len(planes.service)), np.int64)
         kernels.scatter(
             rows,
@@ -165,10 +172,11 @@ class ScatterFlow:
     def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - others have to count them
         return int(sums[kernels.EVENTS])
 
-    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:  # noqa: ARG002 - of no port
+    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
         planes, events = self._planes(), int(found.sums[kernels.EVENTS])
+        scanned, issued = found.steps.T
         return Totals(
-            cycles=found.cycles + sweep_cycles(layer),
+            cycles=np.maximum(scanned, issued + event.pipeline_depth) + 2 + sweep_cycles(layer),
             events=events,
             passes=int(found.sums[kernels.EMPTY_WORDS]),
             pushes=events,
@@ -199,6 +207,10 @@ class WaitingFlow:
     @property
     def fields(self) -> int:
         return waits.FIELDS
+
+    @property
+    def kept(self) -> int:
+        return 1
 
     def run(self, rows: Rows, found: Int64Array) -> Int64Array:
         """Position by position while that pays, then beat by beat; places are those of the map before the pool."""
@@ -236,7 +248,7 @@ class WaitingFlow:
         targets, events = targets_per_position(self.shape), int(found.sums[waits.PUSHES])
         reached, voids = int(found.places @ targets), int(found.places @ (targets == 0))
         return Totals(
-            cycles=found.cycles + sweep_cycles(layer),
+            cycles=found.steps[:, 0] + sweep_cycles(layer),
             events=events,
             passes=int(found.sums[waits.PASSES]),
             pushes=events,
@@ -244,7 +256,7 @@ class WaitingFlow:
             voids=voids,
             scan_stall=int(found.sums[waits.SCAN_STALL]),
             waits=int(found.sums[waits.SERVICE]) - reached * self.beats - voids,
-            sweep_waits=layer.sweep.stalls * len(found.cycles),
+            sweep_waits=layer.sweep.stalls * len(found.steps),
             port_accesses=_port_accesses(self._changes(found), event) if self.banks else 0,
         )
 
@@ -252,7 +264,7 @@ class WaitingFlow:
         """How often each word of the membrane memory is read and written, sweeps included."""
         targets, number = targets_in_order(self.shape), targets_per_position(self.shape)
         visits = np.bincount(targets.outputs, np.repeat(found.places, number), self.shape.positions)
-        return np.repeat(visits.astype(np.int64), self.beats) + len(found.cycles)
+        return np.repeat(visits.astype(np.int64), self.beats) + len(found.steps)
 
 
 @dataclass(frozen=True)
@@ -273,6 +285,10 @@ class GatherFlow:
     @property
     def fields(self) -> int:
         return beats.FIELDS
+
+    @property
+    def kept(self) -> int:
+        return 1
 
     def run(self, rows: Rows, found: Int64Array) -> Int64Array:
         first = field_words(self.shape, self.scan_width).first
@@ -297,7 +313,7 @@ class GatherFlow:
 
     def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
         return Totals(
-            cycles=found.cycles + sweep_end(layer),
+            cycles=found.steps[:, 0] + sweep_end(layer),
             events=int(found.sums[beats.TARGETS]),
             passes=int(found.sums[beats.PASSES]),
             pushes=int(found.sums[beats.PUSHES]),
@@ -306,7 +322,7 @@ class GatherFlow:
             scan_stall=int(found.sums[beats.SCAN_STALL]),
             waits=int(found.sums[beats.WAITS]),
             sweep_waits=int(found.sums[beats.SWEEP_WAITS]),
-            port_accesses=_port_accesses(np.full(layer.sweep.words, len(found.cycles)), event) if self.banks else 0,
+            port_accesses=_port_accesses(np.full(layer.sweep.words, len(found.steps)), event) if self.banks else 0,
         )
 
 
