@@ -12,6 +12,7 @@ from pathlib import Path
 from pimsim.errors import MappingError
 from pimsim.explore.point import FAILED, Chunk, Point, Row
 from pimsim.explore.work import Evaluated, Work
+from pimsim.explore.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -104,3 +105,24 @@ def rows_of(done: Iterable[tuple[Chunk, Evaluated]]) -> Iterator[Row]:
     for chunk, evaluated in sorted(done, key=lambda item: item[0].start):
         assert [row["point"] for row in evaluated.rows] == [point.number for point in chunk.points]
         yield from evaluated.rows
+
+
+class Pulled:
+    """Chunks that tell how many were pulled before their results came."""
+
+    def __init__(self, gate: Path, opens_at: int) -> None:
+        self.ahead: list[int] = []
+        self.delivered = 0
+        self._gate, self._opens_at = gate, opens_at
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for count, chunk in enumerate(chunks(60, 1), 1):
+            self.ahead.append(count - self.delivered)
+            if count == self._opens_at:
+                self._gate.touch()
+            yield chunk
+
+    def run(self, workers: Workers) -> None:
+        with workers:
+            for _ in workers.run(Made(self._gate.parent, waits_for=self._gate.name), self):
+                self.delivered += 1

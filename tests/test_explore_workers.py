@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import active_children
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 from made_evaluation import (
     Made,
+    Pulled,
     chunks,
     evaluate,
     evaluations,
@@ -31,7 +31,7 @@ from pimsim.explore.local_workers import DEATHS, IN_FLIGHT, LocalProcesses
 from pimsim.explore.point import FAILED, OK, Chunk, Point
 from pimsim.explore.work import Evaluated, Work
 from pimsim.explore.worker_process import ONE_THREAD
-from pimsim.explore.workers import Inline, Workers
+from pimsim.explore.workers import Inline
 
 LONG_S = 300
 
@@ -55,27 +55,6 @@ def test_any_number_of_processes_gives_every_row_of_an_inline_run_once(count: in
     assert sum((evaluated.work for _, evaluated in done), Work()).pricings == 100
     assert len(processes(tmp_path)) <= count
     assert active_children() == []
-
-
-class Pulled:
-    """Chunks that tell how many were pulled before their results came."""
-
-    def __init__(self, gate: Path, opens_at: int) -> None:
-        self.ahead: list[int] = []
-        self.delivered = 0
-        self._gate, self._opens_at = gate, opens_at
-
-    def __iter__(self) -> Iterator[Chunk]:
-        for count, chunk in enumerate(chunks(60, 1), 1):
-            self.ahead.append(count - self.delivered)
-            if count == self._opens_at:
-                self._gate.touch()
-            yield chunk
-
-    def run(self, workers: Workers) -> None:
-        with workers:
-            for _ in workers.run(Made(self._gate.parent, waits_for=self._gate.name), self):
-                self.delivered += 1
 
 
 def test_two_chunks_per_process_are_pulled_before_their_results(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def _serve(connection: Connection, evaluate: Evaluate) -> None:
                 continue
             answer = evaluate(job, message)
         except Exception as error:
-            answer = _portable(error)
+            answer = portable(error)
         connection.send(answer)
 
 
@@ -135,7 +135,7 @@ def _receive(connection: Connection, received: SimpleQueue[bytes]) -> None:
             os._exit(0)
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """What the parent can raise, with where it happened."""
     where = "".join(traceback.format_exception(error))
     again = RuntimeError(f"{type(error).__name__}: {error}")

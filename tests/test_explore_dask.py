@@ -1,0 +1,237 @@
+"""Workers of a Dask cluster, with real processes: every chunk exactly once, whatever becomes of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from made_evaluation import Made, Pulled, chunks, evaluate, evaluations, failed_row, processes, rows_of
+
+from pimsim.errors import ExplorationError, MappingError, MissingPackageError
+from pimsim.explore import dask_link, dask_workers
+from pimsim.explore.dask_workers import DaskCluster
+from pimsim.explore.point import FAILED, OK
+from pimsim.explore.workers import Inline
+
+WORKERS = 3
+LONG_S = 120
+
+
+@contextmanager
+def started_cluster() -> Iterator[Any]:
+    """Three processes that are started again when they die; a task is given up when two have died of it, not four."""
+    dask = pytest.importorskip("dask")
+    distributed = pytest.importorskip("distributed")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(
+            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+    ):
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def shared_cluster() -> Iterator[Any]:
+    with started_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(shared_cluster: Any) -> Any:
+    """Once all workers are there again: one that dies before Dask has noted its start is not started again."""
+    wait_until(lambda: len(shared_cluster.scheduler.workers) == WORKERS)
+    wait_until(lambda: all(nanny.status.name == "running" for nanny in shared_cluster.workers.values()))
+    return shared_cluster
+
+
+@pytest.fixture
+def address(cluster: Any) -> str:
+    return str(cluster.scheduler_address)
+
+
+@pytest.fixture
+def address_of_own() -> Iterator[str]:
+    """Of a cluster for points that kill, and may leave it with fewer workers."""
+    with started_cluster() as cluster:
+        yield str(cluster.scheduler_address)
+
+
+def joined(address: str, **options: Any) -> DaskCluster:
+    return DaskCluster(address, evaluate, failed_row, **options)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LONG_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    thread = Thread(target=act)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def inline_rows(points: int, folder: Path) -> list[Any]:
+    folder.mkdir()
+    with Inline(evaluate) as workers:
+        return list(rows_of(workers.run(Made(folder), chunks(points, 7))))
+
+
+def test_one_worker_killed_in_the_middle_loses_and_doubles_nothing(address: str, tmp_path: Path) -> None:
+    def kill_one_and_wait_for_another() -> None:
+        wait_until(lambda: len(processes(tmp_path)) == WORKERS)
+        os.kill(min(processes(tmp_path)), signal.SIGKILL)
+        wait_until(lambda: len(processes(tmp_path)) == WORKERS + 1)
+        (tmp_path / "gate").touch()
+
+    with meanwhile(kill_one_and_wait_for_another), joined(address) as workers:
+        done = list(workers.run(Made(tmp_path, waits_for="gate"), chunks(200, 5)))
+    assert sorted(chunk.start for chunk, _ in done) == list(range(0, 200, 5))
+    assert list(rows_of(done)) == inline_rows(200, tmp_path / "inline")
+    assert max(evaluations(tmp_path).values()) > 1
+
+
+def test_two_chunks_per_worker_are_pulled_before_their_results(address: str, tmp_path: Path) -> None:
+    pulled = Pulled(tmp_path / "gate", dask_workers.IN_FLIGHT * WORKERS)
+    pulled.run(joined(address))
+    assert (pulled.delivered, max(pulled.ahead)) == (60, dask_workers.IN_FLIGHT * WORKERS)
+
+
+def test_all_workers_killed_at_once_lose_and_double_nothing(address: str, tmp_path: Path) -> None:
+    def kill_all() -> None:
+        wait_until(lambda: len(processes(tmp_path)) == WORKERS)
+        for process in processes(tmp_path):
+            os.kill(process, signal.SIGKILL)
+        (tmp_path / "gate").touch()
+
+    with meanwhile(kill_all), joined(address) as workers:
+        done = list(workers.run(Made(tmp_path, waits_for="gate"), chunks(60, 4)))
+    assert list(rows_of(done)) == inline_rows(60, tmp_path / "inline")
+    assert len(done) == 15
+
+
+def test_a_point_that_kills_every_worker_fails_alone(address_of_own: str, tmp_path: Path) -> None:
+    with joined(address_of_own) as workers:
+        done = list(workers.run(Made(tmp_path, kills=frozenset({5})), chunks(16, 4)))
+    rows = list(rows_of(done))
+    assert rows[5] == {"point": 5, "status": FAILED, "reason": "2 workers of the cluster died while they evaluated it"}
+    assert [row["point"] for row in rows if row["status"] == OK] == [*range(5), *range(6, 16)]
+    assert sorted((chunk.start, len(chunk.points)) for chunk, _ in done) == [(start, 4) for start in (0, 4, 8, 12)]
+
+
+def test_workers_that_die_of_everything_end_the_run(
+    address_of_own: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_workers, "MOST_KILLING", 1)
+    job = Made(tmp_path, kills=frozenset(range(4)))
+    with joined(address_of_own) as workers, pytest.raises(ExplorationError, match=r"1 chunks .* 2 workers each died"):
+        list(workers.run(job, chunks(4, 4)))
+
+
+@pytest.mark.parametrize(("name", "raised"), [("refusal", MappingError), ("defect", ZeroDivisionError)])
+def test_what_the_evaluation_raises_is_raised_with_its_place(
+    name: str, raised: type[Exception], cluster: Any, address: str, tmp_path: Path
+) -> None:
+    with pytest.raises(raised) as caught, joined(address) as workers:
+        list(workers.run(Made(tmp_path, raises=(8, name)), chunks(20, 2)))
+    assert "made_evaluation.py" in caught.value.__notes__[0]
+    wait_until(lambda: not cluster.scheduler.tasks)
+
+
+def test_a_run_that_is_left_early_leaves_nothing_to_do(cluster: Any, address: str, tmp_path: Path) -> None:
+    job = Made(tmp_path)
+    with joined(address) as workers:
+        with closing(workers.run(job, chunks(1000, 2))) as run:
+            first, _ = next(run)
+        assert first.stop <= 2 * dask_workers.IN_FLIGHT * WORKERS
+        wait_until(lambda: len(cluster.scheduler.tasks) <= 1)
+        again = list(workers.run(job, chunks(12, 3)))
+        wait_until(lambda: len(cluster.scheduler.tasks) <= 1)
+    assert list(rows_of(again)) == inline_rows(12, tmp_path / "inline")
+    assert len(evaluations(tmp_path)) < 30
+    wait_until(lambda: not cluster.scheduler.tasks)
+
+
+def test_a_worker_with_other_versions_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = r'^scheduler "tcp://.*": worker tcp://127.0.0.1:\d+ '
+    with monkeypatch.context() as patch:
+        patch.setattr(dask_link, "__version__", "9.9")
+        with pytest.raises(ExplorationError, match=named + r"has pimsim \S+, here it is 9\.9$"), joined(address):
+            pass
+    with monkeypatch.context() as patch:
+        patch.setattr(dask_link, "python_version", lambda: "3.1.4")
+        with pytest.raises(ExplorationError, match=named + r"has Python 3\.\S+, here it is 3\.1\.4$"), joined(address):
+            pass
+    monkeypatch.setattr(dask_link, "VERSIONS", "__import__('pimsim_of_old')")
+    with pytest.raises(ExplorationError, match=named + r"cannot import pimsim \(No module named"), joined(address):
+        pass
+
+
+def closed_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.parametrize("form", ["tcp://127.0.0.1:{port}", "no such scheduler", "wrong://127.0.0.1:{port}"])
+def test_a_scheduler_that_is_not_there_is_named(form: str) -> None:
+    address = form.format(port=closed_port())
+    with pytest.raises(ExplorationError) as caught, joined(address, connect_s=0.5):
+        pass
+    assert str(caught.value).startswith(f'scheduler "{address}": no connection within 0.5 s (')
+
+
+@contextmanager
+def scheduler_alone(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A scheduler in a process of its own, without workers."""
+    port = closed_port()
+    options = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+    ) as process:
+        try:
+            yield process, f"tcp://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def test_a_cluster_without_workers_and_one_that_is_lost_end_the_run(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    job = Made(tmp_path)
+    with scheduler_alone(tmp_path) as (process, address), joined(address, connect_s=LONG_S, patience_s=0.1) as workers:
+        with pytest.raises(ExplorationError, match=r"no worker for 0\.1 s$"):
+            list(workers.run(job, chunks(4, 1)))
+
+        def lost() -> Iterator[Any]:
+            yield from chunks(1, 1)
+            process.kill()
+            yield from chunks(4, 1)[1:]
+
+        with pytest.raises(ExplorationError, match=f'^scheduler "{address}": lost; what is done so far is kept$'):
+            list(workers.run(job, lost()))
+
+
+def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_link, "find_spec", lambda _: None)
+    with pytest.raises(MissingPackageError, match=r'pip install "pimsim\[explore\]"'):
+        joined("tcp://127.0.0.1:8786")
