@@ -67,8 +67,7 @@ class Executions:
         network, source = self._job.models[keys.model].network, self._job.source(*keys.network)
         costed = costs_cnn(network, machine)
         numerics = layer_numerics(network, machine) if costed else mapping.numerics
-        executed = isinstance(source.content, Samples) or not (costed or self._holds(keys, source.content, numerics))
-        key = (*keys.network, numerics if executed else None)
+        key = (*keys.network, self.setting(keys, numerics, costed=costed))
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self._recorded(network, source, numerics, costed=costed)
@@ -77,6 +76,13 @@ class Executions:
         if isinstance(known, str):
             raise PimsimError(known)
         return known
+
+    def setting(self, keys: Keys, numerics: Numerics, *, costed: bool) -> Numerics | None:
+        """What the network is executed with on the point's input; None where its recording serves as it is."""
+        content = self._job.source(*keys.network).content
+        if isinstance(content, Samples):
+            return numerics
+        return None if costed or self._holds(keys, content, numerics) else numerics
 
     def _recorded(
         self, network: IntegerNetwork, source: Source, numerics: Sequence[LayerNumerics], *, costed: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from pimsim.errors import ExplorationError, HardwareError, MissingFileError
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis
@@ -41,18 +42,31 @@ def load_space(path: str | PathLike[str]) -> Space:
 def space_from_dict(raw: object, *, origin: str = "space", folder: str | PathLike[str] = ".") -> Space:
     """The same from parsed content, such as `Space.content`; relative names are looked up in ``folder`` first."""
     try:
-        return _space(checked(raw), Path(folder))
+        file = checked(raw)
+        machines = {name: _machine(name, Path(folder), place) for place, name in enumerate(file.hardware, 1)}
+        for place, name in enumerate(file.models, 1):
+            _located(MODEL_FILE, name, Path(folder), f"models.{place}")
+        return _space(file, Path(folder), machines)
     except (ExplorationError, HardwareError) as error:
         raise ExplorationError(f"{origin}: {error}") from None
     except MissingFileError as error:
         raise MissingFileError(f"{origin}: {error}") from None
 
 
-def _space(file: File, folder: Path) -> Space:
+def recorded_space(recorded: Mapping[str, Any], *, origin: str) -> Space:
+    """The space that an exploration's record holds, with what its hardware files said then: no file is looked at."""
+    try:
+        machines = dict(recorded["machines"])
+        file = checked({key: value for key, value in recorded.items() if key != "machines"})
+        return _space(file, Path(), {name: machines[name] for name in file.hardware})
+    except KeyError as error:
+        raise ExplorationError(f"{origin}: the space has no {error}") from None
+    except (ExplorationError, HardwareError) as error:
+        raise ExplorationError(f"{origin}: {error}") from None
+
+
+def _space(file: File, folder: Path, machines: Mapping[str, Mapping[str, object]]) -> Space:
     axes = (*file_axes(file), *(axis_of(name, form) for name, form in file.axes.items()))
-    machines = {name: _machine(name, folder, place) for place, name in enumerate(file.hardware, 1)}
-    for place, name in enumerate(file.models, 1):
-        _located(MODEL_FILE, name, folder, f"models.{place}")
     names = Names(axes, file.set)
     check_axes(axes, file.set)
     KeyCheck(axes, file.set, machines).check()
