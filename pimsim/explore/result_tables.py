@@ -152,6 +152,8 @@ class CsvTable:
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         schema = schema_of(tuple(item for name in names for item in self.columns if item[0] == name))
         for batch in _read_csv(self.path, dict(zip(names, schema.types, strict=True))):
+            if POINT in names and batch.column(POINT).null_count:
+                raise ExplorationError(f'"{self.path}" cannot be read: column "{POINT}" has an empty cell')
             yield pa.record_batch([_column(batch, field) for field in schema], schema=schema)
 
     def with_point(self, point: int) -> Iterator[pa.RecordBatch]:
