@@ -61,7 +61,7 @@ class Rescheduler:
         self._trace = trace
         self._limit, self._bytes = kept_bytes, 0
         self._found: OrderedDict[_Key, Found] = OrderedDict()
-        self._spikes = [count_spikes(maps) for maps in trace.spikes]
+        self._spikes: dict[int, int] = {}
         self._pulses: dict[tuple[int, int, int | None, LayerShape], int] = {}
 
     @property
@@ -79,7 +79,8 @@ class Rescheduler:
             else dense_layer(mapping, hardware, index, samples=self._trace.samples, driven=partial(self._driven, index))
             for index in range(len(mapping.layers))
         ]
-        return whole_machine(mapping, hardware, timings, [] if mapping.of_cnn else self._spikes)
+        behind = [] if mapping.of_cnn else [self._counted(index, found) for index in range(1, len(timings))]
+        return whole_machine(mapping, hardware, timings, behind)
 
     def _all_found(self, events: dict[int, EventLayer], threads: int) -> dict[int, Found]:
         """What the kernels find in each layer's maps, now or at an earlier call."""
@@ -93,6 +94,13 @@ class Rescheduler:
         for index, key in keys.items():
             self._keep(key, found[index])
         return found
+
+    def _counted(self, index: int, found: dict[int, Found]) -> int:
+        """Spikes in front of layer ``index``, which the event core has counted anyway."""
+        if index not in self._spikes:
+            known = found.get(index)
+            self._spikes[index] = known.spikes if known else count_spikes(self._trace.spikes[index - 1])
+        return self._spikes[index]
 
     def _keep(self, key: _Key, found: Found) -> None:
         """As the one that was used last."""

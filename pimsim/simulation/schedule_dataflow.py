@@ -26,6 +26,7 @@ from pimsim.simulation import kernels_schedule_gather as reads
 from pimsim.simulation import kernels_schedule_waits as waits
 from pimsim.simulation.schedule_layer import Int64Array, sweep_cycles, sweep_end
 from pimsim.simulation.schedule_parallel import Task, chunks
+from pimsim.simulation.schedule_source import count_spikes
 from pimsim.simulation.spike_planes import PIECE_BITS, SpikePlanes, spike_planes
 
 Rows = npt.NDArray[np.uint8]
@@ -309,7 +310,7 @@ class GatherFlow:
         return np.empty(0, np.int64)
 
     def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - here a spike is found once per field
-        return _spikes(rows)
+        return count_spikes(rows)
 
     def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
         return Totals(
@@ -329,14 +330,6 @@ class GatherFlow:
 def _ports(banks: int) -> int:
     """Ports of a bank, as kernels are told, where 0 banks stand for two."""
     return 1 if banks else 2
-
-
-def _spikes(rows: Rows) -> int:
-    """Bits that are set, 64 at a time: counting bytes takes as long as scheduling some of the layers."""
-    flat = rows.reshape(-1)
-    whole = len(flat) // 8 * 8
-    words, rest = np.bitwise_count(flat[:whole].view(np.uint64)), np.bitwise_count(flat[whole:])
-    return int(words.sum(dtype=np.int64)) + int(rest.sum(dtype=np.int64))
 
 
 def _port_accesses(changes: Int64Array, event: Event) -> int:

@@ -103,8 +103,14 @@ def _slices_of(values: npt.NDArray[np.int64], slice_bits: int) -> npt.NDArray[np
 
 
 def count_spikes(maps: npt.NDArray[np.uint8]) -> int:
-    """Spikes in packed maps (N, T, bytes), whose unused last bits are 0."""
-    return int(np.bitwise_count(maps).sum(dtype=np.int64))
+    """Spikes in packed maps (…, bytes), whose unused last bits are 0.
+
+    Counted 64 bits at a time: byte by byte takes as long as scheduling some of the layers.
+    """
+    flat = np.ascontiguousarray(maps).reshape(-1)
+    whole = flat.size // 8 * 8
+    words, rest = np.bitwise_count(flat[:whole].view(np.uint64)), np.bitwise_count(flat[whole:])
+    return int(words.sum(dtype=np.int64)) + int(rest.sum(dtype=np.int64))
 
 
 def _hardware_view(shape: LayerShape) -> tuple[int, int, int, int]:
