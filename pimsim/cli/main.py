@@ -20,6 +20,7 @@ EXIT_INTERRUPTED = 130
 COMMANDS = {
     "run": ("pimsim.cli.run", "Cost of a network on a machine, layer by layer."),
     "compare": ("pimsim.cli.compare", "One network on several machines, side by side."),
+    "explore": ("pimsim.cli.explore", "The machines of a design space, thousands on one recorded run."),
     "pareto": ("pimsim.cli.pareto", "The best machines of an exploration: those that no other beats in everything."),
     "train": ("pimsim.cli.train", "Train, convert, quantize and export a network (needs pimsim[train])."),
     "evaluate": ("pimsim.cli.evaluate", "Accuracy of a network, class by class, on pixels it was not trained on."),

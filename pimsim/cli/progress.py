@@ -7,15 +7,32 @@ from contextlib import contextmanager
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 STYLE = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
-def make_progress() -> Progress:
+class RateColumn(ProgressColumn):
+    """Points per second, over the last seconds."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:,.0f} points/s")
+
+
+def make_progress(*columns: ProgressColumn) -> Progress:
     """A bar on the error stream that disappears when it is done."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    return Progress(*STYLE, console=console, transient=True, disable=not console.is_terminal)
+    return Progress(*(columns or STYLE), console=console, transient=True, disable=not console.is_terminal)
 
 
 @contextmanager
@@ -26,6 +43,24 @@ def sample_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
         def show(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total, visible=done < total)
+
+        yield show
+
+
+@contextmanager
+def point_bar() -> Iterator[Callable[[int, int], None]]:
+    """A callback (points stored, points in all) that draws a bar with the rate and the time left.
+
+    Points that were stored before its first call do not count for the rate.
+    """
+    columns = (*STYLE[:-1], RateColumn(), TimeElapsedColumn(), TextColumn("elapsed,"), STYLE[-1], TextColumn("left"))
+    with make_progress(*columns) as progress:
+        task = progress.add_task("exploring", total=None, visible=False)
+
+        def show(done: int, total: int) -> None:
+            if not progress.tasks[0].visible:
+                progress.reset(task, completed=done, total=total, visible=True)
+            progress.update(task, completed=done, total=total)
 
         yield show
 
