@@ -24,7 +24,7 @@ from pimsim.explore.worker_process import portable
 from pimsim.explore.workers import Evaluate
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Future
 
 CONNECT_S = 10.0
 LOOK_S = 1.0
