@@ -115,7 +115,10 @@ class ParquetTable:
 
     def batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         schema = schema_of(tuple(item for name in names for item in self.columns if item[0] == name))
-        with readable(self.path), parquet.ParquetFile(self.path, page_checksum_verification=True) as file:
+        with (
+            readable(self.path),
+            parquet.ParquetFile(self.path, page_checksum_verification=True, pre_buffer=False) as file,
+        ):
             for batch in file.iter_batches(segments.LARGE_ROWS, columns=list(names)):
                 yield batch.select(names).cast(schema)
 

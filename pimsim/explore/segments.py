@@ -86,7 +86,7 @@ def check_segment(segment: Segment, schema: pa.Schema) -> None:
 def check_rows(segment: Segment, schema: pa.Schema) -> None:
     """Read a Parquet file through, which must hold just these points in order.  Raises as `check_segment`."""
     try:
-        with parquet.ParquetFile(segment.path, page_checksum_verification=True) as file:
+        with parquet.ParquetFile(segment.path, page_checksum_verification=True, pre_buffer=False) as file:
             _check_origin(file.schema_arrow, schema, segment.path)
             expected = segment.first
             for batch in file.iter_batches(LARGE_ROWS):
@@ -135,7 +135,7 @@ def ordered(
 
 
 def _rows(segment: Segment, schema: pa.Schema, start: int, names: list[str]) -> Iterator[pa.RecordBatch]:
-    with parquet.ParquetFile(segment.path, page_checksum_verification=True) as file:
+    with parquet.ParquetFile(segment.path, page_checksum_verification=True, pre_buffer=False) as file:
         _check_origin(file.schema_arrow, schema, segment.path)
         number = segment.first
         for group in range(file.num_row_groups):
