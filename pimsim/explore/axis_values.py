@@ -17,19 +17,15 @@ Number = int | float
 
 
 def arithmetic(low: Number, high: Number, step: Number) -> tuple[Number, ...]:
-    """``low``, ``low + step`` … up to ``high``: whole numbers where ``low`` and ``step`` are."""
+    """``low``, ``low + step`` … up to ``high``, ``step`` above 0: whole numbers where ``low`` and ``step`` are."""
     start, stop, by = map(_exact, (low, high, step))
-    if not by > 0:
-        raise ExplorationError(f"step={step!r}: must be above 0")
     _check_count((stop - start) // by + 1)
     found = [start + by * turn for turn in range(int((stop - start) // by) + 1)]
     return _numbers(found, whole=isinstance(low, int) and isinstance(step, int))
 
 
 def geometric(low: Number, high: Number, base: Number) -> tuple[Number, ...]:
-    """``low``, ``low · base`` … up to ``high``; rounded where both ends are whole."""
-    if not base > 1:
-        raise ExplorationError(f"base={base!r}: must be above 1")
+    """``low``, ``low · base`` … up to ``high``, ``base`` above 1; rounded where both ends are whole."""
     steps = log(high / low) / log(base)
     _check_count(int(steps) + 1)
     found = [_short(low * base**turn) for turn in range(int(steps * (1 + 1e-12)) + 1)]

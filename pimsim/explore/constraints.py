@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any
 
 from pimsim.errors import ExplorationError
@@ -24,8 +25,7 @@ _Values = tuple[Cell, ...]
 _Code = Callable[[_Values], Any]
 
 _TOKEN = re.compile(r"""'[^']*'|"[^"]*"|(?<![\w.])[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)*(?![\w.:]|\s*\()""")
-_WORDS = {"and": "and", "or": "or", "not": "not", "in": "in", "true": "True", "false": "False"}
-_WORDS |= {word: word for word in ("True", "False")}
+_BOOLEANS = {"true": "True", "false": "False"}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "abs": abs}
 _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -119,17 +119,21 @@ def parse_constraint(text: str, known: Callable[[str], bool]) -> Constraint:
 
 
 def _place(token: str, names: dict[str, bool], known: Callable[[str], bool]) -> str:
-    if token[0] in "'\"" or token in _WORDS:
-        return _WORDS.get(token, token)
+    if token[0] in "'\"" or token in _BOOLEANS or iskeyword(token):
+        return _BOOLEANS.get(token, token)
     name, metric = token, False
     if not known(token):
         try:
             name, metric = parse_objective(token).column, True
         except ExplorationError as error:
-            reason = str(error).partition(": ")[2]
-            raise ExplorationError(f'"{token}" is no key, axis or metric ({reason}); text is quoted') from None
+            raise ExplorationError(f'"{token}" is no key and no axis{_hint(str(error))}; text is quoted') from None
     names.setdefault(name, metric)
     return f"_{list(names).index(name)}"
+
+
+def _hint(error: str) -> str:
+    """What `parse_objective` has to say of a name that is nearly a metric."""
+    return " and no metric" if "(known: " in error else f" ({error.partition(': ')[2]})"
 
 
 @lru_cache(maxsize=256)
@@ -181,7 +185,7 @@ def _logic(node: ast.expr, depth: int) -> _Code:
             parts = [_built(operand, depth - 1) for operand in operands]
             combine = all if isinstance(op, ast.And) else any
             return lambda values: combine(part(values) for part in parts)
-    raise ExplorationError(f'"{ast.unparse(node)[:100]}" is not something to compare; {_KNOWN}')
+    raise ExplorationError(f"not something to compare; {_KNOWN}")
 
 
 _KNOWN = "known are + - * / // % **, comparisons, and, or, not, min, max, abs"

@@ -24,7 +24,7 @@ _COMPUTED = frozenset(
         "cell_bits",
         "dac_bits",
         "adc_bits",
-        "rows",
+        "outputs_per_adc",
         "rows_active",
         "columns_per_adc",
         "products_per_conversion",

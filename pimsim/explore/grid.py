@@ -14,8 +14,8 @@ from pimsim.errors import ExplorationError
 
 ABSENT = -1
 """Digit of an axis that a combination does not have."""
-MAX_CASES = 2_000_000
-"""Values of axes, each in every case that conditions tell apart; more would mean minutes and gigabytes."""
+MAX_CASES = 200_000
+"""Cases of an axis that conditions tell apart; more would mean many seconds and gigabytes."""
 
 Condition = tuple[int, frozenset[int]]
 """An earlier axis, and those of its values under which a later one is there."""
@@ -26,18 +26,21 @@ class _Node:
     """Combinations of the axes from one on, given which of them may still be there.
 
     count     of combinations
-    children  by value of this axis; the only one where the axis is absent
+    values    of this axis; none where it is absent
+    children  by value of this axis; only one where all are the same
     starts    combinations before each value; None where every value has ``each``
     """
 
     count: int
-    absent: bool
+    values: range
     children: tuple[_Node, ...]
     each: int
-    starts: tuple[int, ...] | None
+    starts: tuple[int, ...] | None = None
 
     def locate(self, number: int) -> tuple[int, int]:
         """Value and rest of the combination with a number."""
+        if not self.values:
+            return ABSENT, number
         if self.starts is None:
             return divmod(number, self.each)
         value = bisect_right(self.starts, number) - 1
@@ -45,15 +48,24 @@ class _Node:
 
     def before(self, value: int) -> int:
         """Combinations with smaller values."""
+        if value == ABSENT:
+            return 0
         return value * self.each if self.starts is None else self.starts[value]
 
+    def child(self, value: int) -> _Node:
+        return self.children[value] if len(self.children) > 1 else self.children[0]
 
-_LEAF = _Node(count=1, absent=False, children=(), each=1, starts=None)
+
+_LEAF = _Node(count=1, values=range(0), children=(), each=1)
 
 
 @dataclass
 class _Tree:
-    """Builds nodes; those with the same axes left are one."""
+    """Builds nodes; those with the same axes left are one.
+
+    rulings           per axis and value a bit for every axis that may be there then; one for all values that agree
+    ruled_by_absence  the same where the axis is absent
+    """
 
     radices: Sequence[int]
     rulings: Sequence[Sequence[int]]
@@ -67,9 +79,9 @@ class _Tree:
             return _LEAF
         found = self.known.get((axis, alive))
         if found is None:
-            self.cases += self.radices[axis]
+            self.cases += len(self.rulings[axis])
             if self.cases > MAX_CASES:
-                raise ExplorationError(f"conditions divide the grid into more than {MAX_CASES} cases of an axis")
+                raise ExplorationError(f"conditions divide the grid into more than {MAX_CASES} cases")
             found = self.known[axis, alive] = self._made(axis, alive)
         return found
 
@@ -77,13 +89,14 @@ class _Tree:
         later = alive & ~((2 << axis) - 1)
         if not alive >> axis & 1:
             child = self.node(axis + 1, later & self.ruled_by_absence[axis])
-            return _Node(child.count, True, (child,), child.count, None)
+            return _Node(child.count, range(0), (child,), child.count)
+        values = range(self.radices[axis])
         children = tuple(self.node(axis + 1, later & ruling) for ruling in self.rulings[axis])
         each = children[0].count
         if all(child.count == each for child in children):
-            return _Node(each * len(children), False, children, each, None)
+            return _Node(each * len(values), values, children, each)
         starts = tuple(accumulate((child.count for child in children), initial=0))
-        return _Node(starts[-1], False, children, 0, starts[:-1])
+        return _Node(starts[-1], values, children, 0, starts[:-1])
 
 
 class Grid:
@@ -94,11 +107,13 @@ class Grid:
 
     def __init__(self, radices: Sequence[int], conditions: Sequence[Sequence[Condition]]) -> None:
         everyone = (1 << len(radices)) - 1
-        rulings = [[everyone] * radix for radix in radices]
+        rulings = [[everyone] for _ in radices]
         absence = [everyone] * len(radices)
         for later, needed in enumerate(conditions):
             for earlier, values in needed:
                 absence[earlier] &= ~(1 << later)
+                if len(rulings[earlier]) < radices[earlier]:
+                    rulings[earlier] = [everyone] * radices[earlier]
                 for value in set(range(radices[earlier])) - values:
                     rulings[earlier][value] &= ~(1 << later)
         self.radices = tuple(radices)
@@ -106,54 +121,49 @@ class Grid:
 
     @property
     def size(self) -> int:
+        """Number of combinations."""
         return self._root.count
 
     def digits(self, number: int) -> list[int]:
         """Value of every axis, or `ABSENT`, in the combination with a number in 0 … size − 1."""
         node, found = self._root, []
         for _ in self.radices:
-            if node.absent:
-                found.append(ABSENT)
-                node = node.children[0]
-            else:
-                value, number = node.locate(number)
-                found.append(value)
-                node = node.children[value]
+            value, number = node.locate(number)
+            found.append(value)
+            node = node.child(value)
         return found
 
     def number(self, digits: Sequence[int]) -> int:
         """The inverse; which axes are absent has to agree with the conditions."""
         node, number = self._root, 0
         for value in digits:
-            if not node.absent:
-                number += node.before(value)
-            node = node.children[0 if node.absent else value]
+            number += node.before(value)
+            node = node.child(value)
         return number
 
     def present(self, digits: Sequence[int]) -> bool:
         """Whether the axis behind the given digits is there."""
         node = self._root
         for value in digits:
-            node = node.children[0 if node.absent else value]
-        return not node.absent
+            node = node.child(value)
+        return bool(node.values)
 
     def walk(self, start: int = 0) -> Iterator[list[int]]:
         """Digits of every combination from ``start`` on, in one list that is changed from step to step."""
-        digits = [ABSENT] * len(self.radices)
         if start < self.size:
-            yield from self._walk(self._root, 0, start, digits)
+            yield from self._walk(self._root, 0, start, [ABSENT] * len(self.radices))
 
     def _walk(self, node: _Node, axis: int, skip: int, digits: list[int]) -> Iterator[list[int]]:
+        """Sets the digits from ``axis`` on."""
         if axis == len(digits):
             yield digits
             return
         last = axis == len(digits) - 1
-        value, skip = (ABSENT, skip) if node.absent else node.locate(skip)
-        for child in node.children[max(value, 0) :]:
+        first, skip = node.locate(skip)
+        for value in node.values[first:] if node.values else (ABSENT,):
             digits[axis] = value
             if last:
                 yield digits
             else:
-                yield from self._walk(child, axis + 1, skip, digits)
+                yield from self._walk(node.child(value), axis + 1, skip, digits)
                 skip = 0
-            value += 1

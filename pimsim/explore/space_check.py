@@ -5,34 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations, product
 
-from pimsim.errors import ExplorationError, HardwareError
+from pimsim.errors import ExplorationError
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis
 from pimsim.explore.metrics import BY_NAME, metric_columns
 from pimsim.explore.point import Value
-from pimsim.hardware import check_value
 
 RESERVED = frozenset(("point", "status", "reason", "bottleneck", "executed", MODEL, HARDWARE, INPUT))
 """Columns of results beside axes and metrics."""
 Required = dict[str, set[Value]]
-
-
-class Names:
-    """Names of parameters that a constraint may read."""
-
-    def __init__(self, axes: Sequence[Axis], overrides: Mapping[str, object]) -> None:
-        self._names = {MODEL, HARDWARE, INPUT, *overrides}
-        for axis in axes:
-            self._names |= {axis.name, *axis.paths}
-
-    def known(self, name: str) -> bool:
-        """Whether it is an axis, or a key of the hardware file that needed a value."""
-        if name in self._names:
-            return True
-        try:
-            check_value(name, {})
-        except HardwareError as error:
-            return "unknown key" not in str(error)
-        return False
 
 
 def check_axes(axes: Sequence[Axis], overrides: Mapping[str, object]) -> None:

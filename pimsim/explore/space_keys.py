@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
 from pimsim.errors import ExplorationError, HardwareError
-from pimsim.explore.axis import HARDWARE, Axis
+from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis
 from pimsim.explore.space_check import required
-from pimsim.hardware import apply, check_key, check_value
+from pimsim.hardware import apply, check_key, check_value, is_value
 
 Settings = Mapping[str, object]
 _FIXED = ("format", "name", "description")
@@ -33,9 +33,18 @@ class KeyCheck:
             self._check_value("", content, f"hardware.{place}: {name}")
         for path, value in self._overrides.items():
             self._check_value(path, value, "set")
-            self._check_key(path, "set", list(self._machines), [])
+            self._check_key(path, "set", list(self._machines), list(self._framing(path)))
         for axis in self._axes:
             self._check_axis(axis)
+
+    def known(self, name: str) -> bool:
+        """Whether it is a parameter: an axis, or a key with a value.  Raises ExplorationError where no file has it."""
+        if name in (MODEL, HARDWARE, INPUT) or any(name == axis.name for axis in self._axes):
+            return True
+        if not is_value(name):
+            return False
+        self._check_key(name, "no point has this key", list(self._machines), list(self._framing(name)))
+        return True
 
     def _check_axis(self, axis: Axis) -> None:
         key = f"axes.{axis.name}"
@@ -61,7 +70,7 @@ class KeyCheck:
         try:
             check_value(path, value, given=self._given)
         except HardwareError as error:
-            raise ExplorationError(f"{key}: {error}") from None
+            raise ExplorationError(f"{_at(key, path)}{error}") from None
 
     def _check_key(self, path: str, key: str, machines: Sequence[str], options: Sequence[Sequence[Settings]]) -> None:
         """``options`` are what axes may make of the section around ``path``, one after the other."""
@@ -81,9 +90,9 @@ class KeyCheck:
         if reasons and next(contexts, None) is None:
             raise ExplorationError(f"{key}: {reasons[0]}")
 
-    def _framing(self, path: str, axis: Axis) -> Iterator[list[Settings]]:
-        """Of each other axis that may set the section or its style, what that may be."""
-        needed = required(axis, self._axes)
+    def _framing(self, path: str, axis: Axis | None = None) -> Iterator[list[Settings]]:
+        """Of each other axis that may set the section or its style, what that may be where ``axis`` is."""
+        needed = required(axis, self._axes) if axis else {}
         for other in self._axes:
             if other is axis or not set(other.paths) & set(_frames(path)):
                 continue
@@ -91,6 +100,11 @@ class KeyCheck:
             chosen = zip(other.values, other.settings, strict=True)
             options: list[Settings] = [_framed(path, settings) for value, settings in chosen if value in values]
             yield options if other.name in needed or not other.when else [{}, *options]
+
+
+def _at(key: str, path: str) -> str:
+    """What to say in front of an error that begins with ``path``."""
+    return "axes." if key == f"axes.{path}" else f"{key}: "
 
 
 def _all(axis: Axis, value: object) -> Settings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ from typing import Any
 from pimsim.errors import ExplorationError, HardwareError, MissingFileError
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis
 from pimsim.explore.constraints import parse_constraint
-from pimsim.explore.metrics import parse_objective
+from pimsim.explore.metrics import Objective, parse_objective
 from pimsim.explore.space import Space
 from pimsim.explore.space_axes import axis_of, content_of, file_axes
-from pimsim.explore.space_check import Names, check_axes
+from pimsim.explore.space_check import check_axes
 from pimsim.explore.space_keys import KeyCheck
 from pimsim.explore.space_schema import FORMAT, File, checked
 from pimsim.hardware import read_content
@@ -43,9 +43,9 @@ def space_from_dict(raw: object, *, origin: str = "space", folder: str | PathLik
     """The same from parsed content, such as `Space.content`; relative names are looked up in ``folder`` first."""
     try:
         file = checked(raw)
-        machines = {name: _machine(name, Path(folder), place) for place, name in enumerate(file.hardware, 1)}
-        for place, name in enumerate(file.models, 1):
-            _located(MODEL_FILE, name, Path(folder), f"models.{place}")
+        _located(MODEL_FILE, file.models, Path(folder), "models")
+        paths = _located(HARDWARE_FILE, file.hardware, Path(folder), "hardware")
+        machines = {name: read_content(path) for name, path in zip(file.hardware, paths, strict=True)}
         return _space(file, Path(folder), machines)
     except (ExplorationError, HardwareError) as error:
         raise ExplorationError(f"{origin}: {error}") from None
@@ -67,10 +67,11 @@ def recorded_space(recorded: Mapping[str, Any], *, origin: str) -> Space:
 
 def _space(file: File, folder: Path, machines: Mapping[str, Mapping[str, object]]) -> Space:
     axes = (*file_axes(file), *(axis_of(name, form) for name, form in file.axes.items()))
-    names = Names(axes, file.set)
     check_axes(axes, file.set)
-    KeyCheck(axes, file.set, machines).check()
-    return Space(
+    keys = KeyCheck(axes, file.set, machines)
+    keys.check()
+    constraints = tuple(parse_constraint(text, keys.known) for text in file.constraints)
+    space = Space(
         name=file.name,
         description=file.description,
         models=tuple(file.models),
@@ -79,23 +80,41 @@ def _space(file: File, folder: Path, machines: Mapping[str, Mapping[str, object]
         samples=file.samples,
         overrides=dict(file.set),
         axes=axes,
-        constraints=tuple(parse_constraint(text, names.known) for text in file.constraints),
-        objectives=tuple(map(parse_objective, file.objectives)),
+        constraints=constraints,
+        objectives=_objectives(file),
         machines=machines,
         content=_content(file, axes),
         folder=folder,
     )
+    _ = space.grid  # refuses conditions that divide it into too many cases
+    return space
 
 
-def _machine(name: str, folder: Path, place: int) -> dict[str, object]:
-    return read_content(_located(HARDWARE_FILE, name, folder, f"hardware.{place}"))
+def _located(kind: Kind, names: Sequence[str], folder: Path, key: str) -> list[Path]:
+    """Files by name; a file twice under different names would be two machines in results."""
+    found: list[Path] = []
+    for place, name in enumerate(names, 1):
+        try:
+            path = find(kind, folder / name if (folder / name).is_file() else name).resolve()
+        except MissingFileError as error:
+            raise MissingFileError(f"{key}.{place}: {error}") from None
+        if path in found:
+            raise ExplorationError(f"{key}.{place}={name!r}: the same file as {names[found.index(path)]!r}")
+        found.append(path)
+    return found
 
 
-def _located(kind: Kind, name: str, folder: Path, key: str) -> Path:
-    try:
-        return find(kind, folder / name if (folder / name).is_file() else name)
-    except MissingFileError as error:
-        raise MissingFileError(f"{key}: {error}") from None
+def _objectives(file: File) -> tuple[Objective, ...]:
+    found: dict[str, Objective] = {}
+    for place, text in enumerate(file.objectives, 1):
+        try:
+            objective = parse_objective(text)
+        except ExplorationError as error:
+            raise ExplorationError(f"objectives.{place}: {error}") from None
+        if objective.column in found:
+            raise ExplorationError(f"objectives.{place}={text!r}: the same column as {found[objective.column].text!r}")
+        found[objective.column] = objective
+    return tuple(found.values())
 
 
 def _inputs(file: File) -> dict[str, str | None]:

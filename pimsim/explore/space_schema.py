@@ -47,6 +47,21 @@ def _number(value: object) -> object:
     return found
 
 
+def _step(value: object) -> object:
+    return _above(value, 0)
+
+
+def _base(value: object) -> object:
+    return _above(value, 1)
+
+
+def _above(value: object, limit: int) -> object:
+    found = _number(value)
+    if not isinstance(found, int | float) or found <= limit:
+        raise ValueError(f"must be above {limit}")
+    return found
+
+
 def _scalar(value: object) -> object:
     if value is None:
         raise ValueError("an empty value; text as none or auto is written out, a number as it is")
@@ -59,14 +74,16 @@ def _no_steps(value: object) -> object:
     return "none" if value is None else value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+_PRINTED = r"^[^\x00-\x1f\x7f]+$"
+_UNBROKEN = r"^[^\s:=,;\"']+$"
+Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=_PRINTED)]
 Number = Annotated[Any, BeforeValidator(_number)]
 Scalar = Annotated[Any, BeforeValidator(_scalar)]
 Scalars = Annotated[list[Scalar], Field(min_length=1), BeforeValidator(_as_list)]
 Texts = Annotated[list[Text], Field(min_length=1), BeforeValidator(_as_list)]
 Ends = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Settings = Annotated[dict[Text, object], Field(min_length=1)]
-AxisName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s:=,;\"']+$")]
+AxisName = Annotated[str, Field(min_length=1, max_length=100, pattern=_UNBROKEN)]
 
 
 class _Section(BaseModel):
@@ -80,9 +97,9 @@ class Axis(_Section):
     choices: Annotated[dict[Text, Annotated[dict[Text, object], Field(min_length=1)]], Field(min_length=1)] | None = (
         None
     )
-    step: Number | None = None
+    step: Annotated[Any, BeforeValidator(_step)] = None
     count: Annotated[int, Field(ge=2)] | None = None
-    base: Number | None = None
+    base: Annotated[Any, BeforeValidator(_base)] = None
     steps: Annotated[Literal["none"] | None, BeforeValidator(_no_steps)] = None
     paths: Texts | None = None
     when: Annotated[dict[Text, Scalars], Field(min_length=1)] | None = None
@@ -116,8 +133,8 @@ def checked(raw: object) -> File:
         details = error.errors(include_url=False)
     # An unknown key explains a missing one, so it is told first.
     chosen = min(details, key=lambda detail: detail["type"] != "extra_forbidden")
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    raise ExplorationError(_message(chosen) + more)
+    rest = len({tuple(_path(detail)) for detail in details}) - 1
+    raise ExplorationError(_message(chosen) + (f" (and {rest} more)" if rest else ""))
 
 
 def _check_plain(raw: object) -> None:
@@ -146,8 +163,8 @@ _LIMITS = {
     "greater_than_equal": ("must be at least {}", "ge"),
     "less_than_equal": ("must be at most {}", "le"),
     "string_too_long": ("longer than the limit of {}", "max_length"),
-    "too_long": ("more than the limit of {}", "max_length"),
-    "too_short": ("must have at least {}", "min_length"),
+    "too_long": ("has more than the limit of {}", "max_length"),
+    "too_short": ("must have {} at least", "min_length"),
     "literal_error": ("must be {}", "expected"),
 }
 _TYPES = {
@@ -156,31 +173,41 @@ _TYPES = {
     "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be text; quote it if it is meant so",
-    "string_pattern_mismatch": "may hold letters, digits, dots, dashes and underscores only",
     "model_type": "must be a list of values, or a section with keys",
     "model_attributes_type": "must be a list of values, or a section with keys",
     "dict_type": "must be a section with keys",
     "list_type": "must be a list",
+}
+_PATTERNS = {
+    _PRINTED: "may hold no line breaks and control characters",
+    _UNBROKEN: "may hold no spaces, quotes, colons, commas and equals signs",
 }
 _BRANCHES = ("list[", "dict[", "function-", "constrained-", "literal[")
 
 
 def _message(detail: Any) -> str:
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
-    parts = [part + 1 if isinstance(part, int) else part for part in detail["loc"] if not _is_branch(part)]
-    path = ".".join(map(str, parts))
+    parts = _path(detail)
+    path = ".".join(parts)
     if kind == "missing":
         return f"{path}: required but missing"
     if kind == "extra_forbidden":
         known = list((Axis if len(parts) > 1 else File).model_fields)
-        close = get_close_matches(str(parts[-1]), known, n=1, cutoff=0.5)
+        close = get_close_matches(parts[-1], known, n=1, cutoff=0.5)
         return f"{path}: unknown key" + (f'; did you mean "{close[0]}"?' if close else f" (known: {', '.join(known)})")
     if kind in _LIMITS:
         words, name = _LIMITS[kind]
         text = words.format(context[name])
+    elif kind == "string_pattern_mismatch":
+        text = _PATTERNS.get(context["pattern"], "may hold letters, digits, dots, dashes and underscores only")
     else:
         text = str(context["error"]) if kind == "value_error" else _TYPES.get(kind, detail["msg"].lower())
     return f"{path}={reprlib.repr(value)}: {text}"
+
+
+def _path(detail: Any) -> list[str]:
+    """Keys, and places in lists from 1."""
+    return [str(part + 1 if isinstance(part, int) else part) for part in detail["loc"] if not _is_branch(part)]
 
 
 def _is_branch(part: int | str) -> bool:

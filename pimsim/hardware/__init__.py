@@ -3,7 +3,7 @@
 from pimsim.hardware.hardware import AnalogPim, BitSerialPim, CostSettings, Event, Hardware, Mac, Memories, Numerics
 from pimsim.hardware.load import from_dict, from_text, load_hardware, prices_from_dict, read_content
 from pimsim.hardware.overrides import apply, parse_override
-from pimsim.hardware.validate import check_key, check_value
+from pimsim.hardware.validate import check_key, check_value, is_value
 
 __all__ = [
     "AnalogPim",
@@ -19,6 +19,7 @@ __all__ = [
     "check_value",
     "from_dict",
     "from_text",
+    "is_value",
     "load_hardware",
     "parse_override",
     "prices_from_dict",

@@ -60,6 +60,12 @@ def check_key(content: Mapping[str, object], key: str) -> None:
         raise HardwareError(f"{key}: unknown key{_hint(path, content)}")
 
 
+def is_value(key: str) -> bool:
+    """Whether a dotted key is one of the format that holds a value and not a section."""
+    path = tuple(key.split("."))
+    return bool(_adapters(path)) and not _sections(path, {}) and path != ("layers", "by_name")
+
+
 def _wrong(adapter: TypeAdapter[Any], path: _Path, value: object, given: Collection[str]) -> str:
     try:
         adapter.validate_python(value, strict=True)
