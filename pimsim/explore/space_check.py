@@ -52,7 +52,7 @@ def _check_conditions(axis: Axis, earlier: Sequence[Axis]) -> None:
 
 
 def _listed(values: Sequence[Value]) -> str:
-    return ", ".join(map(str, values[:10])) + (", …" if len(values) > 10 else "")
+    return ", ".join(map(repr, values[:10])) + (", …" if len(values) > 10 else "")
 
 
 def _check_against_set(axis: Axis, overrides: Mapping[str, object]) -> None:

@@ -207,7 +207,8 @@ def _message(detail: Any) -> str:
 
 def _path(detail: Any) -> list[str]:
     """Keys, and places in lists from 1."""
-    return [str(part + 1 if isinstance(part, int) else part) for part in detail["loc"] if not _is_branch(part)]
+    parts = [str(part + 1 if isinstance(part, int) else part) for part in detail["loc"] if not _is_branch(part)]
+    return [part if part.isprintable() else repr(part) for part in parts]
 
 
 def _is_branch(part: int | str) -> bool:

@@ -27,8 +27,7 @@ def validated(content: Mapping[str, object], overrides: Mapping[str, object]) ->
         return schema.File.model_validate(content)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        # An unknown key explains a missing one, so it is told first.
-        chosen = min(details, key=lambda detail: detail["type"] != "extra_forbidden")
+        chosen = min(details, key=_explains_least)
         message = _message(chosen, content, overrides)
     rest = len(details) - 1
     raise HardwareError(message + (f" (and {rest} more)" if rest else ""))
@@ -42,7 +41,7 @@ def check_value(key: str, value: object, *, given: Collection[str] = ()) -> None
     """
     path = tuple(key.split(".")) if key else ()
     for depth in range(1, len(path) + 1):
-        if not _adapters(path[:depth]):
+        if not path[depth - 1] or not _adapters(path[:depth]):
             raise HardwareError(f"{'.'.join(path[:depth])}: unknown key{_hint(path[:depth], {})}")
     found = [_wrong(adapter, path, value, given) for adapter in _adapters(path)]
     if all(found):
@@ -70,13 +69,18 @@ def _wrong(adapter: TypeAdapter[Any], path: _Path, value: object, given: Collect
     try:
         adapter.validate_python(value, strict=True)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        for detail in sorted(error.errors(include_url=False), key=_explains_least):
             whole = (*path, *detail["loc"])
             fixed = detail["type"] == "missing" and ".".join(_plain_path(whole)) in given
             contradiction = detail["type"] == "value_error" and isinstance(detail["input"], Mapping)
             if not fixed and not contradiction:
                 return _message({**detail, "loc": whole}, {}, {})
     return ""
+
+
+def _explains_least(detail: Any) -> bool:
+    """An unknown key explains a missing one, so it is told first."""
+    return bool(detail["type"] != "extra_forbidden")
 
 
 @cache
