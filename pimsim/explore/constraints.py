@@ -105,17 +105,23 @@ def parse_constraint(text: str, known: Callable[[str], bool]) -> Constraint:
 
     Raises ExplorationError.
     """
+    text = " ".join(text.split())
     try:
-        if len(text) > MAX_LENGTH:
-            raise ExplorationError(f"longer than {MAX_LENGTH} characters")
+        if len(text) > MAX_LENGTH or not text.isprintable():
+            raise ExplorationError(f"longer than {MAX_LENGTH} characters, or not only printed ones")
         names: dict[str, bool] = {}
         code = _TOKEN.sub(lambda match: _place(match[0], names, known), text)
         _compiled(code)
     except ExplorationError as error:
-        raise ExplorationError(f'constraint "{text[:100]}": {error}') from None
+        raise ExplorationError(f"constraint {_quoted(text)}: {error}") from None
     if not names:
-        raise ExplorationError(f'constraint "{text}": names nothing of a point, so all or none would meet it')
+        raise ExplorationError(f"constraint {_quoted(text)}: names nothing of a point, so all or none would meet it")
     return Constraint(text, tuple(names), tuple(names.values()), code)
+
+
+def _quoted(text: str) -> str:
+    shown = text if text.isprintable() else ascii(text)
+    return f'"{shown[:100]}"'
 
 
 def _place(token: str, names: dict[str, bool], known: Callable[[str], bool]) -> str:
