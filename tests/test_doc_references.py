@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")])
-SOURCES = [*PAGES, *sorted((ROOT / "pimsim").rglob("*.py")), *sorted((ROOT / "hw_configs").glob("*.yaml"))]
+SOURCES = [*PAGES, *sorted((ROOT / "pimsim").rglob("*.py")), *sorted((ROOT / "hw_configs").rglob("*.yaml"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 SECTION = re.compile(r"([a-z-]+)\.md(?:\]\([^)]*\)|`)?,? (?:§|(?=\d+\.\d))(\d+(?:\.\d+)?)")
 
@@ -52,7 +52,12 @@ def test_every_section_that_is_named_by_its_number_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "kind", "listing"), [("docs", "*.md", "index.md"), ("hw_configs", "*.yaml", "README.md")]
+    ("folder", "kind", "listing"),
+    [
+        ("docs", "*.md", "index.md"),
+        ("hw_configs", "*.yaml", "README.md"),
+        ("hw_configs/spaces", "*.yaml", "../README.md"),
+    ],
 )
 def test_every_page_and_every_hardware_file_is_listed(folder: str, kind: str, listing: str) -> None:
     text = (ROOT / folder / listing).read_text(encoding="utf-8")

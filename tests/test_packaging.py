@@ -17,7 +17,7 @@ from pimsim.errors import MissingFileError
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "pimsim").rglob("*.py"))
-SHIPPED = (resources.MODEL, resources.HARDWARE, resources.TRACE, resources.COST_TABLE)
+SHIPPED = (resources.MODEL, resources.HARDWARE, resources.SPACE, resources.TRACE, resources.COST_TABLE)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def run_installed(site: Path, cwd: Path, *command: str) -> str:
 def test_an_installed_wheel_finds_every_shipped_file_by_bare_name(installed: Path, tmp_path: Path) -> None:
     listing = (
         "from pimsim import resources as r\n"
-        "for kind in (r.MODEL, r.HARDWARE, r.TRACE, r.COST_TABLE):\n"
+        "for kind in (r.MODEL, r.HARDWARE, r.SPACE, r.TRACE, r.COST_TABLE):\n"
         "    for path in r.shipped(kind): print(r.find(kind, path.stem))"
     )
     found = [Path(line) for line in run_installed(installed, tmp_path, "-c", listing).splitlines()]
