@@ -43,7 +43,7 @@ def message(tmp_path: Path, text: str) -> str:
         ({"hardware": "pim45mn"}, 'hardware.1: hardware file "pim45mn" does not exist; did you mean "pim45nm.yaml"?'),
         ({"hardware": ["pim45nm", "pim45nm.yaml"]}, "hardware.2='pim45nm.yaml': the same file as 'pim45nm'"),
         ({"models": ["cnn3d_6b", "cnn3d_7b"]}, 'models.2: model "cnn3d_7b" does not exist'),
-        ({"models": ["cnn3d_6b", "cnn3d_6b"]}, "models.2='cnn3d_6b': given twice"),
+        ({"models": ["cnn3d_6b", "cnn3d_6b"]}, "models.2='cnn3d_6b': the same file as 'cnn3d_6b'"),
         ({"models": 3}, "models.1=3: must be text; quote it if it is meant so"),
         ({"inputs": {"cnn3d_5b": "indian_pines"}}, "inputs.cnn3d_5b: no model of this space (models: cnn3d_6b)"),
         ({"inputs": 3}, "inputs.1=3: must be text; quote it if it is meant so"),
