@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pimsim.activity.actions import CATALOGUE, COMPUTE
-from pimsim.activity.activity import ActionCount, Storage
+from pimsim.activity.activity import ActionCount, Deadline, Storage
 from pimsim.cost import static
 from pimsim.cost.ranges import Range
 from pimsim.cost.table import CostTable
@@ -49,6 +49,7 @@ class PriceBook:
         self._actions: dict[tuple[str, str, int, int, int, int], UnitPrice] = {}
         self._storage: dict[Storage, static.Standing] = {}
         self._leakage: dict[tuple[str, int, int, int], Range] = {}
+        self._delays: dict[tuple[str, str, int, int, int], Range | None] = {}
 
     def action(self, item: ActionCount) -> UnitPrice:
         """Price of one action; raises CostError for one that the catalogue or the table does not know."""
@@ -73,6 +74,14 @@ class PriceBook:
             chosen = static.flavour(self.table, self.settings.device)
             found = room(self._leakage, MOST_PRICES)[key] = static.leakage_uw(self.table, chosen, item)
         return found
+
+    def delay_ns(self, item: Deadline) -> Range | None:
+        """Time of one operation; None where no source states it."""
+        key = (item.component, item.action, item.bits, item.second_bits, item.capacity_bits)
+        if key not in self._delays:
+            name = self.table.time_entry(item.component, item.action, self.settings.adc_model)
+            room(self._delays, MOST_PRICES)[key] = None if name is None else self.table.value(name, *key[2:])
+        return self._delays[key]
 
     def _price(
         self, component: str, action: str, bits: int, second_bits: int, capacity_bits: int, ports: int

@@ -70,10 +70,7 @@ def _needed(deadline: Deadline, book: PriceBook) -> Range | None:
         parts = [_needed(part, book) for part in deadline.parts]
         known = [part for part in parts if part is not None]
         return total(known) if len(known) == len(parts) else None
-    name = book.table.time_entry(deadline.component, deadline.action, book.settings.adc_model)
-    if name is None:
-        return None
-    return book.table.value(name, deadline.bits, deadline.second_bits, deadline.capacity_bits)
+    return book.delay_ns(deadline)
 
 
 def _source(deadline: Deadline, book: PriceBook) -> str:
