@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_exploration import IDENTITY, with_space
+from made_exploration import IDENTITY
 from made_front import ACCURACY, COLUMNS, DELAY, ENERGY, HIGH, LOW, refused, row, trade
 
 from pimsim.cli.main import main
@@ -65,7 +66,9 @@ def test_the_table_has_the_axes_that_vary_and_the_objectives_with_their_ranges(c
 
 
 def test_objectives_are_those_of_the_space_unless_asked_for(tmp_path: Path, capsys: Capture) -> None:
-    folder = explored(tmp_path / "with", identity=with_space(objectives=["accuracy", "delay"]))
+    folder = explored(
+        tmp_path / "with", identity=replace(IDENTITY, space={**IDENTITY.space, "objectives": ["accuracy", "delay"]})
+    )
     call(str(folder))
     printed = lines(capsys)
     assert printed[0] == "made: 2 of 3 points are on the front of accuracy (max), delay (min)"

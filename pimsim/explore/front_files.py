@@ -20,6 +20,11 @@ def check_file(path: Path) -> None:
     check_writable(path.parent, [path.name])
 
 
+def check_folder(path: Path) -> None:
+    """Raise OutputError where files could not be written to a folder; for before the long work."""
+    check_writable(path, [])
+
+
 def check_plot(path: Path) -> None:
     """The same for a plot; MissingPackageError too."""
     check_page(path.name)

@@ -37,7 +37,7 @@ def _parts(front: ParetoFront, table: Table, name: str, top: int, corners: Corne
     if len(front.rows) > top:
         yield Text(f"and {len(front.rows) - top:,} more (--top, --csv){_best_behind(front, top)}")
     if corners is not None:
-        yield Text("\nThe front with every range at one end")
+        yield Text("The front with every range at one end")
         yield _fronts(corners)
         yield Text(_ranking_title(corners))
         yield _agreements(corners)
