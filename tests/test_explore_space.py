@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice, pairwise
 from typing import Any
 
@@ -11,14 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pimsim.errors import ExplorationError
+from pimsim.errors import ExplorationError, HardwareError, MappingError
 from pimsim.explore.effects import FILES, ORGANISATION, PRICES, VALUES, effect_of
 from pimsim.explore.grid import ABSENT, Grid
 from pimsim.explore.permutation import permuted
 from pimsim.explore.point import Point
 from pimsim.explore.space import Space
 from pimsim.explore.space_load import space_from_dict
-from pimsim.hardware import from_dict
+from pimsim.hardware import from_dict, load_hardware
+from pimsim.mapping import layer_numerics
+from pimsim.model import load_network
+from pimsim.resources import MODEL, find
 
 RAW: dict[str, Any] = {
     "format": 1,
@@ -182,6 +185,44 @@ def test_an_axis_that_others_depend_on_is_as_slow_as_they_are() -> None:
 def test_a_key_is_known_by_what_it_changes_at_most(path: str, effect: int) -> None:
     assert effect_of(path) == effect
     assert FILES < VALUES < ORGANISATION < PRICES
+
+
+OTHERS = {"none": "units", "units": "none", "shared": "pipelined", "pipelined": "shared", "lstp": "hp"}
+OTHERS |= {"step_major": "layer_major", "diagonal": "shifted"}
+
+
+def others(value: object) -> list[object]:
+    """Other values of a key, most of which its limits allow."""
+    if isinstance(value, bool):
+        return [not value]
+    return [value * 2, value - 1] if isinstance(value, int | float) else [OTHERS.get(str(value), value)]
+
+
+def leaves(content: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in content.items():
+        yield from leaves(value, f"{path}{key}.") if isinstance(value, dict) else [(f"{path}{key}", value)]
+
+
+@pytest.mark.parametrize("name", ["pim45nm_bitserial", "imac45nm_noisy", "leanpim45nm", "digital45nm"])
+def test_only_keys_that_are_said_to_change_values_do(name: str) -> None:
+    """Otherwise neighbours of a grid would not share what they could, and a plan would promise too little."""
+    network = load_network(find(MODEL, "cnn3d_4b"))
+    felt = {"engines.pim.numerics.adc_gain_sigma_ratio": 0.1} if name == "pim45nm_bitserial" else {}
+    base = load_hardware(name, felt)
+    numerics = layer_numerics(network, base)
+    changed = set()
+    for path, value in [(path, other) for path, value in leaves(base.to_dict()) for other in others(value)]:
+        try:
+            machine = from_dict(base.to_dict(), overrides={path: value})
+        except HardwareError:
+            continue
+        try:
+            if layer_numerics(network, machine) != numerics:
+                changed.add(path)
+        except MappingError:
+            changed.add(path)
+    assert len(changed) > 3
+    assert {effect_of(path) for path in changed} == {VALUES}
 
 
 @pytest.mark.parametrize("number", [-1, 96])

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from pimsim.errors import ExplorationError, MissingFileError, PimsimError
-from pimsim.explore.space_load import load_space, space_from_dict
+from pimsim.explore.space_load import load_space, recorded_space, space_from_dict
 from pimsim.explore.space_schema import MAX_AXES
 from pimsim.hardware import read_content
 from pimsim.resources import HARDWARE, find
@@ -258,6 +258,27 @@ def test_two_axes_may_set_a_key_where_they_never_meet() -> None:
     choices = {"choices": {"a": {"engines.pim.adc_bits": 8}, "b": {CLOCK: 100}}}
     knob = one | {"when": {"which": "b"}}
     assert space_from_dict(RAW | {"axes": {"which": choices, "bits": knob}}).size == 3
+
+
+# --- from a record of results
+
+
+def test_a_recorded_space_needs_no_file_and_says_what_it_lacks() -> None:
+    space = space_from_dict(RAW | {"axes": {LANES: [8, 16]}})
+    record = {**space.content, "machines": {"pim45nm": dict(space.machines["pim45nm"])}}
+    again = recorded_space(record, origin="exploration.json")
+    assert list(again.points()) == list(space.points())
+    assert again.machines == space.machines
+    for wrong, expected in (
+        ([], "the space has no machines as sections"),
+        (dict(space.content), "the space has no machines as sections"),
+        (record | {"machines": {"pim45nm": 3}}, "the space has no machines as sections"),
+        (record | {"machines": {}}, "the space has nothing of its machine 'pim45nm'"),
+        (record | {"axes": {LANES: [0]}}, "axes.engines.event.lanes=0: must be at least 1"),
+    ):
+        with pytest.raises(ExplorationError) as caught:
+            recorded_space(wrong, origin="exploration.json")  # type: ignore[arg-type]
+        assert str(caught.value) == f"exploration.json: {expected}"
 
 
 # --- nothing that a file may hold causes anything else

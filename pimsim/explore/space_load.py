@@ -56,13 +56,21 @@ def space_from_dict(raw: object, *, origin: str = "space", folder: str | PathLik
 def recorded_space(recorded: Mapping[str, Any], *, origin: str) -> Space:
     """The space that an exploration's record holds, with what its hardware files said then: no file is looked at."""
     try:
-        machines = dict(recorded["machines"])
+        machines = _recorded_machines(recorded)
         file = checked({key: value for key, value in recorded.items() if key != "machines"})
+        missing = [name for name in file.hardware if name not in machines]
+        if missing:
+            raise ExplorationError(f"the space has nothing of its machine {missing[0]!r}")
         return _space(file, Path(), {name: machines[name] for name in file.hardware})
-    except KeyError as error:
-        raise ExplorationError(f"{origin}: the space has no {error}") from None
     except (ExplorationError, HardwareError) as error:
         raise ExplorationError(f"{origin}: {error}") from None
+
+
+def _recorded_machines(recorded: object) -> Mapping[str, Mapping[str, object]]:
+    machines = recorded.get("machines") if isinstance(recorded, Mapping) else None
+    if not isinstance(machines, Mapping) or not all(isinstance(content, Mapping) for content in machines.values()):
+        raise ExplorationError("the space has no machines as sections")
+    return machines
 
 
 def _space(file: File, folder: Path, machines: Mapping[str, Mapping[str, object]]) -> Space:
