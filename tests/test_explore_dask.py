@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from made_evaluation import Made, Pulled, chunks, evaluate, evaluations, failed_row, processes, rows_of
 
+from pimsim import __version__
 from pimsim.errors import ExplorationError, MappingError, MissingPackageError
 from pimsim.explore import dask_link, dask_workers
 from pimsim.explore.dask_workers import DaskCluster
@@ -25,6 +26,7 @@ from pimsim.explore.workers import Inline
 
 WORKERS = 3
 LONG_S = 120
+NAMED = r'^scheduler "tcp://.*": worker tcp://127.0.0.1:\d+ '
 
 
 @contextmanager
@@ -169,18 +171,25 @@ def test_a_run_that_is_left_early_leaves_nothing_to_do(cluster: Any, address: st
     wait_until(lambda: not cluster.scheduler.tasks)
 
 
-def test_a_worker_with_other_versions_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    named = r'^scheduler "tcp://.*": worker tcp://127.0.0.1:\d+ '
-    with monkeypatch.context() as patch:
-        patch.setattr(dask_link, "__version__", "9.9")
-        with pytest.raises(ExplorationError, match=named + r"has pimsim \S+, here it is 9\.9$"), joined(address):
-            pass
-    with monkeypatch.context() as patch:
-        patch.setattr(dask_link, "python_version", lambda: "3.1.4")
-        with pytest.raises(ExplorationError, match=named + r"has Python 3\.\S+, here it is 3\.1\.4$"), joined(address):
-            pass
-    monkeypatch.setattr(dask_link, "VERSIONS", "__import__('pimsim_of_old')")
-    with pytest.raises(ExplorationError, match=named + r"cannot import pimsim \(No module named"), joined(address):
+@pytest.mark.parametrize(
+    ("ours", "says"),
+    [
+        (("3.1.4", "0.1.0", "0"), r"has Python 3\.\d+\.\S+, here it is 3\.1\.4$"),
+        ((sys.version.split()[0], "9.9", "0"), r"has pimsim \S+ \([0-9a-f]{8}\), here it is 9\.9 \(0\)$"),
+        ((sys.version.split()[0], __version__, "0"), r"has pimsim \S+ \([0-9a-f]{8}\), here it is \S+ \(0\)$"),
+    ],
+)
+def test_a_worker_with_another_edition_is_named(
+    ours: tuple[str, str, str], says: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_link, "edition", lambda: ours)
+    with pytest.raises(ExplorationError, match=NAMED + says), joined(address):
+        pass
+
+
+def test_a_worker_without_pimsim_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_link, "EDITION", "__import__('pimsim_of_old')")
+    with pytest.raises(ExplorationError, match=NAMED + r"cannot import this pimsim \(No module named"), joined(address):
         pass
 
 

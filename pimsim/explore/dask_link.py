@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from platform import python_version
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from pimsim import __version__
 from pimsim.errors import ExplorationError, MissingPackageError
+from pimsim.explore.edition import edition
 from pimsim.explore.point import Chunk
 from pimsim.explore.worker_process import portable
 from pimsim.explore.workers import Evaluate
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 CONNECT_S = 10.0
 LOOK_S = 1.0
 """Between two looks at which workers there are."""
-VERSIONS = "(__import__('platform').python_version(), __import__('pimsim').__version__)"
-"""What `eval` says of them on a worker that need not have pimsim."""
+EDITION = "__import__('pimsim.explore.edition', fromlist=['edition']).edition()"
+"""What is asked of a worker, by `eval`, since it need not have pimsim."""
 LOST = "lost; what is done so far is kept"
 _TURN = Lock()
 
@@ -110,28 +110,34 @@ class Link:
     def _check(self, new: Sequence[str]) -> None:
         if not new:
             return
-        found = self._client.run(eval, VERSIONS, workers=list(new), on_error="return")
-        for address, versions in found.items():
-            if isinstance(versions, ImportError):
-                raise self.error(f"worker {address} cannot import pimsim ({versions})")
-            if isinstance(versions, Exception):
+        for address, found in self._client.run(eval, EDITION, workers=list(new), on_error="return").items():
+            if isinstance(found, ImportError):
+                raise self.error(f"worker {address} cannot import this pimsim ({found})")
+            if isinstance(found, Exception):
                 continue  # it has gone meanwhile
-            self._check_versions(address, *versions)
+            self._compare(address, *found)
             self._checked.add(address)
 
-    def _check_versions(self, address: str, python: str, pimsim: str) -> None:
-        ours = python_version()
-        if python.split(".")[:2] != ours.split(".")[:2]:
-            raise self.error(f"worker {address} has Python {python}, here it is {ours}")
-        if pimsim != __version__:
-            raise self.error(f"worker {address} has pimsim {pimsim}, here it is {__version__}")
+    def _compare(self, address: str, python: str, pimsim: str, modules: str) -> None:
+        our_python, our_pimsim, our_modules = edition()
+        if python.split(".")[:2] != our_python.split(".")[:2]:
+            raise self.error(f"worker {address} has Python {python}, here it is {our_python}")
+        if (pimsim, modules) != (our_pimsim, our_modules):
+            raise self.error(
+                f"worker {address} has pimsim {pimsim} ({modules}), here it is {our_pimsim} ({our_modules})"
+            )
 
     def submit(self, evaluate: Evaluate, job: Any, chunk: Chunk, worker: str | None) -> Future[bytes]:
         """Have ``chunk`` evaluated, by ``worker`` if that is still there."""
         duty = self._duty_of(evaluate, job)
         packed = pickle.dumps(chunk, pickle.HIGHEST_PROTOCOL)
         return self._client.submit(
-            operator.call, duty, packed, pure=False, workers=worker and [worker], allow_other_workers=worker is not None
+            operator.call,
+            duty,
+            packed,
+            key=f"pimsim-chunk-{uuid4().hex}",
+            workers=worker and [worker],
+            allow_other_workers=worker is not None,
         )
 
     def _duty_of(self, evaluate: Evaluate, job: Any) -> Future[Any]:
@@ -143,7 +149,7 @@ class Link:
         if duty is None or held is not job or duty.cancelled():
             packed = pickle.dumps(Duty(evaluate, job), pickle.HIGHEST_PROTOCOL)
             with dask.config.set({"distributed.admin.large-graph-warning-threshold": len(packed) * 2 + 10_000_000}):
-                duty = self._client.submit(pickle.loads, packed, pure=False)
+                duty = self._client.submit(pickle.loads, packed, key=f"pimsim-job-{uuid4().hex}")
             self._duty = (job, duty)
         return duty
 
