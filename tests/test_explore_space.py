@@ -211,9 +211,9 @@ def test_only_keys_that_are_said_to_change_values_do(name: str) -> None:
     base = load_hardware(name, felt)
     numerics = layer_numerics(network, base)
     changed = set()
-    for path, value in [(path, other) for path, value in leaves(base.to_dict()) for other in others(value)]:
+    for path, other in [(path, other) for path, value in leaves(base.to_dict()) for other in others(value)]:
         try:
-            machine = from_dict(base.to_dict(), overrides={path: value})
+            machine = from_dict(base.to_dict(), overrides={path: other})
         except HardwareError:
             continue
         try:
