@@ -14,10 +14,9 @@ from functools import cached_property
 from pathlib import Path
 
 from pimsim.cost import CostTable, load_table
-from pimsim.errors import ExplorationError, HardwareError, MissingFileError, PimsimError
+from pimsim.errors import ExplorationError, MissingFileError, PimsimError
 from pimsim.explore.axis import INPUT
 from pimsim.explore.space import Space
-from pimsim.hardware import from_dict
 from pimsim.model import load_network, network_hash
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.cnn_model import find_cnn
@@ -78,7 +77,7 @@ def prepare(space: Space, *, threads: int = 1) -> Job:
 
     Raises ExplorationError that names the space, the key and what is wrong with it, MissingFileError likewise.
     """
-    origins = {name: _origin(space, name) for name in space.hardware}
+    origins = {name: find(HARDWARE, space.locate(name)).name for name in space.hardware}
     tables = {name: _table(space, name, key) for name, key in _table_names(space).items()}
     models = {name: _model(space, name) for name in space.models}
     hashes = {
@@ -99,17 +98,6 @@ def _told(space: Space, key: str) -> Iterator[None]:
         raise MissingFileError(f'space "{space.name}": {key}: {error}') from None
     except PimsimError as error:
         raise ExplorationError(f'space "{space.name}": {key}: {error}') from None
-
-
-def _origin(space: Space, name: str) -> str:
-    """Name of a hardware file, which has to be whole by itself, or with what the space sets."""
-    with _told(space, "hardware"):
-        origin = find(HARDWARE, space.locate(name)).name
-        try:
-            from_dict(space.machines[name], origin=origin)
-        except HardwareError:
-            from_dict(space.machines[name], origin=origin, overrides=space.overrides)
-    return origin
 
 
 def _table_names(space: Space) -> dict[str, str]:
