@@ -8,10 +8,11 @@ from itertools import islice, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pimsim.errors import ExplorationError, HardwareError, MappingError
+from pimsim.explore import grid
 from pimsim.explore.effects import FILES, ORGANISATION, PRICES, VALUES, effect_of
 from pimsim.explore.grid import ABSENT, Grid
 from pimsim.explore.permutation import permuted
@@ -46,8 +47,11 @@ def space_of(axes: dict[str, Any], **others: Any) -> Space:
 # --- the grid against a walk that tries every combination
 
 
+Made = tuple[list[int], list[list[tuple[int, frozenset[int]]]]]
+
+
 @st.composite
-def grids(draw: st.DrawFn) -> tuple[list[int], list[list[tuple[int, frozenset[int]]]]]:
+def grids(draw: st.DrawFn) -> Made:
     radices = draw(st.lists(st.integers(1, 4), max_size=6))
     conditions = []
     for axis in range(len(radices)):
@@ -71,29 +75,29 @@ def naive_walk(radices: list[int], conditions: list[list[tuple[int, frozenset[in
 
 @given(grids())
 def test_a_grid_is_every_combination_that_conditions_allow(
-    made: tuple[list[int], list[list[tuple[int, frozenset[int]]]]],
+    made: Made,
 ) -> None:
-    grid, expected = Grid(*made), list(naive_walk(*made))
-    assert grid.size == len(expected)
-    assert [list(digits) for digits in grid.walk()] == expected
-    assert [grid.digits(number) for number in range(grid.size)] == expected
-    assert [grid.number(digits) for digits in expected] == list(range(grid.size))
+    found, expected = Grid(*made), list(naive_walk(*made))
+    assert found.size == len(expected)
+    assert [list(digits) for digits in found.walk()] == expected
+    assert [found.digits(number) for number in range(found.size)] == expected
+    assert [found.number(digits) for digits in expected] == list(range(found.size))
 
 
 @given(grids(), st.data())
-def test_a_walk_may_start_anywhere(
-    made: tuple[list[int], list[list[tuple[int, frozenset[int]]]]], data: st.DataObject
-) -> None:
-    grid = Grid(*made)
-    start = data.draw(st.integers(0, grid.size + 1))
-    assert [list(digits) for digits in grid.walk(start)] == list(naive_walk(*made))[start:]
+def test_a_walk_may_start_anywhere(made: Made, data: st.DataObject) -> None:
+    found = Grid(*made)
+    start = data.draw(st.integers(0, found.size + 1))
+    assert [list(digits) for digits in found.walk(start)] == list(naive_walk(*made))[start:]
 
 
-def test_conditions_that_tell_too_many_cases_apart_are_refused() -> None:
-    """Twenty switches, all of them first, each for a knob of its own: a million ways."""
-    count = 20
+def test_conditions_that_tell_too_many_cases_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten switches, all of them first, each for a knob of its own: a thousand ways."""
+    count = 10
     conditions = [[] for _ in range(count)] + [[(axis, frozenset({0}))] for axis in range(count)]
-    with pytest.raises(ExplorationError, match="more than 200000 cases"):
+    assert Grid([2] * 2 * count, conditions).size == (2 + 1) ** count
+    monkeypatch.setattr(grid, "MAX_CASES", 1000)
+    with pytest.raises(ExplorationError, match="more than 1000 cases"):
         Grid([2] * 2 * count, conditions)
 
 
@@ -279,6 +283,68 @@ def test_the_hash_knows_every_value_and_no_description() -> None:
         assert space_from_dict({**RAW, **change}).content_hash != space.content_hash
 
 
+# --- spaces of any knobs and conditions against a plain enumeration
+
+KNOBS: dict[str, list[Any]] = {
+    "schedule": ["shared", "pipelined"],
+    "clock_mhz": [100, 200, 400],
+    "engines.event.forwarding": [True, False],
+    "engines.pim.adc_bits": [4, 5, 6],
+    "cost.temperature_k": [280.5, 300.0],
+    "memories.weight_kib": ["auto", 64],
+    "order": ["step_major"],
+}
+
+
+@st.composite
+def raw_spaces(draw: st.DrawFn) -> dict[str, Any]:
+    names = draw(st.lists(st.sampled_from(sorted(KNOBS)), unique=True, max_size=5))
+    axes: dict[str, Any] = {}
+    for name in names:
+        when = {}
+        for earlier in draw(st.sets(st.sampled_from(["hardware", *axes]), max_size=2)):
+            taken = KNOBS.get(earlier, ["pim45nm", "pim65nm"])
+            when[earlier] = draw(st.lists(st.sampled_from(taken), min_size=1, unique=True))
+        axes[name] = {"values": KNOBS[name]} | ({"when": when} if when else {})
+    return {**RAW, "hardware": ["pim45nm", "pim65nm"], "models": "cnn3d_6b", "axes": axes}
+
+
+def naive_points(raw: dict[str, Any]) -> list[dict[str, Any]]:
+    points: list[dict[str, Any]] = [{"hardware": name} for name in raw["hardware"]]
+    for name, axis in raw["axes"].items():
+        found = []
+        for point in points:
+            if all(other in point and point[other] in values for other, values in axis.get("when", {}).items()):
+                found += [{**point, name: value} for value in axis["values"]]
+            else:
+                found.append(point)
+        points = found
+    return points
+
+
+@settings(max_examples=100, deadline=None)
+@given(raw_spaces(), st.integers(0, 1000))
+def test_a_space_is_what_a_plain_enumeration_finds(raw: dict[str, Any], seed: int) -> None:
+    space, expected = space_from_dict(raw | {"set": {}}), naive_points(raw)
+    points = list(space.points())
+    assert space.size == len(points) == len(expected)
+    assert all(dict(point.values) in expected for point in points)
+    assert [list(dict(point.values)) for point in points] == [
+        [name for name, _ in space.columns if name in dict(point.values)] for point in points
+    ]
+    assert [space.point(point.number) for point in points] == points
+    assert [space.number(dict(point.values)) for point in points] == list(range(len(points)))
+    sample = list(space.sample(len(points) + 5, seed=seed))
+    assert sorted(space.number(point.values) for point in sample) == list(range(len(points)))
+    around = [space.number(point.values) for point in space.around()]
+    assert len(set(around)) == len(around)
+    assert {pair for point in space.around() for pair in point.values} == {
+        pair for one in points for pair in one.values
+    }
+    for point in points:
+        assert space.chosen(point).overrides == {name: value for name, value in point.values if name in raw["axes"]}
+
+
 # --- what a point runs
 
 
@@ -432,6 +498,19 @@ def test_an_axis_that_the_reference_lacks_is_switched_on() -> None:
         {"schedule": "pipelined", "order": "layer_major", "clock_mhz": 200},
         {"schedule": "pipelined", "order": "layer_major", "clock_mhz": 100},
     ]
+
+
+def test_an_axis_is_switched_on_by_values_that_all_its_conditions_allow() -> None:
+    """The first value that it names itself would leave away what it needs besides."""
+    space = space_of(
+        {
+            "clock_mhz": [400, 200, 100],
+            "schedule": {"values": ["shared", "pipelined"], "when": {"clock_mhz": 100}},
+            "order": {"values": ["layer_major"], "when": {"clock_mhz": [200, 100], "schedule": "pipelined"}},
+        }
+    )
+    wanted = {"clock_mhz": 100, "schedule": "pipelined", "order": "layer_major"}
+    assert wanted in [dict(point.values) for point in space.around()]
 
 
 def test_the_reference_knows_defaults_and_sections_that_axes_set() -> None:

@@ -7,6 +7,7 @@ from math import sqrt
 
 from pimsim.explore.axis import Axis, Span
 from pimsim.explore.point import Value
+from pimsim.explore.space_check import required
 
 Values = dict[str, Value]
 Base = Callable[[Values], Mapping[str, object]]
@@ -17,7 +18,8 @@ def one_at_a_time(axes: Sequence[Axis], overrides: Mapping[str, object], base: B
     """The reference, then per axis every other value with all others as in the reference.
 
     The reference has the file's own values where an axis takes them, else the nearest number, or the first of what
-    has no order.  An axis that it lacks is switched on by the conditions' first values.  No point comes twice.
+    has no order.  An axis that it lacks is switched on by the first values that its conditions allow.  No point comes
+    twice.
     """
     whole = _Completion(axes, overrides, base)
     seen: set[tuple[tuple[str, Value], ...]] = set()
@@ -32,18 +34,20 @@ def one_at_a_time(axes: Sequence[Axis], overrides: Mapping[str, object], base: B
 def _variations(axes: Sequence[Axis], whole: _Completion) -> Iterator[Values]:
     reference = whole.of({})
     yield {}
-    by_name = {axis.name: axis for axis in axes}
     for axis in axes:
-        switched = {} if axis.name in reference else _switched_on(axis, by_name, reference)
+        switched = {} if axis.name in reference else _switched_on(axis, axes, reference)
         for value in axis.values if axis.span is None else (axis.span.low, axis.span.high):
             yield {**switched, axis.name: value}
 
 
-def _switched_on(axis: Axis, by_name: Mapping[str, Axis], reference: Values) -> Values:
+def _switched_on(axis: Axis, axes: Sequence[Axis], reference: Values) -> Values:
+    """Values that the conditions of an axis need, and that the reference has not."""
+    needed = required(axis, axes)
     found: Values = {}
-    for name, values in axis.when:
-        if reference.get(name) not in values:
-            found |= {**_switched_on(by_name[name], by_name, reference), name: values[0]}
+    for other in axes:
+        allowed = needed.get(other.name)
+        if allowed and reference.get(other.name) not in allowed:
+            found[other.name] = next(value for value in other.values if value in allowed)
     return found
 
 

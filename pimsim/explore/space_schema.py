@@ -82,7 +82,8 @@ Scalar = Annotated[Any, BeforeValidator(_scalar)]
 Scalars = Annotated[list[Scalar], Field(min_length=1), BeforeValidator(_as_list)]
 Texts = Annotated[list[Text], Field(min_length=1), BeforeValidator(_as_list)]
 Ends = Annotated[list[Number], Field(min_length=2, max_length=2)]
-Settings = Annotated[dict[Text, object], Field(min_length=1)]
+Setting = Annotated[object, BeforeValidator(_as_number)]
+Settings = Annotated[dict[Text, Setting], Field(min_length=1)]
 AxisName = Annotated[str, Field(min_length=1, max_length=100, pattern=_UNBROKEN)]
 
 
@@ -113,7 +114,7 @@ class File(_Section):
     models: Texts
     inputs: Annotated[list[Text] | dict[Text, Text] | None, BeforeValidator(_as_inputs)] = None
     samples: Annotated[int, Field(ge=1)] | None = None
-    set: dict[Text, object] = {}
+    set: dict[Text, Setting] = {}
     axes: Annotated[dict[AxisName, Annotated[Axis, BeforeValidator(_as_axis)]], Field(max_length=MAX_AXES)] = {}
     constraints: Annotated[list[Text], BeforeValidator(_as_list)] = []
     objectives: Texts = ["energy", "delay"]
