@@ -13,9 +13,11 @@ pa = pytest.importorskip("pyarrow")
 from made_exploration import COLUMNS, IDENTITY, made_row, made_rows  # noqa: E402
 from pyarrow import parquet  # noqa: E402
 
+from pimsim.cost import ACCOUNTINGS  # noqa: E402
 from pimsim.errors import ExplorationError, MissingFileError, MissingPackageError  # noqa: E402
 from pimsim.explore import store  # noqa: E402
 from pimsim.explore.batches import rows_of  # noqa: E402
+from pimsim.explore.metrics import METRICS, metric_columns  # noqa: E402
 from pimsim.explore.point import Row  # noqa: E402
 from pimsim.explore.results import Results  # noqa: E402
 from pimsim.explore.store import Store  # noqa: E402
@@ -174,3 +176,17 @@ def test_what_needs_pyarrow_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "pimsim.explore.arrow")
     with pytest.raises(MissingPackageError, match=r"need pyarrow, not installed here: pip install 'pimsim\[explore\]'"):
         importlib.import_module("pimsim.explore.arrow")
+
+
+def test_the_page_on_results_has_every_column() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "exploration.md").read_text(encoding="utf-8")
+    table = page.partition("### 4.1 Columns")[2].partition("### 4.2")[0]
+    cells = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| ")][1:]
+    named = [(name.strip(), kind.strip()) for names, kind in cells for name in names.split(",") if "*" not in name]
+    ranged = {name for name, kind in named if kind.endswith("ranged")}
+    nominal = {column for metric in METRICS for column in metric.columns()[:1] if not metric.by_accounting}
+    nominal |= {metric.columns(name)[0] for metric in METRICS if metric.by_accounting for name in ACCOUNTINGS}
+    axes = {"engines.pim.rows", "clock_mhz", "engines.event.forwarding", "mixed"}
+    others = {name for name, _ in COLUMNS} - set(metric_columns()) - axes
+    assert {name for name, _ in named} == nominal | others
+    assert ranged == {name for name in nominal if metric_columns()[name].ranged}

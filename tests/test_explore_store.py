@@ -102,6 +102,32 @@ def test_small_segments_are_put_together(tmp_path: Path, monkeypatch: pytest.Mon
     assert contents(tmp_path / "run") == expected
 
 
+def test_interrupted_while_segments_are_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by Ctrl-C, after which the results so far are written."""
+    expected = finished(tmp_path / "straight", 20)
+    remove = segments.remove
+    monkeypatch.setattr(store, "SMALL_SEGMENTS", 10)
+
+    def interrupted(gone: set[segments.Segment]) -> None:
+        remove(sorted(gone)[:4])
+        raise KeyboardInterrupt
+
+    with Store.create(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        for point in range(9):
+            running.add(point, made_rows(point, point + 1))
+        monkeypatch.setattr(segments, "remove", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            running.add(9, made_rows(9, 10))
+        running.snapshot()
+    assert (tmp_path / "run" / "results.csv").read_text() == naive_csv(made_rows(0, 10))
+    monkeypatch.setattr(segments, "remove", remove)
+    with Store.resume(tmp_path / "run", IDENTITY, COLUMNS) as running:
+        assert list(running.done.runs()) == [(0, 10)]
+        running.add(10, made_rows(10, 20))
+        running.finish()
+    assert contents(tmp_path / "run") == expected
+
+
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "renamed"])
 def test_a_damaged_segment_is_computed_again(tmp_path: Path, damage: str) -> None:
     expected = finished(tmp_path / "straight", 30)
