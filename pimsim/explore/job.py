@@ -61,7 +61,7 @@ class Job:
     def id(self) -> str:
         """Equal for jobs whose points have equal results."""
         content = [self.space.content_hash, self.space.samples, {key: dict(each) for key, each in self.hashes.items()}]
-        return content_hash(content)
+        return _hash(content)
 
     def source(self, model: str, name: str | None) -> Source:
         """An input of a model, None: its shipped trace."""
@@ -83,7 +83,7 @@ def prepare(space: Space, *, threads: int = 1) -> Job:
     hashes = {
         "models": {name: network_hash(model.network) for name, model in models.items()},
         "inputs": _input_hashes(models),
-        "hardware": {name: content_hash(space.machines[name]) for name in space.hardware},
+        "hardware": {name: _hash(space.machines[name]) for name in space.hardware},
         "tables": {name: table_hash(table) for name, table in tables.items()},
     }
     return Job(space, models, tables, origins, hashes, threads)
@@ -148,7 +148,7 @@ def _input_hashes(models: Mapping[str, Model]) -> dict[str, str]:
     for model in models.values():
         for given, source in model.sources.items():
             seen.setdefault(_input_name(given, source), []).append(_content_hash(source))
-    return {name: content_hash(contents) for name, contents in seen.items()}
+    return {name: _hash(contents) for name, contents in seen.items()}
 
 
 def _input_name(given: str | None, source: Source) -> str:
@@ -165,6 +165,5 @@ def _content_hash(source: Source) -> str:
     return digest.hexdigest()
 
 
-def content_hash(content: object) -> str:
-    """SHA-256 of plain content, such as a parsed hardware file; the order of keys does not count."""
+def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -14,6 +14,8 @@ from pimsim.explore.space import Space
 from pimsim.hardware import from_dict
 
 _WIDTH = 120
+_LONGEST_NAME = 64
+"""Of a hardware file."""
 
 
 def machine_yaml(space: Space, row: Mapping[str, object]) -> str:
@@ -25,8 +27,15 @@ def machine_yaml(space: Space, row: Mapping[str, object]) -> str:
     chosen = space.chosen(point)
     machine = from_dict(space.machines[chosen.hardware], origin=chosen.hardware, overrides=chosen.overrides)
     told = "\n".join(f"# {line}".rstrip() for line in _told(space, point, row))
-    content = yaml.safe_dump(machine.to_dict(), sort_keys=False, allow_unicode=True, width=_WIDTH)
+    named = {**machine.to_dict(), "name": machine_name(space, point.number)}
+    content = yaml.safe_dump(named, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return f"{told}\n{content}"
+
+
+def machine_name(space: Space, point: int) -> str:
+    """What a point's machine is called, so that several of a space can stand beside each other: ``NAME-000123``."""
+    number = f"-{point:06d}"
+    return space.name[: _LONGEST_NAME - len(number)] + number
 
 
 def point_of(space: Space, row: Mapping[str, object]) -> Point:

@@ -9,30 +9,23 @@ from pathlib import Path
 
 from pimsim.errors import ExplorationError
 from pimsim.explore.front import point_of
-from pimsim.explore.job import content_hash
-from pimsim.explore.machine_file import machine_yaml
+from pimsim.explore.machine_file import machine_name, machine_yaml
 from pimsim.explore.point import OK, REFUSED, VIOLATES, Row
 from pimsim.explore.results import Results
 from pimsim.explore.space import Space
-from pimsim.explore.space_load import space_from_dict
+from pimsim.explore.space_load import recorded_space
 from pimsim.report.files import write_together
 
 
 def space_of(results: Results) -> Space:
-    """The space that results are of, from ``exploration.json``; hardware files are read from where they are now.
+    """The space that results are of, as it was recorded with its hardware files when it was explored.
 
-    Raises ExplorationError where results do not say, or a hardware file is another one by now; MissingFileError.
+    Raises ExplorationError where results do not say.
     """
-    content = results.meta.get("space")
-    if content is None:
+    recorded = results.meta.get("space")
+    if recorded is None:
         raise ExplorationError(f'"{results.path}" does not say of which design space it is: name the folder instead')
-    beside = results.path if results.path.is_dir() else results.path.parent
-    space = space_from_dict(content, origin=str(results.path), folder=beside)
-    known = results.meta.get("hardware", {})
-    for name, machine in space.machines.items():
-        if known.get(name) != content_hash(machine):
-            raise ExplorationError(f'"{results.path}": hardware file "{name}" has changed since it was explored')
-    return space
+    return recorded_space(recorded, origin=str(results.path))
 
 
 def machine_text(space: Space, row: Row) -> str:
@@ -48,19 +41,15 @@ def machine_text(space: Space, row: Row) -> str:
     return above + machine_yaml(space, row)
 
 
-def file_name(space: Space, point: int) -> str:
-    """``NAME-000123.yaml``."""
-    return f"{space.name}-{point:06d}.yaml"
-
-
 def export(space: Space, rows: Sequence[Row], folder: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Write the hardware file of every row.  Raises as `machine_text` does, OutputError, and then writes none."""
-    contents = {file_name(space, point_of(row)): machine_text(space, row).encode() for row in rows}
+    contents = {f"{machine_name(space, point_of(row))}.yaml": machine_text(space, row).encode() for row in rows}
     return write_together(folder, contents)
 
 
 def others(space: Space, folder: str | os.PathLike[str], written: Sequence[Path]) -> int:
     """How many hardware files of this space a folder holds beside those just written."""
-    name = re.compile(re.escape(space.name) + r"-\d{6,}\.yaml")
+    stem = re.escape(machine_name(space, 0).removesuffix("000000"))
     new = {path.name for path in written}
-    return sum(bool(name.fullmatch(path.name)) and path.name not in new for path in Path(folder).iterdir())
+    names = (path.name for path in Path(folder).iterdir())
+    return sum(bool(re.fullmatch(stem + r"\d{6,}\.yaml", name)) and name not in new for name in names)
