@@ -34,6 +34,7 @@ COMMANDS = {
         "pimsim.cli.rtl",
         "Synthesizable Verilog of a layer, with a bench that checks itself (needs pimsim[verify]).",
     ),
+    "sensitivity": ("pimsim.cli.sensitivity", "Which knob of an exploration matters."),
     "costs": ("pimsim.cli.costs", "Every number of a cost table with its range and source."),
     "info": ("pimsim.cli.info", "What a model, trace or hardware file holds."),
 }
