@@ -12,6 +12,7 @@ from typing import Any
 import made_space
 import pytest
 
+from pimsim.errors import ExplorationError
 from pimsim.explore import pace
 from pimsim.explore.exploration import Exploration
 from pimsim.explore.job import prepare
@@ -84,3 +85,12 @@ def test_a_killed_worker_of_a_cluster_changes_no_byte(
         exploration.run(tmp_path / "out", place=Place(scheduler=cluster.scheduler_address), progress=tell)
     assert killed
     assert contents(tmp_path / "out") == alone
+
+
+def test_a_scheduler_that_is_not_there_leaves_no_folder(
+    explored: tuple[Exploration, dict[str, bytes]], tmp_path: Path
+) -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(ExplorationError, match='^scheduler "nowhere": no connection'):
+        explored[0].run(tmp_path / "out", place=Place(scheduler="nowhere"))
+    assert not (tmp_path / "out").exists()

@@ -88,8 +88,9 @@ class Exploration:
         Raises a `PimsimError` that names what is wrong; of single points nothing is raised, their rows say it.
         """
         opened = Store.resume if resume else Store.create
-        workers = workers_at(place)
-        with opened(out, identity_of(self.job, self.way), row_columns(self.space)) as store, workers:
+        identity, columns = identity_of(self.job, self.way), row_columns(self.space)
+        # workers first: a cluster that is not there leaves no folder behind
+        with workers_at(place) as workers, opened(out, identity, columns) as store:
             sitting = Sitting(self.job, store, workers, progress, warm_up=isinstance(workers, LocalProcesses))
             before, began = len(store.done), time.perf_counter()
             try:
