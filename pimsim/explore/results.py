@@ -12,10 +12,13 @@ from pimsim.errors import ExplorationError, MissingFileError
 from pimsim.explore import identity
 from pimsim.explore.arrow import pa
 from pimsim.explore.batches import POINT, rows_of
+from pimsim.explore.csv_table import CsvTable
+from pimsim.explore.folder_table import FolderTable
 from pimsim.explore.identity import Columns
 from pimsim.explore.metrics import metric_columns
+from pimsim.explore.parquet_table import ParquetTable
 from pimsim.explore.point import Row
-from pimsim.explore.result_tables import EXECUTED, TEXTS, CsvTable, FolderTable, ParquetTable, Table
+from pimsim.explore.result_table import EXECUTED, TEXTS, Table
 
 
 @dataclass(frozen=True)
