@@ -81,7 +81,7 @@ def test_a_grid_is_every_combination_that_conditions_allow(
     assert found.size == len(expected)
     assert [list(digits) for digits in found.walk()] == expected
     assert [found.digits(number) for number in range(found.size)] == expected
-    assert [found.number(digits) for digits in expected] == list(range(found.size))
+    assert [found.number(digits.__getitem__) for digits in expected] == list(range(found.size))
 
 
 @given(grids(), st.data())
@@ -482,6 +482,15 @@ def test_points_around_the_reference_differ_in_one_axis_each() -> None:
         differ = [name for name in reference if values.get(name) != reference[name]]
         assert len(differ) == 1 or (values["hardware"] == "digital45nm" and "engines.pim.adc_bits" in differ)
     assert [point.number for point in space.around()] == list(range(10))
+
+
+def test_another_machine_is_looked_at_with_the_knobs_of_the_reference() -> None:
+    space = space_of({"clock_mhz": [200, 400]}, hardware=["pim45nm", "pim65nm"])  # their files have 400 and 200
+    assert [dict(point.values) for point in space.around()] == [
+        {"hardware": "pim45nm", "clock_mhz": 400},
+        {"hardware": "pim65nm", "clock_mhz": 400},
+        {"hardware": "pim45nm", "clock_mhz": 200},
+    ]
 
 
 def test_an_axis_that_the_reference_lacks_is_switched_on() -> None:

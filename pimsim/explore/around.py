@@ -7,7 +7,7 @@ from math import sqrt
 
 from pimsim.explore.axis import Axis, Span
 from pimsim.explore.point import Value
-from pimsim.explore.space_check import required
+from pimsim.explore.space_check import Required, required
 
 Values = dict[str, Value]
 Base = Callable[[Values], Mapping[str, object]]
@@ -22,33 +22,17 @@ def one_at_a_time(axes: Sequence[Axis], overrides: Mapping[str, object], base: B
     twice.
     """
     whole = _Completion(axes, overrides, base)
-    seen: set[tuple[tuple[str, Value], ...]] = set()
-    for forced in _variations(axes, whole):
-        found = whole.of(forced)
-        key = tuple(found.items())
-        if forced.keys() <= found.keys() and key not in seen:
-            seen.add(key)
-            yield found
-
-
-def _variations(axes: Sequence[Axis], whole: _Completion) -> Iterator[Values]:
-    reference = whole.of({})
-    yield {}
+    reference = whole.of({}, {}, {})
+    yield reference
+    seen = {tuple(reference.items())}
     for axis in axes:
-        switched = {} if axis.name in reference else _switched_on(axis, axes, reference)
+        needed = {} if axis.name in reference else required(axis, axes)
         for value in axis.values if axis.span is None else (axis.span.low, axis.span.high):
-            yield {**switched, axis.name: value}
-
-
-def _switched_on(axis: Axis, axes: Sequence[Axis], reference: Values) -> Values:
-    """Values that the conditions of an axis need, and that the reference has not."""
-    needed = required(axis, axes)
-    found: Values = {}
-    for other in axes:
-        allowed = needed.get(other.name)
-        if allowed and reference.get(other.name) not in allowed:
-            found[other.name] = next(value for value in other.values if value in allowed)
-    return found
+            found = whole.of({axis.name: value}, reference, needed)
+            key = tuple(found.items())
+            if axis.name in found and key not in seen:
+                seen.add(key)
+                yield found
 
 
 class _Completion:
@@ -56,17 +40,20 @@ class _Completion:
 
     def __init__(self, axes: Sequence[Axis], overrides: Mapping[str, object], base: Base) -> None:
         self._axes, self._overrides, self._base = axes, overrides, base
+        self._when = {axis.name: [(name, frozenset(values)) for name, values in axis.when] for axis in axes}
         self._settings = {axis.name: dict(zip(axis.values, axis.settings, strict=True)) for axis in axes}
 
-    def of(self, forced: Values) -> Values:
-        """A point with the values ``forced`` of those axes that it has."""
+    def of(self, forced: Values, reference: Values, needed: Required) -> Values:
+        """A point with the values ``forced``, otherwise those of a reference that ``needed`` does not rule out."""
         found: Values = {}
         settings = dict(self._overrides)
         for axis in self._axes:
-            if all(found.get(name) in values for name, values in axis.when):
-                value = forced.get(axis.name)
-                found[axis.name] = self._nearest(axis, settings, found) if value is None else value
-                chosen = found[axis.name]
+            if all(found.get(name) in values for name, values in self._when[axis.name]):
+                usual = forced.get(axis.name, reference.get(axis.name))
+                value = self._nearest(axis, settings, found) if usual is None else usual
+                allowed = needed.get(axis.name, (value,))
+                chosen = value if value in allowed else next(filter(allowed.__contains__, axis.values), value)
+                found[axis.name] = chosen
                 settings |= self._settings[axis.name].get(chosen) or dict.fromkeys(axis.paths, chosen)
         return found
 

@@ -6,7 +6,7 @@ Axes are positions and values are indices here: what they mean is the space's.  
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -133,20 +133,14 @@ class Grid:
             node = node.child(value)
         return found
 
-    def number(self, digits: Sequence[int]) -> int:
-        """The inverse; which axes are absent has to agree with the conditions."""
+    def number(self, choose: Callable[[int], int]) -> int:
+        """The inverse; ``choose`` gives the value of an axis, and is asked for those that are there only."""
         node, number = self._root, 0
-        for value in digits:
+        for axis in range(len(self.radices)):
+            value = choose(axis) if node.values else ABSENT
             number += node.before(value)
             node = node.child(value)
         return number
-
-    def present(self, digits: Sequence[int]) -> bool:
-        """Whether the axis behind the given digits is there."""
-        node = self._root
-        for value in digits:
-            node = node.child(value)
-        return bool(node.values)
 
     def walk(self, start: int = 0) -> Iterator[list[int]]:
         """Digits of every combination from ``start`` on, in one list that is changed from step to step."""

@@ -17,7 +17,7 @@ from pimsim.explore.around import one_at_a_time
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis, Span
 from pimsim.explore.axis_values import at
 from pimsim.explore.constraints import Constraint
-from pimsim.explore.grid import ABSENT, Grid
+from pimsim.explore.grid import Grid
 from pimsim.explore.metrics import Objective
 from pimsim.explore.permutation import permuted
 from pimsim.explore.point import Point, Row, Value
@@ -113,16 +113,16 @@ class Space:
     def number(self, values: Mapping[str, Value] | Iterable[_Pair]) -> int:
         """Number in the grid of the point with these values.  Raises ExplorationError where there is none."""
         self._check_grid()
-        given, digits = dict(values), list[int]()
-        for place in self.order:
-            axis = self.axes[place]
-            digit = ABSENT
-            if self.grid.present(digits):
-                digit = self._digit(axis, given.pop(axis.name, None))
-            digits.append(digit)
+        given = dict(values)
+
+        def digit(level: int) -> int:
+            axis = self.axes[self.order[level]]
+            return self._digit(axis, given.pop(axis.name, None))
+
+        number = self.grid.number(digit)
         if given:
             raise ExplorationError(f'space "{self.name}": a point with these values has no axis {", ".join(given)}')
-        return self.grid.number(digits)
+        return number
 
     def sample(self, count: int, *, seed: int, start: int = 0) -> Iterator[Point]:
         """Random points, numbered ``start`` … ``start + count`` − 1 or to the last one of a grid.

@@ -46,8 +46,9 @@ def _check_conditions(axis: Axis, earlier: Sequence[Axis]) -> None:
             raise ExplorationError(f"{key}: no earlier axis (earlier: {', '.join(known) or 'none'})")
         if other.span is not None:
             raise ExplorationError(f"{key}: an axis without steps has no values to choose from")
+        taken = {(type(one) is bool, one) for one in other.values}  # as a key of a set, 1 is true
         for value in values:
-            if not any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in other.values):
+            if (type(value) is bool, value) not in taken:
                 raise ExplorationError(f"{key}={value!r}: none of its values ({_listed(other.values)})")
 
 
