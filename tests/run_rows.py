@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
 from pimsim import report
@@ -11,6 +9,8 @@ from pimsim.cost import ACCOUNTINGS, PARTS
 from pimsim.errors import PimsimError
 from pimsim.explore.point import Cell, Point, Row
 from pimsim.explore.space import Space
+from pimsim.model import network_hash
+from pimsim.model.network import IntegerNetwork
 from pimsim.report import RunResult, pipeline
 
 SAME = {
@@ -22,15 +22,14 @@ SAME = {
 
 
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let runs of one test look for the CNN beside a network once."""
-    found = pipeline.find_cnn
-    by_id = cache(lambda key: found(networks[key], None))
-    networks: dict[int, object] = {}
+    """Let runs of one test look for the CNN beside a network once: all shipped models are read for it."""
+    find, found = pipeline.find_cnn, dict[str, object]()
 
-    def again(network, given):  # type: ignore[no-untyped-def]
-        assert given is None
-        networks[id(network.architecture)] = network
-        return by_id(id(network.architecture))
+    def again(network: IntegerNetwork, given: None) -> object:
+        key = network_hash(network)
+        if key not in found:
+            found[key] = find(network, given)
+        return found[key]
 
     monkeypatch.setattr(pipeline, "find_cnn", again)
 

@@ -1,6 +1,18 @@
 """Counts → energy, delay and area, from tables in which every number has a source.  docs/costs.md."""
 
-from pimsim.cost.cost import ACCOUNTINGS, COMPUTE_ONLY, FULL, MACHINE, PARTS, WITH_MEMORY, Cost, CostLine, EnergyAj
+from pimsim.cost.cost import (
+    ACCOUNTINGS,
+    COMPUTE_ONLY,
+    FULL,
+    MACHINE,
+    PARTS,
+    WITH_MEMORY,
+    Cost,
+    CostLine,
+    EnergyAj,
+    edp_uj_us,
+    power_mw,
+)
 from pimsim.cost.evaluate import evaluate, price
 from pimsim.cost.load import load_table
 from pimsim.cost.prices import CATEGORIES, PriceBook, PriceBooks
@@ -27,8 +39,10 @@ __all__ = [
     "Repriced",
     "Repricer",
     "TooLargeError",
+    "edp_uj_us",
     "evaluate",
     "load_table",
+    "power_mw",
     "price",
     "timings",
 ]

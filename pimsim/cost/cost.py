@@ -38,6 +38,17 @@ class EnergyAj(NamedTuple):
         return Range(pj_from_aj(self.low), pj_from_aj(self.nominal), pj_from_aj(self.high))
 
 
+def edp_uj_us(energy: Range, delay_ns: float) -> Range:
+    """Energy in pJ × delay; 1 uJ·us = 1e9 pJ·ns."""
+    return energy.times(delay_ns * 1e-9)
+
+
+def power_mw(energy: Range, interval_ns: float) -> Range:
+    """Mean power where an energy in pJ is spent every so many ns."""
+    low, nominal, high = energy
+    return Range(mw_from_pj_ns(low, interval_ns), mw_from_pj_ns(nominal, interval_ns), mw_from_pj_ns(high, interval_ns))
+
+
 @dataclass(frozen=True)
 class CostLine:
     """``count`` actions per run at ``unit_pj`` each; ``energy`` per inference.
@@ -107,13 +118,12 @@ class Cost:
         return add(line.energy for line in self.lines if line.layer == name and category in (None, line.category))
 
     def edp_uj_us(self, accounting: str) -> Range:
-        """Energy × delay of one inference; 1 uJ·us = 1e9 pJ·ns."""
-        return self.energy(accounting).pj.times(self.delay_ns * 1e-9)
+        """Energy × delay of one inference."""
+        return edp_uj_us(self.energy(accounting).pj, self.delay_ns)
 
     def power_mw(self, accounting: str) -> Range:
         """Mean power in steady state: energy of an inference over the distance between two results."""
-        low, nominal, high = (mw_from_pj_ns(e, self.interval_ns) for e in self.energy(accounting).pj)
-        return Range(low, nominal, high)
+        return power_mw(self.energy(accounting).pj, self.interval_ns)
 
     @property
     def inferences_per_second(self) -> float:
@@ -173,4 +183,6 @@ __all__ = [
     "CostLine",
     "EnergyAj",
     "add",
+    "edp_uj_us",
+    "power_mw",
 ]

@@ -15,7 +15,20 @@ import numpy.typing as npt
 
 from pimsim.activity.activity import Activity
 from pimsim.cost import static
-from pimsim.cost.cost import ACCOUNTINGS, ADC, CLOCKING, COMPUTE, FULL, LEAKAGE, MEMORY, Cost, EnergyAj, add
+from pimsim.cost.cost import (
+    ACCOUNTINGS,
+    ADC,
+    CLOCKING,
+    COMPUTE,
+    FULL,
+    LEAKAGE,
+    MEMORY,
+    Cost,
+    EnergyAj,
+    add,
+    edp_uj_us,
+    power_mw,
+)
 from pimsim.cost.evaluate import check_activity, price
 from pimsim.cost.prices import COMPUTE_ENERGY, MEMORY_ENERGY, STATIC_ENERGY, PriceBook, PriceBooks, room
 from pimsim.cost.ranges import Range, total
@@ -23,7 +36,7 @@ from pimsim.cost.table import CostTable
 from pimsim.cost.timing import fastest_mhz, timings
 from pimsim.errors import CostError
 from pimsim.hardware import CostSettings
-from pimsim.units import AJ_PER_PJ, mw_from_pj_ns, ns_from_cycles, per_second
+from pimsim.units import AJ_PER_PJ, ns_from_cycles, per_second
 
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
@@ -66,13 +79,12 @@ class Repriced:
         return self.parts[name]
 
     def edp_uj_us(self, accounting: str) -> Range:
-        """Energy × delay of one inference; 1 uJ·us = 1e9 pJ·ns."""
-        return self.energy(accounting).pj.times(self.delay_ns * 1e-9)
+        """Energy × delay of one inference."""
+        return edp_uj_us(self.energy(accounting).pj, self.delay_ns)
 
     def power_mw(self, accounting: str) -> Range:
         """Mean power in steady state: energy of an inference over the distance between two results."""
-        low, nominal, high = self.energy(accounting).pj
-        return Range(*(mw_from_pj_ns(energy, self.interval_ns) for energy in (low, nominal, high)))
+        return power_mw(self.energy(accounting).pj, self.interval_ns)
 
     @property
     def inferences_per_second(self) -> float:

@@ -23,8 +23,8 @@ from pimsim.mapping import Mapping, costs_cnn
 from pimsim.model.accuracy import Accuracy
 from pimsim.report.pipeline import mapped, naming
 
-MOST_ORGANISATIONS = 256
-"""Remembered at most; each takes about 0.2 MB."""
+MOST_ORGANISATIONS = 1024
+"""Remembered at most; each takes about 60 KB with a network of seven layers."""
 _MOST_LIMITS = 64
 
 Rules = tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pimsim.cost import ACCOUNTINGS, PARTS, Cost, Range, Repriced
+from pimsim.cost import ACCOUNTINGS, PARTS, Cost, Range, Repriced, edp_uj_us, power_mw
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL
 from pimsim.explore.job import Job
 from pimsim.explore.keys import Keys
@@ -56,12 +56,12 @@ _NOT_MEASURED: Row = {**_NONE, "bottleneck": "", "executed": False}
 
 def figures(priced: Repriced | Cost, latency_cycles: float, accuracy: Accuracy | None) -> Row:
     """The columns of `metric_columns`."""
-    ranges = [priced.energy(name).pj for name in ACCOUNTINGS]
-    ranges += [priced.edp_uj_us(name) for name in ACCOUNTINGS]
-    ranges += [priced.power_mw(name) for name in ACCOUNTINGS]
+    energies = [priced.energy(name).pj for name in ACCOUNTINGS]
     reached = (accuracy.overall, accuracy.average, accuracy.kappa) if accuracy else (None, None, None)
     cells: list[Cell] = [
-        *_ends(ranges),
+        *_ends(energies),
+        *_ends([edp_uj_us(energy, priced.delay_ns) for energy in energies]),
+        *_ends([power_mw(energy, priced.interval_ns) for energy in energies]),
         priced.delay_ns,
         priced.interval_ns,
         priced.inferences_per_second,
