@@ -20,5 +20,5 @@ class Pace:
     def seen(self, points: int, work: Work) -> None:
         """Take notice of a chunk that is done."""
         took = work.execute_s + work.schedule_s + work.price_s
-        fitting = MOST if took <= 0 else int(points * WANTED_S / took)
+        fitting = MOST if took <= points * WANTED_S / MOST else int(points * WANTED_S / took)
         self.size = max(1, min(fitting, self.size * GROWTH, MOST))
