@@ -80,7 +80,7 @@ def test_results_are_not_overwritten(space: Path, tmp_path: Path, capsys: Captur
     ("arguments", "reason"),
     [
         (["nowhere"], 'error: design space "nowhere" does not exist'),
-        (["SPACE", "--method", "random"], 'error: method "random" needs the number of points'),
+        (["SPACE", "--method", "random"], 'method "random" needs the number of points'),
         (["SPACE", "--method", "tpe"], 'error: method "tpe" needs the number of points'),
         (["SPACE", "--workers", "2", "--scheduler", "tcp://head:8786"], "error: workers=2: a cluster has workers"),
         (["SPACE", "--points", "0"], "error: Invalid value for '--points'"),

@@ -1,4 +1,4 @@
-"""A whole exploration: every point once, the same bytes wherever it is evaluated and however often it is interrupted."""
+"""A whole exploration: every point once, the same bytes wherever and in however many sittings it is evaluated."""
 
 from __future__ import annotations
 
@@ -111,7 +111,8 @@ def test_what_is_stored_is_not_computed_again(space: Path, whole: Path, tmp_path
     out = tmp_path / "out"
     exploration(space, Way(points=20)).run(out, place=HERE)
     explored = exploration(space).run(out, place=HERE, resume=True)
-    refused = [batch.column(0).to_pylist() for batch in Results.open(whole).batches(["status"])][0][20:].count("refused")
+    statuses = [status for batch in Results.open(whole).batches(["status"]) for status in batch.column(0).to_pylist()]
+    refused = statuses[20:].count("refused")
     assert (explored.before, explored.work.pricings) == (20, POINTS - 20 - refused)
     again = exploration(space).run(out, place=HERE, resume=True)
     assert (again.before, asdict(again.work)) == (POINTS, asdict(Work()))
@@ -174,7 +175,7 @@ def test_another_way_is_not_gone_on_with(space: Path, tmp_path: Path, way: Way, 
 def test_a_changed_space_is_not_gone_on_with(space: Path, tmp_path: Path) -> None:
     exploration(space, Way(points=4)).run(tmp_path / "out", place=HERE)
     changed = written(tmp_path / "changed.yaml", samples=3)
-    with pytest.raises(ExplorationError, match='cannot be continued: space: samples is 3, it began with 2'):
+    with pytest.raises(ExplorationError, match="cannot be continued: space: samples is 3, it began with 2"):
         exploration(changed).run(tmp_path / "out", place=HERE, resume=True)
 
 

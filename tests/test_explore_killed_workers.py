@@ -91,6 +91,6 @@ def test_a_scheduler_that_is_not_there_leaves_no_folder(
     explored: tuple[Exploration, dict[str, bytes]], tmp_path: Path
 ) -> None:
     pytest.importorskip("distributed")
-    with pytest.raises(ExplorationError, match='^scheduler "nowhere": no connection'):
+    with pytest.raises(ExplorationError, match=r'^scheduler "nowhere": no connection'):
         explored[0].run(tmp_path / "out", place=Place(scheduler="nowhere"))
     assert not (tmp_path / "out").exists()

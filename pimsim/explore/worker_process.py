@@ -9,7 +9,7 @@ import traceback
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Thread
@@ -47,6 +47,7 @@ class WorkerProcess:
         self.given: deque[Chunk] = deque()
         self._job: object = None
         self.connection, theirs = CONTEXT.Pipe()
+        resource_tracker.ensure_running()  # started later on, it would let interrupts through to this process
         self._process = CONTEXT.Process(target=_serve, args=(theirs, evaluate), daemon=True)
         with held(), _one_thread():
             self._process.start()
