@@ -20,6 +20,10 @@ RAW: dict[str, Any] = {"format": 1, "name": "made", "hardware": "pim45nm", "mode
 LANES, CLOCK = "engines.event.lanes", "clock_mhz"
 
 
+def _when(first: str, one: Any, second: str, two: Any) -> dict[str, Any]:
+    return {"values": ["step_major"], "when": {first: one, second: two}}
+
+
 def message(tmp_path: Path, text: str) -> str:
     file = tmp_path / "case.yaml"
     file.write_text(text, encoding="utf-8")
@@ -123,6 +127,12 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
             {CLOCK: {"range": [3, 4], "steps": "none"}, LANES: {"values": [3], "when": {CLOCK: 3}}},
             "axes.engines.event.lanes.when.clock_mhz: an axis without steps has no values to choose from",
         ),
+        (
+            {CLOCK: [3, 4], LANES: {"values": [3], "when": {CLOCK: 3}}, "order": _when(LANES, 3, CLOCK, 4)},
+            "axes.order.when: never holds, clock_mhz would need two values at once",
+        ),
+        ({CLOCK: {"paths": LANES, "values": [3]}}, "axes.clock_mhz: the name of a key whose value it is not"),
+        ({CLOCK: {"choices": {"a": {CLOCK: 3}}}}, "axes.clock_mhz: the name of a key whose value it is not"),
         ({CLOCK: [3], "a": {"paths": CLOCK, "values": [4]}}, "axes.a: sets clock_mhz, and so does axis clock_mhz"),
         ({"a": {"paths": [CLOCK, CLOCK], "values": [3]}}, "axes.a.paths.2='clock_mhz': given twice"),
         ({"a": {"paths": ["cost", "cost.device"], "values": [3]}}, "axes.a: sets both cost and cost.device"),

@@ -21,6 +21,9 @@ def check_axes(axes: Sequence[Axis], overrides: Mapping[str, object]) -> None:
         if axis.paths:
             _check_name(axis)
         _check_conditions(axis, axes[:place])
+        never = [name for name, values in required(axis, axes[: place + 1]).items() if not values]
+        if never:
+            raise ExplorationError(f"axes.{axis.name}.when: never holds, {never[0]} would need two values at once")
         _check_against_set(axis, overrides)
     _check_overlaps(axes, overrides)
 

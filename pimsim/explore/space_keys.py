@@ -49,6 +49,8 @@ class KeyCheck:
     def _check_axis(self, axis: Axis) -> None:
         key = f"axes.{axis.name}"
         bundled = any(settings != _all(axis, value) for value, settings in zip(axis.values, axis.settings, strict=True))
+        if is_value(axis.name) and (bundled or axis.name not in axis.paths):
+            raise ExplorationError(f"{key}: the name of a key whose value it is not; take another")
         named = [f"{key}.choices.{value}" if bundled else key for value in axis.values]
         ends = (axis.span.low, axis.span.high) if axis.span else ()
         for name, settings in [*zip(named, axis.settings, strict=True), *((key, _all(axis, end)) for end in ends)]:
