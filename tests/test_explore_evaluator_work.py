@@ -192,6 +192,19 @@ def test_a_constraint_on_an_engine_that_a_machine_lacks_does_not_apply(job: Call
     assert found == {"pim45nm": VIOLATES, "digital45nm": OK}
 
 
+def test_a_constraint_may_name_the_files(job: Callable[..., Job]) -> None:
+    """As results name them; a shipped trace by its own name."""
+    raw = {"models": ["made.npz", "cnn3d_6b"], "inputs": {"made.npz": "trace.npz"}, "axes": {"clock_mhz": [100]}}
+    for text, met in (
+        ("input == 'trace.npz'", {"made.npz"}),
+        ("input == 'cnn3d_indian_pines'", {"cnn3d_6b"}),
+        ("model != 'made.npz' and hardware == 'pim45nm'", {"cnn3d_6b"}),
+    ):
+        named = job(**raw, samples=1, constraints=[text])
+        rows = Evaluator(named).evaluate(list(named.space.points())).rows
+        assert {row["model"] for row in rows if row["status"] == OK} == met
+
+
 def test_an_unexpected_error_fails_its_points_alone(job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(network: object, machine: Hardware) -> Mapping:
         if machine.engines.event is not None and machine.engines.event.lanes == 2:

@@ -73,31 +73,32 @@ class Evaluator:
         try:
             machine = self._machines.machine(point, keys)
         except HardwareError:
-            violated = _violated(self._before, point, keys, self._machines.stated(point, keys), {})
+            violated = self._violated(self._before, point, keys, self._machines.stated(point, keys), {})
             if violated:
                 return self._rows.row(point, keys, VIOLATES, violated)
             raise
-        violated = _violated(self._before, point, keys, machine, {})
+        violated = self._violated(self._before, point, keys, machine, {})
         if violated:
             return self._rows.row(point, keys, VIOLATES, violated)
         measured = self._organisations.measured(keys, machine)
-        violated = _violated(self._after, point, keys, machine, measured)
+        violated = self._violated(self._after, point, keys, machine, measured)
         return self._rows.row(point, keys, VIOLATES if violated else OK, violated, measured)
 
-
-def _violated(
-    constraints: Sequence[Constraint],
-    point: Point,
-    keys: Keys,
-    of: Machine | Mapping[str, object],
-    measured: Row,
-) -> str:
-    """Why the point does not meet the constraints, of each of them; empty where it does."""
-    found: list[str] = []
-    for constraint in constraints:
-        values = {**measured, **parameters(constraint.parameters, point, keys, of)}
-        found += filter(None, [constraint.violation(values)])
-    return "; ".join(found)
+    def _violated(
+        self,
+        constraints: Sequence[Constraint],
+        point: Point,
+        keys: Keys,
+        of: Machine | Mapping[str, object],
+        measured: Row,
+    ) -> str:
+        """Why the point does not meet the constraints, of each of them; empty where it does."""
+        found: list[str] = []
+        for constraint in constraints:
+            named = keys._replace(input=self.job.input_name(*keys.network))
+            values = {**measured, **parameters(constraint.parameters, point, named, of)}
+            found += filter(None, [constraint.violation(values)])
+        return "; ".join(found)
 
 
 def _together(keys: Sequence[Keys]) -> list[int]:
