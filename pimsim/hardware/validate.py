@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -83,7 +83,7 @@ def _explains_least(detail: Any) -> bool:
     return bool(detail["type"] != "extra_forbidden")
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _adapters(path: _Path) -> tuple[TypeAdapter[Any], ...]:
     """Of what may stand at a path: one, one per style, or none for an unknown key."""
     kinds: list[Any] = [schema.File]
