@@ -143,7 +143,10 @@ def test_workers_that_die_of_everything_end_the_run(
 ) -> None:
     monkeypatch.setattr(dask_workers, "MOST_KILLING", 1)
     job = Made(tmp_path, kills=frozenset(range(4)))
-    with joined(address_of_own) as workers, pytest.raises(ExplorationError, match=r"1 chunks .* 2 workers each died"):
+    with (
+        joined(address_of_own) as workers,
+        pytest.raises(ExplorationError, match=r"1 chunks .* 2 workers each died, the last from point 0 on$"),
+    ):
         list(workers.run(job, chunks(4, 4)))
 
 

@@ -179,7 +179,10 @@ def test_processes_compute_in_one_thread_each(monkeypatch: pytest.MonkeyPatch) -
 
 def test_processes_that_die_of_everything_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_workers, "MOST_DEATHS", 5)
-    with pytest.raises(ExplorationError, match=r"^5 worker processes .* the last by signal 9$"), local() as workers:
+    with (
+        pytest.raises(ExplorationError, match=r"^5 worker processes .* the last by signal 9, over points from 0 on$"),
+        local(1) as workers,
+    ):
         list(workers.run(Made(tmp_path, kills=frozenset(range(100))), chunks(100, 3)))
     assert active_children() == []
 

@@ -23,7 +23,7 @@ IN_FLIGHT = 2
 """Chunks per worker."""
 PATIENCE_S = 60.0
 """How long there may be no worker at all."""
-MOST_KILLING = 20
+MOST_KILLING = 50
 """Chunks one after another that workers die of, without any result between them: then it is not the points."""
 
 
@@ -165,13 +165,16 @@ class _Run:
         return self.supply.finish(chunk, pickle.loads(packed))
 
     def _killed(self, chunk: Chunk, workers: int, *, alone: bool) -> Done | None:
+        if alone and len(chunk.points) == 1:
+            return self.supply.give_up(chunk, f"{workers} workers of the cluster died while they evaluated it")
         self.killing += 1
         if self.killing == MOST_KILLING:
-            raise self.link.error(f"{MOST_KILLING} chunks one after another of which {workers} workers each died")
+            raise self.link.error(
+                f"{MOST_KILLING} chunks one after another of which {workers} workers each died, "
+                f"the last from point {chunk.start} on"
+            )
         if len(chunk.points) > 1:
             self.supply.take_apart(chunk)
-        elif alone:
-            return self.supply.give_up(chunk, f"{workers} workers of the cluster died while they evaluated it")
         else:
             self.suspects.append(chunk)
         return None

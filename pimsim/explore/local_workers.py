@@ -24,7 +24,7 @@ IN_FLIGHT = 2
 DEATHS = 3
 """Of workers over one chunk before it is taken apart, and over one point before it is given up."""
 MOST_DEATHS = 50
-"""One after another without any result between them: then it is not the points."""
+"""One after another without any result between them: then it is not the points, and they are not to be recorded."""
 MOST_STILLBORN = 3
 """Likewise of workers that never came to listen."""
 
@@ -103,7 +103,7 @@ class LocalProcesses:
         self._workers.remove(worker)
         self._deaths += 1
         self._stillborn += not worker.ready
-        self._check(how)
+        self._check(f"{how}, over points from {worker.given[0].start} on" if worker.given else how)
         if not worker.given:
             return None
         guilty, *others = worker.given
