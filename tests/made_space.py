@@ -78,6 +78,22 @@ MILD: dict[str, object] = MIXED | {
 }
 """The same where little is wrong."""
 
+INPUTS: dict[str, object] = {
+    "format": 1,
+    "name": "inputs",
+    "hardware": ["pim45nm", "digital45nm", "ann45nm"],
+    "models": "made.npz",
+    "inputs": ["trace.npz", "field.npy"],
+    "samples": 7,
+    "axes": {
+        "clock_mhz": [100, 200],
+        "cost.adc_model": ["imac", "neurosim_sar"],
+        "engines.pim.membrane_bits": {"values": [6, 18], "when": {"hardware": "pim45nm", "input": "trace.npz"}},
+        "engines.event.lanes": {"values": [4, 9], "when": {"hardware": ["pim45nm", "digital45nm"]}},
+    },
+}
+"""One network on a recording and on a scene."""
+
 SHIPPED: dict[str, object] = {
     "format": 1,
     "name": "shipped",

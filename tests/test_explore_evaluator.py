@@ -24,7 +24,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("raw", "count", "ok", "refused"),
-    [(made_space.MIXED, 150, 2, 100), (made_space.MILD, 80, 80, 0), (made_space.SHIPPED, 30, 3, 3)],
+    [
+        (made_space.MIXED, 150, 2, 100),
+        (made_space.MILD, 80, 80, 0),
+        (made_space.INPUTS, 30, 30, 0),
+        (made_space.SHIPPED, 30, 3, 3),
+    ],
 )
 def test_rows_are_what_run_says_of_any_machine(
     files: Path, monkeypatch: pytest.MonkeyPatch, raw: dict[str, object], count: int, ok: int, refused: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import made_space
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from pimsim.explore import plan as planning
 from pimsim.explore.evaluator import Evaluator
 from pimsim.explore.job import Job, prepare
+from pimsim.explore.keys import Split
 from pimsim.explore.plan import Plan, plan
 from pimsim.explore.point import OK
-from pimsim.explore.space_load import space_from_dict
+from pimsim.explore.space_load import load_space, space_from_dict
 from pimsim.explore.work import Work
 
 Prepared = Callable[..., Job]
@@ -72,6 +74,18 @@ def test_one_worker_does_what_the_plan_of_a_grid_says(prepared: Prepared, models
     # digital45nm has the words of a clean crossbar
     assert found.executions == len(models) * (2 * (1 + 3) + 1)
     assert found.schedules == len(models) * (2 * 2 * (1 + 3) + 2 + (1 + 2))
+
+
+def test_the_plan_of_a_shipped_space_is_what_is_done() -> None:
+    """Constraints on metrics spare nothing."""
+    space = load_space("arrays")
+    found = plan(prepare(space), space.size or 0)
+    split = Split(space)
+    assert found.schedules == len({split.keys(point).schedule for point in space.points()})
+    few = replace(space, samples=2)
+    evaluated = Evaluator(prepare(few)).evaluate(list(few.points()))
+    assert found.exact
+    assert figures(found) == counted(evaluated.work)
 
 
 def test_what_a_recording_holds_for_is_not_executed(prepared: Prepared) -> None:
