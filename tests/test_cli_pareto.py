@@ -129,7 +129,7 @@ def test_the_plot_is_written(capsys: Capture) -> None:
         (["."], "holds no exploration"),
         (["made", "--objective", "enrgy"], '"enrgy": no metric "enrgy"; did you mean "energy"?'),
         (["made", "--objective", "kappa", "--where", "kappa > 2"], 'none of the 4 evaluated points holds "kappa > 2"'),
-        (["made", "--where", "rows <= 3"], 'constraint "rows <= 3": "rows" is no key, axis or metric'),
+        (["made", "--where", "rows <= 3"], 'constraint "rows <= 3": "rows" is no key'),
         (["made", "--where", "energy"], "not a comparison"),
         (["made", "--top", "0"], "--top"),
         (["made", "--csv", "/dev/null"], '"/dev/null" is a device or pipe'),
