@@ -4,8 +4,8 @@
 front of it, δ being the pipeline's depth: their words are the *state* that an event finds.  Events of one position
 reach the same words in the same order, so how long an event takes from its pop to its last slot, and the state that
 it leaves, follow from the state and its position.  Both are found once, beat by beat, and looked up ever after; and of
-the events of one position that follow each other, all behind the second are like the second where that leaves the
-state as it found it.
+the events of one position that follow each other, all are like the second and the third where the third leaves the
+state that the first one left.
 
 What an event takes so is a service s' of at least 1 cycle, and claims 1 to 4 of §4.5 ask no more: in a stretch of
 words that all hold events the generator goes from one event to the next without a pause, and only a stretch's last
@@ -43,7 +43,7 @@ RECENT = 64
 
 KEPT_BEATS = 65536
 """Beats of all states that are known at a time; when there are more, all states are forgotten."""
-PLACES = 4 * KEPT_BEATS
+PLACES = 2 * KEPT_BEATS
 """Of a state's number in the table that is searched for it; a power of two."""
 WAYS = 32
 """States for which a position's events are known at a time, a power of two."""
@@ -52,9 +52,13 @@ WORTH = 32
 NO_BEAT = -1
 UNKNOWN = -1
 
-STATE, FIRST, NEXT, AGAIN = range(4)
-"""Columns of ``steps``: the state that events of a position find; cycles that the first of them takes; the state that
-it leaves; cycles of each event behind it, 0 where the second one leaves another state."""
+COLUMNS = 8
+STATE, FIRST, ODD, EVEN, AFTER_ODD, AFTER_EVEN = range(6)
+"""Columns of ``steps``, half a line of a cache: the state that events of a position find; cycles that the first of them
+takes; cycles of the third, fifth, … and of the second, fourth, …, EVEN 0 where they do not repeat like that; the states
+that an odd number of events and an even one leave."""
+LONGEST = 2**31
+"""Cycles of an event that fit ``steps``; a beat waits for less than the pipeline's depth."""
 
 
 def _ones_of(typing_context: Any, word: Any) -> Any:  # noqa: ARG001 - numba's signature
@@ -173,15 +177,19 @@ def _learn(state: Any, position: Any, words: Any, core: Any, memory: Any) -> Any
     beats, recent = scratch[:size], scratch[size:]
     known[1] += 1
     beats[:] = states[state]
-    if known[0] + 2 > states.shape[0]:
+    if known[0] + 3 > states.shape[0]:
         _forget(memory)
         state = _number(beats, memory)
-    first = _placed(beats, words, core, recent)
-    after = _number(beats, memory)
-    again = _placed(beats, words, core, recent)
     row = position * WAYS + (state & (WAYS - 1))
-    steps[row, STATE], steps[row, FIRST], steps[row, NEXT] = state, first, after
-    steps[row, AGAIN] = again if _same(states[after], beats) else 0
+    steps[row, STATE], steps[row, FIRST] = state, _placed(beats, words, core, recent)
+    after = steps[row, AFTER_ODD] = _number(beats, memory)
+    steps[row, EVEN] = steps[row, ODD] = _placed(beats, words, core, recent)
+    steps[row, AFTER_EVEN] = after
+    if not _same(states[after], beats):
+        steps[row, AFTER_EVEN] = _number(beats, memory)
+        steps[row, ODD] = _placed(beats, words, core, recent)
+        if not _same(states[after], beats):
+            steps[row, EVEN] = 0
     return row
 
 
@@ -190,69 +198,74 @@ def _last_services(events: Any, group: Any, groups: Any) -> Any:
     """Cycles that the last ``events`` events took, the newest of them in ``group``."""
     total = 0
     while groups[group, 0] <= events:
-        total += groups[group, 1] + (groups[group, 0] - 1) * groups[group, 2]
-        events -= groups[group, 0]
+        many = groups[group, 0] - 1
+        total += groups[group, 1] + many // 2 * (groups[group, 2] + groups[group, 3]) + many % 2 * groups[group, 3]
+        events -= many + 1
         group -= 1
         if events == 0:
             return total
-    return total + events * groups[group, 2]
+    newest = groups[group, 2 + (1 - groups[group, 0] % 2)]  # of an even number of events the last one is even
+    return total + events // 2 * (groups[group, 2] + groups[group, 3]) + events % 2 * newest
 
 
 @part
-def _row(  # noqa: C901 - a call per part costs half as much time again
-    pieces: Any, parts: Any, masks: Any, targets: Any, core: Any, memory: Any, counts: Any, out: Any
-) -> None:
-    """One map, part by part."""
-    first_word, words, groups = targets
-    steps, depth = memory[2], core[0]
-    state = run = behind = held = passes = events = service = newest = release = first = 0
-    pushed = SCAN_FILL - 1
+def _last_push(unhindered: Any, events: Any, release: Any, newest: Any, groups: Any, depth: Any) -> Any:
+    """Cycle of the last push of a stretch, which is the last one of ``events`` so far."""
+    if events <= depth or release - depth <= unhindered:
+        return unhindered
+    return max(unhindered, release + 1 - _last_services(depth + 1, newest - 1, groups))
+
+
+@part
+def _list(pieces: Any, parts: Any, masks: Any, counts: Any, listed: Any, held: Any) -> Any:
+    """Count events of all parts and list those that hold some, without a branch; how many are listed."""
+    size = 0
     for i in range(masks.size):
         many = _ones(pieces[parts[0, i]] & masks[i])
-        held += many
-        if many > 0:
-            counts[i] += many
-            if run == 0:
-                first = pushed + 1 + behind
-                if first + 1 > release:
-                    state = _paused(state, first + 1 - release, memory)
-                    release = first + 1
-                behind = 0
-            run += many
-            position, began = parts[1, i], release
-            while many > 0:
-                row = position * WAYS + (state & (WAYS - 1))
-                if steps[row, STATE] != state:
-                    row = _learn(state, position, words[first_word[position] : first_word[position + 1]], core, memory)
-                again = steps[row, AGAIN]
-                same = many if again > 0 else 1
-                groups[newest, 0], groups[newest, 1], groups[newest, 2] = same, steps[row, FIRST], again
-                newest += 1
-                release += steps[row, FIRST] + (same - 1) * again
-                many -= same
-                state = steps[row, NEXT]
-            service += release - began
-        if parts[2, i] == 0:  # the word goes on
-            continue
-        if run > 0 and (held == 0 or i + 1 == masks.size):
-            events += run
-            pushed = first + run - 1
-            run = 0
-            if events > depth and release - depth > pushed:
-                pushed = max(pushed, release + 1 - _last_services(depth + 1, newest - 1, groups))
-        if held == 0:
-            passes += 1
-            behind += 1
-        held = 0
-    out[PUSHES], out[PASSES], out[SERVICE] = events, passes, service
-    out[SCAN_STALL] = pushed - (SCAN_FILL + events - 1 + passes - behind) if events > 0 else 0
-    out[CYCLES] = max(pushed + behind, release + core[1] if events > 0 else 0) + 2
+        counts[i] += many
+        listed[size], held[size] = i, many
+        size += many > 0
+    return size
 
 
 @part
-def _count(pieces: Any, parts: Any, masks: Any, counts: Any) -> None:
-    for i in range(masks.size):
-        counts[i] += _ones(pieces[parts[0, i]] & masks[i])
+def _row(parts: Any, listed: Any, held: Any, targets: Any, core: Any, memory: Any, out: Any) -> None:
+    """One map, part by part of those ``listed`` that hold events."""
+    first_word, words, groups = targets
+    steps, depth, scan_words = memory[2], core[0], parts[2, parts.shape[1] - 1] + 1
+    state = run = events = service = newest = release = first = filled = 0
+    last, pushed = -1, SCAN_FILL - 1
+    for k in range(listed.size):
+        many, position, word = held[k], parts[1, listed[k]], parts[2, listed[k]]
+        if run == 0 or word > last + 1:
+            if run > 0:
+                pushed = _last_push(first + run - 1, events, release, newest, groups, depth)
+            first = pushed + word - last
+            if first + 1 > release:
+                state = _paused(state, first + 1 - release, memory)
+                release = first + 1
+            run = 0
+        filled += word != last
+        last, run, events, began = word, run + many, events + many, release
+        while many > 0:
+            row = position * WAYS + (state & (WAYS - 1))
+            if steps[row, STATE] != state:
+                row = _learn(state, position, words[first_word[position] : first_word[position + 1]], core, memory)
+            odd, even = steps[row, ODD], steps[row, EVEN]
+            behind = many - 1 if even > 0 else 0
+            groups[newest, 0], groups[newest, 1] = behind + 1, steps[row, FIRST]
+            groups[newest, 2], groups[newest, 3] = odd, even
+            newest += 1
+            release += steps[row, FIRST] + (behind >> 1) * (odd + even) + (behind & 1) * even
+            state = steps[row, AFTER_ODD + (behind & 1)]
+            many -= behind + 1
+        service += release - began
+    if run > 0:
+        pushed = _last_push(first + run - 1, events, release, newest, groups, depth)
+    out[PUSHES], out[PASSES], out[SERVICE] = events, scan_words - filled, service
+    behind = scan_words - 1 - last
+    out[SCAN_STALL] = pushed - (SCAN_FILL + events - 1 + out[PASSES] - behind) if events > 0 else 0
+    out[CYCLES] = max(pushed + behind, release + core[1] if events > 0 else 0) + 2
 
 
 @kernel
@@ -261,7 +274,7 @@ def scatter(rows: Any, parts: Any, masks: Any, first: Any, words: Any, core: Any
 
     rows    uint8 (R, bytes), bit i of a row (little bit order) is neuron i of the map
     parts   int64 (3, V) of the map, cut at positions, scan words and 64 bits: 64-bit piece that the part lies in,
-            position, 1 for the last one of a scan word
+            position, scan word
     masks   uint64 (V,) the part's bits of the piece
     first   int64 (positions + 1,), words: first membrane word of every target of each position
     core    int64: FIFO depth (no map is done where it is 1), pipeline depth (2 or more), beats, forwarding, ports,
@@ -273,21 +286,22 @@ def scatter(rows: Any, parts: Any, masks: Any, first: Any, words: Any, core: Any
     memory = (
         np.empty((KEPT_BEATS // size, size), np.int64),
         np.empty(PLACES, np.int32),
-        np.empty(((first.size - 1) * WAYS, 4), np.int64),
+        np.empty(((first.size - 1) * WAYS, COLUMNS), np.int32),
         np.empty((KEPT_BEATS // size, size), np.int32),
         np.zeros(2, np.int64),
         np.empty(size + RECENT, np.int64),
     )
     _forget(memory)
     pieces = np.zeros((rows.shape[1] + 7) // 8, np.uint64)
-    as_bytes, groups = pieces.view(np.uint8), np.empty((64 * pieces.size, 3), np.int64)
+    as_bytes, groups = pieces.view(np.uint8), np.empty((64 * pieces.size, 4), np.int64)
+    listed, held = np.empty(masks.size, np.int64), np.empty(masks.size, np.int64)
     done = events = 0
+    learns = core[0] > 1 and (first[1:] - first[:-1]).max() * core[2] * core[1] < LONGEST
     for r in range(rows.shape[0]):
         _load(rows[r], as_bytes)
-        if core[0] > 1 and done == r and memory[4][1] <= core[6] + events // WORTH:
-            _row(pieces, parts, masks, (first, words, groups), core, memory, counts, out[r])
+        size = _list(pieces, parts, masks, counts, listed, held)
+        if learns and done == r and memory[4][1] <= core[6] + events // WORTH:
+            _row(parts, listed[:size], held[:size], (first, words, groups), core, memory, out[r])
             events += out[r, PUSHES]
             done += 1
-        else:
-            _count(pieces, parts, masks, counts)
     return done

@@ -349,8 +349,8 @@ def _positions(shape: LayerShape) -> Int64Array:
 class MapParts:
     """A spike map cut at positions, scan words and multiples of 64 bits.
 
-    ``parts`` (3, V) int64: number of the 64 bits that a part lies in, its position, 1 for the last part of a scan word;
-    ``masks`` (V,) uint64.
+    ``parts`` (3, V) int64: number of the 64 bits that a part lies in, its position, its scan word; ``masks`` (V,)
+    uint64: its bits among the 64.
     """
 
     parts: Int64Array
@@ -366,8 +366,8 @@ def map_parts(shape: LayerShape, scan_width: int) -> MapParts:
     stop = np.append(start[1:], neurons)
     piece = start // PIECE_BITS
     ones = np.uint64(2**PIECE_BITS - 1) >> (PIECE_BITS - (stop - start)).astype(np.uint64)
-    ends = (stop % scan_width == 0) | (stop == neurons)
-    return MapParts(np.stack([piece, start // channels, ends]), ones << (start - piece * PIECE_BITS).astype(np.uint64))
+    numbers = np.stack([piece, start // channels, start // scan_width])
+    return MapParts(numbers, ones << (start - piece * PIECE_BITS).astype(np.uint64))
 
 
 @lru_cache(maxsize=64)
