@@ -249,6 +249,22 @@ def test_a_search_is_drawn_to_what_constraints_allow() -> None:
     assert late.count(OK) / 120 > 2 * chance.count(OK) / 240
 
 
+def test_keys_that_no_axis_turns_are_read_in_the_file() -> None:
+    """Of 256 columns as the file has them: the nearer a violated limit, the less it counts."""
+    space = made_space(
+        hardware="pim45nm",
+        axes={"engines.pim.rows": [64, 128, 256]},
+        constraints=["engines.pim.rows * engines.pim.columns <= 8192"],
+        **TWO,
+    )
+    search = Search(space, NSGA2, seed=0, budget=10)
+    rows = {"point": 0, "status": VIOLATES, "full_energy_pj": None, "delay_ns": None}
+    asked = {dict(point.values)["engines.pim.rows"]: point for point in search.ask()}
+    missed = {size: search.missed(point, rows | space.cells(point)) for size, point in asked.items()}
+    assert missed == {64: 0.5, 128: 0.75, 256: 0.875}
+    assert search.missed(asked[256], rows | {"status": REFUSED}) == 2.0
+
+
 # --- parts
 
 

@@ -62,16 +62,16 @@ class _Completion:
             return axis.values[0]
         base = self._base(found)
         for value, wanted in zip(axis.values, axis.settings, strict=True):
-            if all(_said(path, settings, base) == item for path, item in wanted.items()):
+            if all(said(path, settings, base) == item for path, item in wanted.items()):
                 return value
-        said = _said(axis.paths[0], settings, base)
-        number = said if isinstance(said, int | float) and not isinstance(said, bool) else None
+        own = said(axis.paths[0], settings, base)
+        number = own if isinstance(own, int | float) and not isinstance(own, bool) else None
         if axis.span is not None:
             return _within(axis.span, number)
         return _closest(axis.values, number)
 
 
-def _said(path: str, settings: dict[str, object], base: Mapping[str, object]) -> object:
+def said(path: str, settings: dict[str, object], base: Mapping[str, object]) -> object:
     """What the file has at a path; the latest setting of it or of a section around it counts."""
     for key in reversed(settings):
         if f"{path}.".startswith(f"{key}."):

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from pimsim.errors import ExplorationError
+from pimsim.explore.around import said
 from pimsim.explore.excess import excess
 from pimsim.explore.knobs import Knob, applies, check_optuna
 from pimsim.explore.point import OK, VIOLATES, Point, Row, Value
@@ -113,18 +114,28 @@ class Search:
         for number, (point, trial) in self._open.items():
             row = self._told[number]
             values = _objectives(self.space, row)
-            trial.set_constraint("excess", 0.0 if values else self._excess(point, row))
+            trial.set_constraint("excess", 0.0 if values else self.missed(point, row))
             self._study.tell(trial, values or [0.0] * len(self.space.objectives))
         self._open, self._told = {}, {}
 
-    def _excess(self, point: Point, row: Row) -> float:
-        """How far a point is from one that counts: machines that cannot be built are further than all that can."""
+    def missed(self, point: Point, row: Row) -> float:
+        """How far a point that does not count is from one that does; machines that cannot be built are furthest."""
         constraints = self.space.constraints
         if row["status"] != VIOLATES:
             return 1.0 + len(constraints)
-        told = self.space.chosen(point).overrides | dict(point.values)
-        values: Row = {name: value for name, value in told.items() if isinstance(value, bool | int | float | str)}
-        return sum((excess(constraint, values | row) for constraint in constraints), 0.0) or 1.0
+        stated = self._stated(point)
+        return sum((excess(constraint, stated | row) for constraint in constraints), 0.0) or 1.0
+
+    def _stated(self, point: Point) -> Row:
+        """What a machine's file and axes say of the names that constraints read; defaults aside."""
+        chosen, values = self.space.chosen(point), dict(point.values)
+        names = {name for constraint in self.space.constraints for name in constraint.parameters}
+        found: Row = {}
+        for name in names:
+            value = values.get(name, said(name, chosen.overrides, self.space.machines[chosen.hardware]))
+            if isinstance(value, bool | int | float | str):
+                found[name] = value
+        return found
 
     def _suggested(self, trial: Trial) -> _Values:
         values: dict[str, Value] = {}

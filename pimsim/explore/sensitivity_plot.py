@@ -144,6 +144,9 @@ def _tornado(axes: Axes, one: Sensitivity, name: str) -> None:
     axes.axvline(1.0, color="black", linewidth=0.6)
     if _logarithmic(bars):
         axes.set_xscale("log")
+        for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            formatter("{x:g}")
+    axes.use_sticky_edges = False  # room for the values at both ends
     axes.margins(x=0.15)
     _label(axes, one)
     axes.set_xlabel(_RATIO)
