@@ -39,7 +39,9 @@ def explored(
         _row(space, point, number, [name for name, _ in columns], figures)
         for number, point in enumerate(space.points() if points is None else points)
     ]
-    with Store.create(folder, Identity(space=space.content, method=method, seed=1), columns) as store:
+    with Store.create(
+        folder, Identity(space={**space.content, "machines": dict(space.machines)}, method=method, seed=1), columns
+    ) as store:
         store.add(0, rows)
         store.finish()
     return folder

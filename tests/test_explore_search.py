@@ -265,6 +265,25 @@ def test_keys_that_no_axis_turns_are_read_in_the_file() -> None:
     assert search.missed(asked[256], rows | {"status": REFUSED}) == 2.0
 
 
+def test_the_best_of_all_so_far_are_bred_from() -> None:
+    """With one objective they are known: the least values, of whichever generation; nothing else is kept."""
+    import optuna
+
+    from pimsim.explore.breeding import Breeder
+
+    line = {"x": optuna.distributions.FloatDistribution(0.0, 1.0)}
+    breeder = Breeder(line, seed=0, population=6)
+    study, told = optuna.create_study(sampler=breeder), []
+    for _ in range(8):
+        for _ in range(6):
+            trial = study.ask(line)
+            told.append(abs(trial.params["x"] - 0.3))
+            study.tell(trial, told[-1])
+        study = breeder.next_study(study)
+        assert sorted(trial.value or 0.0 for trial in study.trials) == sorted(told)[:6]
+    assert min(told[24:]) < min(told[:6])
+
+
 # --- parts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from pimsim.explore.point import OK, VIOLATES, Point, Row, Value
 from pimsim.explore.space import Space
 
 if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
+    from optuna import Study
     from optuna.trial import Trial
 
 NSGA2, TPE = METHODS = ("nsga2", "tpe")
@@ -42,15 +42,10 @@ class Search:
     def __init__(self, space: Space, method: str, *, seed: int, budget: int, population: int = POPULATION) -> None:
         check_optuna()
         _check(method, seed, budget, population)
-        import optuna
-
         self.space, self.budget, self.population = space, budget, population
         self.asked = 0
-        self._study = optuna.create_study(
-            directions=["minimize" if item.sign > 0 else "maximize" for item in space.objectives],
-            sampler=_sampler(method, seed, population),
-        )
         self._knobs = [Knob.of(axis) for axis in space.axes]
+        self._study, self._next_study = _study(space, self._knobs, method, seed, population)
         # a gene of an axis that a point lacks is handed on, so that NSGA-II breeds conditional axes too
         self._all_genes = method == NSGA2
         self._seed = seed
@@ -117,6 +112,7 @@ class Search:
             trial.set_constraint("excess", 0.0 if values else self.missed(point, row))
             self._study.tell(trial, values or [0.0] * len(self.space.objectives))
         self._open, self._told = {}, {}
+        self._study = self._next_study(self._study)
 
     def missed(self, point: Point, row: Row) -> float:
         """How far a point that does not count is from one that does; machines that cannot be built are furthest."""
@@ -188,17 +184,27 @@ def _check(method: str, seed: int, budget: int, population: int) -> None:
         raise ExplorationError(f"population={population}: a generation has at least 2 points")
 
 
-def _sampler(method: str, seed: int, population: int) -> BaseSampler:
+def _study(
+    space: Space, knobs: Sequence[Knob], method: str, seed: int, population: int
+) -> tuple[Study, Callable[[Study], Study]]:
+    """A study, and what becomes of it behind each generation."""
     import optuna
 
+    small, large = optuna.study.StudyDirection.MINIMIZE, optuna.study.StudyDirection.MAXIMIZE
+    directions = [small if item.sign > 0 else large for item in space.objectives]
     if method == NSGA2:
-        return optuna.samplers.NSGAIISampler(population_size=population, seed=seed)
+        from pimsim.explore.breeding import Breeder  # it needs Optuna
+
+        genes = {knob.axis.name: knob.distribution() for knob in knobs}
+        breeder = Breeder(genes, seed=seed, population=population)
+        return optuna.create_study(directions=directions, sampler=breeder), breeder.next_study
     with warnings.catch_warnings():
         # joint densities of the axes that occur together: experimental since 2021
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(
+        sampler = optuna.samplers.TPESampler(
             seed=seed, multivariate=True, group=True, constant_liar=True, n_startup_trials=population
         )
+    return optuna.create_study(directions=directions, sampler=sampler), lambda study: study
 
 
 def _objectives(space: Space, row: Row) -> list[float] | None:

@@ -181,7 +181,9 @@ def _reference(results: Results, axes: Sequence[str], at: int | None) -> tuple[R
             raise ExplorationError(f"point {at} is no reference: {row['status']}, {row['reason']}")
         return row, ""
     try:
-        space = space_from_dict(results.meta["space"])
+        told = results.meta["space"]
+        # what the hardware files said is kept for the record, as no part of a space's file
+        space = space_from_dict({key: value for key, value in told.items() if key != "machines"})
     except (KeyError, PimsimError):
         return None, "the space's own machine is not known"
     point = next(iter(space.around()))
