@@ -238,6 +238,30 @@ def test_the_strongest_stand_first(machines: Path) -> None:
     ]
 
 
+def test_where_not_all_knobs_were_turned_alone_shares_decide(tmp_path: Path) -> None:
+    """Two points differ from the reference in the weaker knob alone, none in the stronger."""
+    axes = {"engines.event.lanes": [8, 16, 32], "engines.pim.adc_bits": [4, 6, 8]}
+    space = space_of(axes)
+    points = [
+        p
+        for p in space.points()
+        if (dict(p.values)["engines.event.lanes"] == 8) == (dict(p.values)["engines.pim.adc_bits"] == 4)
+        or dict(p.values)["engines.pim.adc_bits"] == 4
+    ]
+    path = explored(tmp_path / "made", space, figures, points, method="nsga2")
+    own = next(
+        number
+        for number, p in enumerate(points)
+        if dict(p.values) == {"engines.event.lanes": 8, "engines.pim.adc_bits": 4}
+    )
+    found = sensitivities(Results.open(path), [ENERGY], at=own)
+    assert found.chosen
+    assert [(effect.axis, effect.bar is None) for effect in found.objectives[0].effects] == [
+        ("engines.pim.adc_bits", True),
+        ("engines.event.lanes", False),
+    ]
+
+
 def test_the_reference_is_the_spaces_own_machine(tmp_path: Path) -> None:
     space = space_of(TWO_MACHINES, hardware=["pim45nm", "digital45nm"])
     around = list(space.around())

@@ -17,6 +17,7 @@ from pimsim.explore.metrics import Objective, metric_columns
 from pimsim.explore.neighbours import Bar, Neighbours
 from pimsim.explore.point import OK, Row
 from pimsim.explore.results import Results
+from pimsim.explore.search import METHODS
 from pimsim.explore.selection import Selection, check_objectives, figures
 from pimsim.explore.shown import axes_of
 from pimsim.explore.space_load import space_from_dict
@@ -52,7 +53,7 @@ class Sensitivity:
     rows       that count
     sampled    of them, for the importances
     logarithm  whether shares are of its variance
-    chance     the largest share that an axis without effect would have on average; 0 of a grid
+    chance     the largest share that an axis without effect would have on average; 0 but of random points
     """
 
     objective: Objective
@@ -65,10 +66,15 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class Sensitivities:
-    """Of all objectives asked for; ``missing`` is why there is no reference, if there is none."""
+    """Of all objectives asked for.
+
+    missing  why there is no reference, if there is none
+    chosen   whether a search chose the points, which then are no fair sample of the space
+    """
 
     reference: Row | None
     missing: str
+    chosen: bool
     objectives: tuple[Sensitivity, ...]
 
 
@@ -84,7 +90,9 @@ def sensitivities(
     axes = axes_in(results)
     reference, missing = _reference(results, axes, at)
     gathered = _Gathered(results, axes, objectives, where, reference)
-    return Sensitivities(reference, missing, tuple(gathered.of(item) for item in objectives))
+    return Sensitivities(
+        reference, missing, results.meta.get("method") in METHODS, tuple(gathered.of(item) for item in objectives)
+    )
 
 
 def axes_in(results: Results) -> tuple[str, ...]:
@@ -113,9 +121,10 @@ class _Gathered:
         columns = [item.column for item in objectives]
         selection = Selection(results, where)
         self._effects = {column: MainEffects(axes, 2) for column in columns}
+        self._reference = reference
         self._neighbours = Neighbours(reference, axes, objectives) if reference else None
         method = results.meta.get("method")
-        self._sampling, self._random = method != ONE_AT_A_TIME, method != GRID
+        self._sampling, self._random = method != ONE_AT_A_TIME, method not in (GRID, *METHODS)
         needed = ("point", *axes, *columns)
         sample: Sample | None = None
         for batch in results.batches(tuple(dict.fromkeys((*needed, *selection.columns)))):
@@ -146,7 +155,7 @@ class _Gathered:
         ]
         values = [effects.values(axis) or 1 for axis in self._axes]
         luck = chance(max(values, default=1), effects.rows) if self._random else 0.0
-        return Sensitivity(objective, tuple(sorted(found, key=_strength)), effects.rows, known, logarithm, luck)
+        return Sensitivity(objective, _sorted(found, self._reference), effects.rows, known, logarithm, luck)
 
     def _add(self, chosen: pa.RecordBatch, columns: Sequence[str]) -> None:
         values = figures(chosen, columns)
@@ -168,9 +177,18 @@ class _Gathered:
         return any(count is None or count > 1 for count in counts)
 
 
-def _strength(effect: Effect) -> tuple[float, float, float, str]:
-    swing = effect.bar.swing if effect.bar else 0.0
-    return -swing, -(effect.share or 0.0), -(effect.importance or 0.0), effect.axis
+def _sorted(effects: Sequence[Effect], reference: Row | None) -> tuple[Effect, ...]:
+    """By what the axes do turned alone, where results tell it of all that the reference has; else by their shares."""
+    turned = reference is not None and all(effect.bar or reference[effect.axis] is None for effect in effects)
+    return tuple(sorted(effects, key=_swing if turned else _strength))
+
+
+def _strength(effect: Effect) -> tuple[float, float, str]:
+    return -(effect.share or 0.0), -(effect.importance or 0.0), effect.axis
+
+
+def _swing(effect: Effect) -> tuple[float, float, float, str]:
+    return -(effect.bar.swing if effect.bar else 0.0), *_strength(effect)
 
 
 def _reference(results: Results, axes: Sequence[str], at: int | None) -> tuple[Row | None, str]:

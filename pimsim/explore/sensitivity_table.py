@@ -56,6 +56,8 @@ def _parts(found: Sensitivities, tables: Sequence[Table], name: str) -> Iterable
     else:
         cells = ", ".join(f"{axis}={axis_cell(found.reference[axis])}" for axis in _axes_of(found))
         yield Text(f"turned alone around point {found.reference['point']}: {cells}")
+    if found.chosen:
+        yield Text("a search chose the points: importances and shares tell of where it looked")
     for one, table in zip(found.objectives, tables, strict=True):
         yield Text(f"\n{one.objective.text} ({one.objective.goal}){_rows_told(one)}")
         yield table
