@@ -88,7 +88,7 @@ INPUTS: dict[str, object] = {
     "axes": {
         "clock_mhz": [100, 200],
         "cost.adc_model": ["imac", "neurosim_sar"],
-        "engines.pim.membrane_bits": {"values": [6, 18], "when": {"hardware": "pim45nm", "input": "trace.npz"}},
+        "engines.pim.membrane_bits": {"values": [6, 18], "when": {"hardware": "pim45nm"}},
         "engines.event.lanes": {"values": [4, 9], "when": {"hardware": ["pim45nm", "digital45nm"]}},
     },
 }

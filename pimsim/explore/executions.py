@@ -50,8 +50,14 @@ class Execution:
     @property
     def kept_bytes(self) -> int:
         """Bytes that only this holds."""
-        own = _trace_bytes(self.recorded.trace) if self.recorded.executed else 0
-        return own + (self.rescheduler.kept_bytes if "rescheduler" in self.__dict__ else 0)
+        return self._trace_bytes + (self.rescheduler.kept_bytes if "rescheduler" in self.__dict__ else 0)
+
+    @cached_property
+    def _trace_bytes(self) -> int:
+        """Nothing for a recording, which is the job's."""
+        trace = self.recorded.trace
+        arrays = (*trace.spikes, *trace.activations, trace.outputs, trace.labels, trace.inputs)
+        return sum(array.nbytes for array in arrays) if self.recorded.executed else 0
 
 
 class Executions:
@@ -60,7 +66,7 @@ class Executions:
     def __init__(self, job: Job, tally: Tally) -> None:
         self._job, self._tally = job, tally
         self._known: OrderedDict[_Key, Execution | str] = OrderedDict()
-        self._held: Recent[_Key, bool | str] = Recent(MOST_SETTINGS)
+        self._held: Recent[_Key, bool] = Recent(MOST_SETTINGS)
 
     def execution(self, keys: Keys, machine: Hardware, mapping: Mapping) -> Execution:
         """As `pimsim.report.pipeline.trace_for` has it for this machine; raises the PimsimError that it raises."""
@@ -88,14 +94,11 @@ class Executions:
         self, network: IntegerNetwork, source: Source, numerics: Sequence[LayerNumerics], *, costed: bool
     ) -> Execution | str:
         """An execution, or why there is none."""
-        start = Tally()
         try:
-            with start.timed("execute_s"):
+            with self._tally.timed("execute_s"):
                 recorded = trace_of(network, source, numerics, self._job.threads, None, costed=costed)
         except PimsimError as error:
             return str(error)
-        finally:
-            self._tally.execute_s += start.execute_s
         self._tally.executions += recorded.executed
         return Execution(network, recorded)
 
@@ -104,7 +107,7 @@ class Executions:
         known = self._held.get(key)
         if known is None:
             known = self._held.put(key, holds_for(trace, [item.as_mapping() for item in numerics]))
-        return bool(known)
+        return known
 
     def _make_room(self) -> None:
         held = {key: item.kept_bytes if isinstance(item, Execution) else len(item) for key, item in self._known.items()}
@@ -114,8 +117,3 @@ class Executions:
                 break
             total -= held[key]
             del self._known[key]
-
-
-def _trace_bytes(trace: Trace) -> int:
-    arrays = (*trace.spikes, *trace.activations, trace.outputs, trace.labels, trace.inputs)
-    return sum(array.nbytes for array in arrays)
