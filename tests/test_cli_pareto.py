@@ -102,6 +102,7 @@ def test_where_and_top(capsys: Capture) -> None:
     printed = lines(capsys)
     assert printed[0] == "made: 2 of 2 points are on the front of energy (min), delay (min)"
     assert printed[2] == "2 of the ok points left out by --where"
+    assert [line.split()[0] for line in printed if line[:2] in ("0 ", "1 ")] == ["0"]
     assert "and 1 more (--top, --csv); best in delay: point 1" in printed
 
 

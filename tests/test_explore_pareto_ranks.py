@@ -81,6 +81,14 @@ def test_a_sample_does_not_depend_on_batches(count: int, size: int, batch: int) 
     assert sample.seen == count
 
 
+def test_a_sample_keeps_few_rows_whatever_comes() -> None:
+    sample, largest = Sample(50, SCHEMA), 0
+    for start in range(0, 5000, 20):
+        sample.add(pa.record_batch([pa.array(range(start, start + 20), pa.int64())], schema=SCHEMA))
+        largest = max(largest, sample._rows.num_rows + sample._rows_waiting)
+    assert largest <= 2 * 50 + 20
+
+
 def test_a_sample_of_a_grid_has_every_value_of_every_axis() -> None:
     sample = Sample(1000, SCHEMA)
     sample.add(pa.record_batch([pa.array(range(100_000), pa.int64())], schema=SCHEMA))

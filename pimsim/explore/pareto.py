@@ -90,12 +90,10 @@ def _of_ascending(rows: Costs) -> Mask:
 
 
 def _covered(rows: Costs, by: Costs) -> Mask:
-    """Rows beside which one of ``by`` is larger in no column."""
+    """Rows beside which one of ``by`` is larger in no column, of two or more."""
     columns = rows.shape[1]
     if len(rows) == 0 or len(by) == 0:
         return np.zeros(len(rows), dtype=bool)
-    if columns == 1:
-        return np.asarray(rows[:, 0] >= by[:, 0].min())
     if columns == 2:
         return _covered_in_two(rows, by)
     if len(rows) * len(by) <= PAIRS:
