@@ -207,11 +207,22 @@ def leaves(content: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, ob
         yield from leaves(value, f"{path}{key}.") if isinstance(value, dict) else [(f"{path}{key}", value)]
 
 
-@pytest.mark.parametrize("name", ["pim45nm_bitserial", "imac45nm_noisy", "leanpim45nm", "digital45nm"])
-def test_only_keys_that_are_said_to_change_values_do(name: str) -> None:
+GAIN, SCALE = "engines.pim.numerics.adc_gain_sigma_ratio", "engines.pim.numerics.adc_full_scale_lsb"
+
+
+@pytest.mark.parametrize(
+    ("name", "felt"),
+    [
+        ("pim45nm_bitserial", {GAIN: 0.1}),
+        ("pim45nm", {GAIN: 0.1, SCALE: "weights"}),
+        ("imac45nm_noisy", {}),
+        ("leanpim45nm", {}),
+        ("digital45nm", {}),
+    ],
+)
+def test_only_keys_that_are_said_to_change_values_do(name: str, felt: dict[str, object]) -> None:
     """Otherwise neighbours of a grid would not share what they could, and a plan would promise too little."""
     network = load_network(find(MODEL, "cnn3d_4b"))
-    felt = {"engines.pim.numerics.adc_gain_sigma_ratio": 0.1} if name == "pim45nm_bitserial" else {}
     base = load_hardware(name, felt)
     numerics = layer_numerics(network, base)
     changed = set()
@@ -452,6 +463,13 @@ def test_an_axis_without_steps_is_drawn_anew_for_every_point() -> None:
     assert 280 <= min(drawn) < 285
     assert 355 < max(drawn) <= 360
     assert sum(drawn) / 300 == pytest.approx(320, abs=5)
+
+
+def test_a_sample_beyond_the_grid_comes_round_in_another_order() -> None:
+    space = space_from_dict(FREE)
+    sample = [point.values[:-1] for point in space.sample(2 * 96, seed=2)]
+    assert set(sample[:96]) == set(sample[96:])
+    assert sample[:96] != sample[96:]
 
 
 def test_a_logarithmic_axis_without_steps_is_drawn_evenly_in_the_logarithm_and_whole_between_whole_ends() -> None:

@@ -231,6 +231,14 @@ def test_files_are_looked_up_beside_the_space_first(tmp_path: Path, monkeypatch:
         {"hardware": ["pim45nm", "digital45nm"], "axes": {"engines.pim.rows": [64]}},  # one has no crossbar
         {"hardware": ["pim45nm", "pim45nm_bitserial"], "axes": {"engines.pim.rows_active": [31]}},
         {"axes": {"engines.pim.style": ["analog", "bit_serial"], "engines.pim.rows_active": [8]}},
+        {"axes": {"kind": {"choices": {"bits": {"engines.pim.style": "bit_serial", "engines.pim.rows_active": 8}}}}},
+        {
+            "hardware": ["pim45nm", "pim65nm"],
+            "axes": {
+                "engines.pim.style": {"values": ["bit_serial"], "when": {"hardware": "pim65nm"}},
+                "engines.pim.products_per_conversion": [5, 10],  # a key of the style that the others have
+            },
+        },
         {"axes": {"layers.first": ["event", "pim"]}},
         {"axes": {"layers.by_name.no_such_layer": ["event"]}},
         {"axes": {"memories.weight_kib": ["auto", 1, 0.5]}},
@@ -251,6 +259,12 @@ def test_a_section_that_the_file_lacks_may_come_from_set_or_a_choice() -> None:
         space_from_dict(RAW | {"axes": {"which": choices, "engines.mac.multipliers": when}})
     with pytest.raises(ExplorationError, match=r"choices\.with: engines\.mac\.multipliers: required but missing"):
         space_from_dict(RAW | {"axes": {"which": choices}})
+
+
+def test_a_key_is_looked_for_in_the_machines_that_have_its_axis() -> None:
+    files, knob = {"hardware": ["pim45nm", "digital45nm"]}, {"values": [64], "when": {"hardware": "digital45nm"}}
+    with pytest.raises(ExplorationError, match=r"digital45nm: engines\.pim\.rows: the file has no section"):
+        space_from_dict(RAW | files | {"axes": {"engines.pim.rows": knob}})
 
 
 def _mac() -> dict[str, Any]:

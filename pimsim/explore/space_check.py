@@ -78,9 +78,8 @@ def _check_overlaps(axes: Sequence[Axis], overrides: Mapping[str, object]) -> No
     needed = {axis.name: required(axis, axes) for axis in axes}
     for earlier, later in combinations(axes, 2):
         for other, path in product(earlier.paths, later.paths):
-            if _within(other, path) and not _disjoint(
-                needed[earlier.name] | _setters(earlier, other), needed[later.name] | _setters(later, path)
-            ):
+            setting = needed[earlier.name] | _setters(earlier, other)
+            if _within(other, path) and not _disjoint(setting, needed[later.name]):
                 raise ExplorationError(f"axes.{later.name}: sets {path}, and so does axis {earlier.name} ({other})")
 
 
