@@ -16,7 +16,7 @@ from made_exploration import COLUMNS, IDENTITY, contents, made_row, made_rows  #
 from pyarrow import parquet  # noqa: E402
 
 from pimsim.errors import ExplorationError  # noqa: E402
-from pimsim.explore import segments, store  # noqa: E402
+from pimsim.explore import final_file, segments, store  # noqa: E402
 from pimsim.explore.point import Row  # noqa: E402
 from pimsim.explore.results import Results  # noqa: E402
 from pimsim.explore.store import Store  # noqa: E402
@@ -102,6 +102,23 @@ def test_small_segments_are_put_together(tmp_path: Path, monkeypatch: pytest.Mon
     assert contents(tmp_path / "run") == expected
 
 
+def test_groups_of_the_finished_file_do_not_depend_on_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(final_file, "GROUP_ROWS", 16)
+    expected = finished(tmp_path / "straight", 50)
+    for name, cuts in (("one", (0, 50)), ("few", (0, 16, 49, 50)), ("many", (0, 3, 5, 31, 32, 33, 50))):
+        with Store.create(tmp_path / name, IDENTITY, COLUMNS) as running:
+            for start, stop in pairwise(cuts):
+                running.add(start, made_rows(start, stop))
+            running.finish()
+        assert contents(tmp_path / name) == expected
+    groups = parquet.read_metadata(tmp_path / "one" / "results.parquet")
+    assert [groups.row_group(place).num_rows for place in range(groups.num_row_groups)] == [16, 16, 16, 2]
+    assert Results.open(tmp_path / "one").row(33) == made_row(33)
+    with Store.resume(tmp_path / "one", IDENTITY, COLUMNS) as running:
+        assert running.rows(14, 35) == made_rows(14, 35)
+    assert points(tmp_path / "one") == list(range(50))
+
+
 def test_interrupted_while_segments_are_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As by Ctrl-C, after which the results so far are written."""
     expected = finished(tmp_path / "straight", 20)
@@ -128,7 +145,7 @@ def test_interrupted_while_segments_are_put_together(tmp_path: Path, monkeypatch
     assert contents(tmp_path / "run") == expected
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "renamed"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "stamp", "renamed"])
 def test_a_damaged_segment_is_computed_again(tmp_path: Path, damage: str) -> None:
     expected = finished(tmp_path / "straight", 30)
     folder = tmp_path / "run"
@@ -138,9 +155,15 @@ def test_a_damaged_segment_is_computed_again(tmp_path: Path, damage: str) -> Non
     first, middle, _ = (part.path for part in segments.listed(folder / "segments"))
     data = middle.read_bytes()
     place = data.index(b"cnn3d_6b")
-    middle.write_bytes(
-        {"cut": data[:-9], "empty": b"", "flipped": data[:place] + b"C" + data[place + 1 :], "renamed": data}[damage]
-    )
+    stamp = data.index(b"pimsim.digest") + 20
+    damaged = {
+        "cut": data[:-9],
+        "empty": b"",
+        "flipped": data[:place] + b"C" + data[place + 1 :],
+        "stamp": data[:stamp] + b"z" + data[stamp + 1 :],
+        "renamed": data,
+    }
+    middle.write_bytes(damaged[damage])
     if damage == "renamed":  # its checksum is still right
         middle.unlink()
         middle = first.with_name(first.name.replace("0000000000-0000000009", "0000000010-0000000019"))
@@ -217,6 +240,7 @@ def test_a_finished_exploration_takes_more_points(tmp_path: Path) -> None:
     with Store.resume(tmp_path / "run", IDENTITY, COLUMNS) as running:
         assert list(running.done.runs()) == [(0, 20)]
         running.add(15, made_rows(15, 40))
+        assert [(part.first, part.last) for part in segments.listed(tmp_path / "run" / "segments")] == [(20, 39)]
         assert points(tmp_path / "run") == list(range(40))
         running.finish()
     assert contents(tmp_path / "run") == expected
