@@ -112,6 +112,8 @@ def test_groups_of_the_finished_file_do_not_depend_on_segments(tmp_path: Path, m
             running.finish()
         assert contents(tmp_path / name) == expected
     groups = parquet.read_metadata(tmp_path / "one" / "results.parquet")
+    batches = Results.open(tmp_path / "one").batches()
+    assert [table.num_rows for table in final_file._groups(batches)] == [16, 16, 16, 2]  # never all rows at once
     assert [groups.row_group(place).num_rows for place in range(groups.num_row_groups)] == [16, 16, 16, 2]
     assert Results.open(tmp_path / "one").row(33) == made_row(33)
     with Store.resume(tmp_path / "one", IDENTITY, COLUMNS) as running:
@@ -258,6 +260,7 @@ def test_nothing_explored_ends_too(tmp_path: Path) -> None:
         running.finish()
     assert (tmp_path / "run" / "results.csv").read_text() == naive_csv([])
     assert list(Results.open(tmp_path / "run").batches()) == []
+    assert parquet.read_table(tmp_path / "run" / "results.parquet").num_rows == 0
     with Store.resume(tmp_path / "run", IDENTITY, COLUMNS) as running:
         assert len(running.done) == 0
 
