@@ -78,6 +78,26 @@ MILD: dict[str, object] = MIXED | {
 }
 """The same where little is wrong."""
 
+PRICES: dict[str, object] = {
+    "format": 1,
+    "name": "prices",
+    "hardware": "pim45nm_bitserial",
+    "models": "made.npz",
+    "inputs": "trace.npz",
+    "samples": 2,
+    "set": {"engines.pim.adc_bits": 4, "engines.pim.adc_cycles": 2},
+    "axes": {
+        "clock_mhz": [100, 400, 450, 480, 700],
+        "cost.adc_model": ["imac", "neurosim_sar", "murmann_survey", "x"],
+        "cost.table": ["45nm", "45nm_hypersnn", "28nm"],
+        "cost.mac_scaling": ["table", "imac"],
+        "cost.device": ["lstp", "lop", "hp"],
+        "cost.temperature_k": [260, 300, 400],
+        "engines.event.lanes": [3, 5],
+    },
+}
+"""Two organisations under many prices."""
+
 INPUTS: dict[str, object] = {
     "format": 1,
     "name": "inputs",
