@@ -15,7 +15,7 @@ from pimsim.mapping.reach import fewest_targets_between, targets_in_order
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_beats as kernels
 from pimsim.simulation import kernels_schedule_gather as gather_kernels
-from pimsim.simulation.schedule_dataflow import read_parts
+from pimsim.simulation.map_parts import read_parts
 
 NAMES = ("pushes", "passes", "scan_stall", "targets", "voids", "waits", "sweep_waits", "cycles")
 MANY = settings(max_examples=300)

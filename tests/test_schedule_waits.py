@@ -14,7 +14,8 @@ from pimsim.mapping.reach import targets_in_order
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_beats as beats
 from pimsim.simulation import kernels_schedule_waits as waits
-from pimsim.simulation.schedule_dataflow import WaitingFlow, map_parts
+from pimsim.simulation.map_parts import map_parts
+from pimsim.simulation.schedule_dataflow import WaitingFlow
 
 MANY = settings(max_examples=200)
 FOR_EVER = 2**40
