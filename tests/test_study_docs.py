@@ -56,7 +56,15 @@ def test_the_study_has_as_many_machines_as_its_first_table_adds_up_to() -> None:
 
 
 MACHINES = {line[0]: line for line in table("machines")}
-QUOTED = ("digital45nm", "pim45nm", "best in energy × delay", "best in area", "CNN on ann45nm", "CNN, best in delay")
+QUOTED = (
+    "digital45nm",
+    "pim45nm",
+    "best in energy",
+    "best in energy × delay",
+    "best felt crossbar in energy",
+    "CNN on ann45nm",
+    "CNN, best in delay",
+)
 
 
 @pytest.mark.parametrize("name", QUOTED)
