@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import study_pictures
+import study_runs
 from study_data import (
     BITS,
     CYCLES,
@@ -30,19 +31,19 @@ from study_data import (
     SHIPPED_CNN,
     STUDY,
     TEN,
+    UJ,
     Study,
+    as_table,
     best_row,
     row_with,
     studied,
 )
 
-from pimsim import report
 from pimsim.explore.corners import Corners, corners
 from pimsim.explore.metrics import ENDS, NOMINAL, parse_objective
 from pimsim.explore.question import constraints_on
 from pimsim.explore.results import Results
 from pimsim.explore.sensitivity import Effect, sensitivities
-from pimsim.explore.space_load import load_space
 from pimsim.report import made_parts, numerals
 from pimsim.report.paper_tables import TextTable
 
@@ -52,11 +53,6 @@ OURS = ('model == "cnn3d_6b"', 'cost.adc_model != "murmann_survey"')
 """Most questions are about the 6-bit network; at the ends of its range a conversion's price is every model's."""
 CONTEXT = ("core", "engines.event.lanes", "memories.macro_kib", "clock_mhz", "cost.device", "schedule")
 """Axes that machines with other first layers share."""
-UJ = 1e-6
-
-
-def as_table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> TextTable:
-    return TextTable("", tuple(columns), tuple(map(tuple, lines)))
 
 
 def statuses(study: Study) -> TextTable:
@@ -127,27 +123,6 @@ def surroundings(study: Study) -> TextTable:
         for name, cells in zip(table.index, table.to_numpy(), strict=True)
     ]
     return as_table(columns, lines)
-
-
-def anatomy(study: Study) -> TextTable:
-    """First layer, and clock and leakage of the whole, of the machines of least energy with and without a crossbar."""
-    chosen = [best_row(study.exact[study.exact["kind"] == kind], "full_energy_pj") for kind in (DIGITAL, FITTED)]
-    shares = [_first_layer(int(row["point"])) for row in chosen]
-    names = list(dict.fromkeys(name for share in shares for name in share))
-    lines = [(name, *(f"{share[name]:,.1f}" if name in share else "–" for share in shares)) for name in names]
-    totals = [f"{sum(share.values()):,.0f}" for share in shares]
-    titles = (f"{kind}, point {row['point']}" for kind, row in zip((DIGITAL, FITTED), chosen, strict=True))
-    return as_table(("nJ per inference", *titles), [*lines, ("sum", *totals)])
-
-
-def _first_layer(point: int) -> dict[str, float]:
-    space = load_space(STUDY)
-    chosen = space.chosen(space.point(point))
-    parts = report.run(chosen.model, chosen.hardware, overrides=chosen.overrides).components
-    own = parts[parts["layer"] == parts["layer"].iloc[0]].groupby("component", sort=False)["energy_pj"].sum() / 1e3
-    machine = parts[parts["layer"] == "(machine)"].groupby("component", sort=False)["energy_pj"].sum() / 1e3
-    clocked = {f"clock and leakage: {name}": value for name, value in machine.items() if value >= 1}
-    return {**{f"layer 1: {name}": value for name, value in own.items()}, **clocked}
 
 
 def accuracies(study: Study) -> TextTable:
@@ -351,7 +326,8 @@ PARTS: dict[str, Callable[[Study], TextTable]] = {
     "statuses": statuses,
     "first layers": first_layers,
     "surroundings": surroundings,
-    "anatomy": anatomy,
+    "anatomy": study_runs.anatomy,
+    "tuned": study_runs.tuned,
     "accuracies": accuracies,
     "conversions": conversions,
     "sharing": sharing,

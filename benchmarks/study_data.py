@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from pimsim.explore.exploration import exploration
+from pimsim.report.paper_tables import TextTable
 
 STUDY, CONVERTERS, CNN = SPACES = ("study", "study_converters", "study_cnn")
 DIGITAL, TEN, FITTED, SERIAL = "multipliers", "IMAC's crossbar", "fitted crossbar", "bit-serial crossbar"
@@ -18,6 +19,7 @@ FELT = ("10 in 4 bits", "27 in 6 bits")
 """Converters that change values, and with them the spikes of all layers behind."""
 BITS, CYCLES, MODEL = "engines.pim.adc_bits", "engines.pim.adc_cycles", "cost.adc_model"
 PRODUCTS, SHARED = "engines.pim.products_per_conversion", "engines.pim.outputs_per_adc"
+UJ = 1e-6
 
 _SURROUNDING = {
     "model": "cnn3d_6b",
@@ -105,3 +107,7 @@ def row_with(rows: pd.DataFrame, values: Mapping[str, object]) -> pd.Series[Any]
 def best_row(rows: pd.DataFrame, column: str) -> pd.Series[Any]:
     """The first row of the least figure."""
     return rows.iloc[int(rows[column].to_numpy().argmin())]
+
+
+def as_table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> TextTable:
+    return TextTable("", tuple(columns), tuple(map(tuple, lines)))
