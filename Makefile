@@ -4,6 +4,7 @@
 #   make lint    style, types and import layers
 #   make figure  the picture in the README, drawn anew from a run
 #   make tables  tables and pictures of docs/accuracy.md (of RESULTS=, if given, too) and docs/results.md, made anew
+#   make study   the design spaces of docs/study.md explored (into runs/study, where they are not there), its tables and pictures anew
 #   make clean   remove what the others made
 
 VENV ?= .venv
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint figure tables clean
+.PHONY: demo test lint figure tables study clean
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/pimsim run --model cnn3d_6b.npz --hw pim45nm.yaml --out $(OUT)
@@ -38,6 +39,9 @@ figure: $(VENV)/full.stamp
 tables: $(VENV)/full.stamp
 	$(BIN)/python benchmarks/accuracy.py $(RESULTS)
 	$(BIN)/python benchmarks/results.py
+
+study: $(VENV)/full.stamp
+	$(BIN)/python benchmarks/study.py --results runs/study
 
 clean:
 	rm -rf $(VENV) runs build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
