@@ -118,6 +118,21 @@ def test_identity_follows_contents(prepared: Prepared, tmp_path: Path) -> None:
     assert prepared(**given).hashes["models"] != before.hashes["models"]
 
 
+def test_identity_follows_every_node_scaling_of_a_table(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A point may choose one with ``cost.node_scaling`` that is not the table's own."""
+    monkeypatch.chdir(tmp_path)
+    own = find(COST_TABLE, "28nm").read_text()
+    assert "own: stillmaker_baas" in own
+    before, _, cacti = own.partition("    cacti:")
+    hashes = []
+    for text in (own, f"{before}    cacti:{cacti.replace('value: [', 'value: [0.9, 0.9, 0.9] #', 1)}"):
+        Path("own.yaml").write_text(text)
+        hashes.append(prepared(set={"cost.table": "own.yaml"}).hashes)
+    assert {kind for kind in hashes[0] if hashes[0][kind] != hashes[1][kind]} == {"tables"}
+
+
 KEYS = {
     "pim45nm": {
         "rows": 512, "columns": 128, "arrays": 7, "pulse_cycles": 3, "adc_cycles": 9, "sample_and_hold": True,

@@ -84,7 +84,7 @@ def prepare(space: Space, *, threads: int = 1) -> Job:
         "models": {name: network_hash(model.network) for name, model in models.items()},
         "inputs": _input_hashes(models),
         "hardware": {name: _hash(space.machines[name]) for name in space.hardware},
-        "tables": {name: table_hash(table) for name, table in tables.items()},
+        "tables": {name: _table_hash(table) for name, table in tables.items()},
     }
     return Job(space, models, tables, origins, hashes, threads)
 
@@ -126,6 +126,11 @@ def _names_table(path: str, value: object) -> object:
 def _table(space: Space, name: str, key: str) -> CostTable:
     with _told(space, key):
         return load_table(name)
+
+
+def _table_hash(table: CostTable) -> str:
+    """Of every node scaling: a point may choose another than the table's own."""
+    return _hash([table_hash(table), *(table_hash(table.nodes[name]) for name in sorted(table.nodes))])
 
 
 def _model(space: Space, name: str) -> Model:
