@@ -18,13 +18,13 @@ import numpy as np
 
 from pimsim.explore.evaluator import Evaluator
 from pimsim.explore.job import prepare
+from pimsim.explore.methods import RANDOM, SEARCHES
 from pimsim.explore.pareto import Costs, non_dominated
 from pimsim.explore.point import OK, Cell, Row
-from pimsim.explore.search import METHODS, Search
+from pimsim.explore.search import Search
 from pimsim.explore.space import Space
 from pimsim.explore.space_load import load_space, space_from_dict
 
-RANDOM = "random"
 SPACE = "pim_or_digital"
 Known = dict[tuple[tuple[str, Cell], ...], Row]
 OBJECTIVES = ("energy", "delay", "accuracy")
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--samples", type=int, default=20)
-    parser.add_argument("--method", nargs="+", choices=(RANDOM, *METHODS), default=(RANDOM, *METHODS))
+    parser.add_argument("--method", nargs="+", choices=(RANDOM, *SEARCHES), default=(RANDOM, *SEARCHES))
     options = parser.parse_args()
     start = time.perf_counter()
     file = load_space(options.space)

@@ -17,8 +17,9 @@ from pimsim.errors import ExplorationError
 from pimsim.explore.axis import Axis, Span
 from pimsim.explore.excess import excess
 from pimsim.explore.knobs import Knob, applies
+from pimsim.explore.methods import NSGA2, SEARCHES
 from pimsim.explore.point import OK, REFUSED, VIOLATES
-from pimsim.explore.search import METHODS, NSGA2, Search
+from pimsim.explore.search import Search
 
 TWO = {"objectives": ["energy", "delay"]}
 SMALL = {
@@ -37,7 +38,7 @@ def whole() -> Any:
 # --- what is asked for
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEARCHES)
 @pytest.mark.parametrize("changes", [TWO, FREE, {"objectives": ["max energy"]}])
 def test_points_are_new_numbered_and_of_the_space(method: str, changes: dict[str, Any]) -> None:
     space = made_space(**changes)
@@ -70,7 +71,7 @@ def test_generations_have_the_population_and_the_budget_ends_the_last() -> None:
     assert sizes == [10, 10, 5]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEARCHES)
 def test_a_small_space_is_walked_to_its_end(method: str) -> None:
     space = made_space(**SMALL)
     search = Search(space, method, seed=0, budget=1000, population=4)
@@ -111,7 +112,7 @@ def test_a_span_of_few_whole_numbers_is_walked_to_its_end() -> None:
 # --- the same search again
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEARCHES)
 def test_a_search_depends_on_its_seed_and_not_on_the_order_in_which_rows_come(method: str) -> None:
     space = made_space(**TWO)
     expected = searched(Search(space, method, seed=5, budget=50, population=8))
@@ -126,7 +127,7 @@ def test_a_search_depends_on_its_seed_and_not_on_the_order_in_which_rows_come(me
     assert searched(Search(space, method, seed=6, budget=50, population=8)) != expected
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEARCHES)
 def test_a_search_is_the_same_in_another_process(method: str) -> None:
     """Sets of names are walked in another order there."""
     code = (
@@ -148,7 +149,7 @@ def test_a_search_is_the_same_in_another_process(method: str) -> None:
     assert outputs == {f"{[list(row.values()) for row in rows]}\n".encode()}
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEARCHES)
 @pytest.mark.parametrize("stopped", [0, 1, 8, 19, 24, 30])
 def test_a_stopped_search_goes_on_and_may_go_further(method: str, stopped: int) -> None:
     space = made_space(**TWO)
@@ -220,7 +221,7 @@ def test_a_search_finds_a_better_front_than_chance(whole: Any, method: str, budg
     assert 1 - reached.mean() < (1 - chance.mean()) / 2
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SEARCHES)
 def test_a_search_finds_its_way_where_most_machines_cannot_be_built(method: str) -> None:
     """One in ten can; of later generations three times as many."""
     space = made_space(

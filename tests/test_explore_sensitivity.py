@@ -23,6 +23,7 @@ from pimsim.explore.neighbours import Bar, Neighbours
 from pimsim.explore.question import constraints_on
 from pimsim.explore.results import Results
 from pimsim.explore.sensitivity import Sensitivity, axes_in, sensitivities
+from pimsim.resources import HARDWARE, find
 
 ENERGY, ACCURACY = parse_objective("energy"), parse_objective("accuracy")
 PIM = {"hardware": "pim45nm"}
@@ -276,6 +277,22 @@ def test_the_reference_is_the_spaces_own_machine(tmp_path: Path) -> None:
         assert effects["engines.event.lanes"].bar.points == 2
         # points around a reference are no sample of the space
         assert (effects["engines.event.lanes"].share is None) == (method == "tornado")
+
+
+@pytest.mark.parametrize("since", ["gone", "changed"])
+def test_the_reference_is_the_machine_that_was_explored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, since: str
+) -> None:
+    """Its file may be gone since, or say another thing."""
+    monkeypatch.chdir(tmp_path)
+    text = find(HARDWARE, "pim45nm").read_text(encoding="utf-8")
+    assert "lanes: 42 " in text
+    Path("own.yaml").write_text(text.replace("lanes: 42 ", "lanes: 16 "), encoding="utf-8")
+    path = explored(tmp_path / "own", space_of({"engines.event.lanes": [8, 16, 42]}, hardware="own.yaml"), figures)
+    Path("own.yaml").unlink() if since == "gone" else Path("own.yaml").write_text(text, encoding="utf-8")
+    reference = sensitivities(Results.open(path), [ENERGY]).reference
+    assert reference is not None
+    assert reference["engines.event.lanes"] == 16
 
 
 def test_without_a_reference_it_is_said_why(tmp_path: Path) -> None:

@@ -7,17 +7,20 @@ from pathlib import Path
 import click
 
 from pimsim.cli import options
-
-METHODS = ("grid", "random", "tornado", "nsga2", "tpe")
+from pimsim.explore.methods import GRID, METHODS, MOST_SEED, POPULATION
 
 
 @click.command()
 @click.argument("space")
-@click.option("--method", type=click.Choice(METHODS), default="grid", show_default=True, help="How points are chosen.")
+@click.option("--method", type=click.Choice(METHODS), default=GRID, show_default=True, help="How points are chosen.")
 @click.option("--points", type=click.IntRange(min=1), metavar="N", help="Evaluate at most N. [default: a whole grid]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of what is drawn.")
+@click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True, help="Of what is drawn.")
 @click.option(
-    "--population", type=click.IntRange(min=2), default=24, show_default=True, help="Points of a search's generation."
+    "--population",
+    type=click.IntRange(min=2),
+    default=POPULATION,
+    show_default=True,
+    help="Points of a search's generation.",
 )
 @options.out("Folder for results. [default: runs/explore-SPACE]")
 @click.option("--resume", is_flag=True, help="Go on in a folder that has part of the results.")

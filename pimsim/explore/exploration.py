@@ -15,6 +15,7 @@ from pimsim.explore.evaluator import evaluate_chunk, failed_row
 from pimsim.explore.identity import Identity
 from pimsim.explore.job import Job, prepare
 from pimsim.explore.local_workers import LocalProcesses
+from pimsim.explore.methods import RANDOM
 from pimsim.explore.plan import Plan, plan
 from pimsim.explore.point import STATUSES
 from pimsim.explore.results import Results
@@ -23,7 +24,6 @@ from pimsim.explore.sitting import Progress, Sitting
 from pimsim.explore.space import Space
 from pimsim.explore.space_load import load_space
 from pimsim.explore.store import Store
-from pimsim.explore.walk import RANDOM
 from pimsim.explore.way import HERE, WHOLE_GRID, Place, Way
 from pimsim.explore.work import Work
 from pimsim.explore.workers import Inline, Workers

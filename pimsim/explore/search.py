@@ -11,6 +11,7 @@ from pimsim.errors import ExplorationError
 from pimsim.explore.around import said
 from pimsim.explore.excess import excess
 from pimsim.explore.knobs import Knob, applies, check_optuna
+from pimsim.explore.methods import MOST_SEED, NSGA2, POPULATION, SEARCHES
 from pimsim.explore.point import OK, VIOLATES, Point, Row, Value
 from pimsim.explore.space import Space
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import Trial
 
-NSGA2, TPE = METHODS = ("nsga2", "tpe")
-POPULATION = 24
-"""Points of a generation, unless told otherwise."""
 REPEATS = 8
 """So often as a generation has points a sampler may propose known ones; then points are drawn at random."""
 
@@ -30,7 +28,7 @@ _Values = tuple[tuple[str, Value], ...]
 class Search:
     """Points that a sampler asks for, generation by generation.
 
-    method      one of `METHODS`
+    method      one of `pimsim.explore.methods.SEARCHES`
     seed        of all that is drawn
     budget      points in all; a larger one continues a smaller one
     population  points of a generation; the next one is asked for when all rows of one are told
@@ -174,10 +172,10 @@ class Search:
 
 
 def _check(method: str, seed: int, budget: int, population: int) -> None:
-    if method not in METHODS:
-        raise ExplorationError(f'search "{method}": must be one of {", ".join(METHODS)}')
-    if not 0 <= seed < 2**32:
-        raise ExplorationError(f"seed={seed}: must be in 0 … {2**32 - 1}")
+    if method not in SEARCHES:
+        raise ExplorationError(f'search "{method}": must be one of {", ".join(SEARCHES)}')
+    if not 0 <= seed <= MOST_SEED:
+        raise ExplorationError(f"seed={seed}: must be in 0 … {MOST_SEED}")
     if budget < 1:
         raise ExplorationError(f"{budget} points: a search needs at least 1")
     if population < 2:

@@ -13,22 +13,18 @@ from pimsim.explore.arrow import compute, pa
 from pimsim.explore.constraints import Constraint
 from pimsim.explore.importance import importances
 from pimsim.explore.main_effects import MainEffects, chance
+from pimsim.explore.methods import GRID, SEARCHES, TORNADO
 from pimsim.explore.metrics import Objective, metric_columns
 from pimsim.explore.neighbours import Bar, Neighbours
 from pimsim.explore.point import OK, Row
 from pimsim.explore.results import Results
-from pimsim.explore.search import METHODS
 from pimsim.explore.selection import Selection, check_objectives, figures
 from pimsim.explore.shown import axes_of
-from pimsim.explore.space_load import space_from_dict
+from pimsim.explore.space_load import recorded_space
 from pimsim.explore.thinning import Sample
 
 MOST_ROWS = 2000
 """Importances are of so many rows at most: more take minutes and move them by a percent."""
-ONE_AT_A_TIME = "tornado"
-"""Method whose points are all around one reference: no sample of the space."""
-GRID = "grid"
-"""Method that has all points, so that no share is there by chance."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ def sensitivities(
     reference, missing = _reference(results, axes, at)
     gathered = _Gathered(results, axes, objectives, where, reference)
     return Sensitivities(
-        reference, missing, results.meta.get("method") in METHODS, tuple(gathered.of(item) for item in objectives)
+        reference, missing, results.meta.get("method") in SEARCHES, tuple(gathered.of(item) for item in objectives)
     )
 
 
@@ -124,7 +120,8 @@ class _Gathered:
         self._reference = reference
         self._neighbours = Neighbours(reference, axes, objectives) if reference else None
         method = results.meta.get("method")
-        self._sampling, self._random = method != ONE_AT_A_TIME, method not in (GRID, *METHODS)
+        self._sampling = method != TORNADO  # points around one reference are no sample of the space
+        self._random = method not in (GRID, *SEARCHES)  # of a whole grid no share is there by chance
         needed = ("point", *axes, *columns)
         sample: Sample | None = None
         for batch in results.batches(tuple(dict.fromkeys((*needed, *selection.columns)))):
@@ -199,9 +196,7 @@ def _reference(results: Results, axes: Sequence[str], at: int | None) -> tuple[R
             raise ExplorationError(f"point {at} is no reference: {row['status']}, {row['reason']}")
         return row, ""
     try:
-        told = results.meta["space"]
-        # what the hardware files said is kept for the record, as no part of a space's file
-        space = space_from_dict({key: value for key, value in told.items() if key != "machines"})
+        space = recorded_space(results.meta["space"], origin=str(results.path))
     except (KeyError, PimsimError):
         return None, "the space's own machine is not known"
     point = next(iter(space.around()))

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pimsim.errors import ExplorationError
+from pimsim.explore.methods import GRID, TORNADO
 from pimsim.explore.pace import Pace
 from pimsim.explore.point import Chunk, Point
 from pimsim.explore.space import Space
-
-GRID, RANDOM, TORNADO = "grid", "random", "tornado"
-WALKS = (GRID, RANDOM, TORNADO)
 
 
 @dataclass(frozen=True)

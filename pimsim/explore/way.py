@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pimsim.errors import ExplorationError
-from pimsim.explore.search import METHODS as SEARCHES
-from pimsim.explore.search import POPULATION
+from pimsim.explore.methods import GRID, METHODS, POPULATION, SEARCHES
 from pimsim.explore.space import Space
-from pimsim.explore.walk import GRID, WALKS, Walk, walk
-
-METHODS = (*WALKS, *SEARCHES)
+from pimsim.explore.walk import Walk, walk
 
 
 @dataclass(frozen=True)
 class Way:
     """How points are chosen.
 
-    method      one of `METHODS`
+    method      one of `pimsim.explore.methods.METHODS`
     points      how many at most; None: all of a grid
     seed        of what is drawn at random
     population  points of one generation of a search
