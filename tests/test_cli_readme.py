@@ -21,9 +21,23 @@ def code_of(page: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with some points of the space that the README explores."""
+    folder = tmp_path_factory.mktemp("explored")
+    out = folder / "runs" / "explore-arrays"
+    with pytest.raises(SystemExit):
+        main(["explore", "arrays", "--method", "tornado", "--workers", "1", "--out", str(out)])
+    return folder
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_of_the_readme_works(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if NEEDS_EXTRA.search(command):
         pytest.importorskip("tensorly")
@@ -38,8 +52,7 @@ def test_every_command_of_the_readme_works(
         pytest.importorskip("optuna")
         pytest.importorskip("plotly")
     if "runs/explore-arrays" in command:  # what the line above it leaves
-        with pytest.raises(SystemExit):
-            main(["explore", "arrays", "--method", "tornado"])
+        monkeypatch.chdir(request.getfixturevalue("explored"))
     with pytest.raises(SystemExit) as end:
         main(shlex.split(command))
     assert not end.value.code

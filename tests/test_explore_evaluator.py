@@ -25,7 +25,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("raw", "count", "ok", "refused"),
     [
-        (made_space.MIXED, 150, 2, 100),
+        (made_space.MIXED, 100, 4, 60),
         (made_space.MILD, 80, 80, 0),
         (made_space.PRICES, 90, 20, 20),
         (made_space.INPUTS, 30, 30, 0),

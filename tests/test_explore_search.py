@@ -198,13 +198,13 @@ def test_impossible_searches_are_refused(given: dict[str, Any], said: str) -> No
 # --- how good it is
 
 
-def shares(whole: Any, method: str, budget: int, **options: Any) -> list[float]:
-    """Of the volume below the whole space's front, by five seeds; ``method`` may be random."""
+def shares(whole: Any, method: str, budget: int, seeds: int, **options: Any) -> list[float]:
+    """Of the volume below the whole space's front, by so many seeds; ``method`` may be random."""
     space, rows = whole
     every = costs_of(space, rows)
     corner = every.max(axis=0) + 0.01
     found = []
-    for seed in range(5):
+    for seed in range(seeds):
         if method == "random":
             chosen = [made_row(space, point, **options) for point in space.sample(budget, seed=seed)]
         else:
@@ -213,10 +213,10 @@ def shares(whole: Any, method: str, budget: int, **options: Any) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize(("method", "budget"), [("nsga2", 400), ("tpe", 150)])
+@pytest.mark.parametrize(("method", "budget"), [("nsga2", 400), ("tpe", 100)])
 def test_a_search_finds_a_better_front_than_chance(whole: Any, method: str, budget: int) -> None:
     """Of what chance leaves open, half at least."""
-    reached, chance = np.array(shares(whole, method, budget)), np.array(shares(whole, "random", budget))
+    reached, chance = np.array(shares(whole, method, budget, 4)), np.array(shares(whole, "random", budget, 20))
     assert (reached <= 1 + 1e-9).all()
     assert 1 - reached.mean() < (1 - chance.mean()) / 2
 

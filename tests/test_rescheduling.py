@@ -20,7 +20,7 @@ from pimsim.simulation import Rescheduler, execute, rescheduling, schedule
 from pimsim.simulation.rescheduling import Reuse
 from pimsim.traces import load_trace, select
 
-FEW = settings(max_examples=40)
+FEW = settings(max_examples=25)
 NAMES = ("pim45nm", "pim45nm_bitserial", "digital45nm", "gather45nm", "ann45nm")
 
 
@@ -70,7 +70,7 @@ def test_machines_in_any_order_are_scheduled_as_each_by_itself(network, machines
         assert rescheduler.kept_bytes <= kept_bytes
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(cases(of=cnns(max_bits=4)), st.lists(st.integers(1, 4), min_size=1, max_size=3))
 def test_a_cnn_is_scheduled_as_by_itself(case, ports):
     names = [("ann45nm", {"engines__mac__input_port_codes": n}) for n in ports]
