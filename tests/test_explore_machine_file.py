@@ -16,7 +16,7 @@ from pimsim.cost import ACCOUNTINGS
 from pimsim.errors import ExplorationError, HardwareError
 from pimsim.explore.evaluator import Evaluator
 from pimsim.explore.job import Job, prepare
-from pimsim.explore.machine_file import machine_yaml, point_of
+from pimsim.explore.machine_file import machine_yaml, recorded_point
 from pimsim.explore.point import OK
 from pimsim.explore.space_load import recorded_space, space_from_dict
 from pimsim.hardware import from_dict, from_text
@@ -60,7 +60,7 @@ def test_every_machine_is_written_whole(job: Job) -> None:
         wanted = from_dict(job.space.machines[chosen.hardware], overrides=chosen.overrides)
         named = replace(wanted, name=f"mild-{point.number:06d}")
         assert from_text(machine_yaml(job.space, row), origin="own") == named
-        assert point_of(job.space, row) == point
+        assert recorded_point(job.space, row) == point
 
 
 def test_a_record_needs_no_files(job: Job) -> None:
@@ -85,9 +85,9 @@ def test_rows_that_are_none_of_the_space_are_refused(job: Job) -> None:
     point = next(job.space.sample(1, seed=2))
     row = {"point": point.number, **job.space.cells(point)}
     with pytest.raises(ExplorationError, match=r'space "mild": clock_mhz=99 is none of its values'):
-        point_of(job.space, row | {"clock_mhz": 99})
+        recorded_point(job.space, row | {"clock_mhz": 99})
     with pytest.raises(ExplorationError, match="without the number"):
-        point_of(job.space, {name: value for name, value in row.items() if name != "point"})
+        recorded_point(job.space, {name: value for name, value in row.items() if name != "point"})
 
 
 def test_a_point_that_is_no_machine_has_no_file(job: Job) -> None:

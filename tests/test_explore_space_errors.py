@@ -83,6 +83,8 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
         ({CLOCK: 3}, "axes.clock_mhz=3: must be a list of values, or a section with keys"),
         ({CLOCK: []}, "axes.clock_mhz.values=[]: must have 1 at least"),
         ({CLOCK: [100, 100.0]}, "axes.clock_mhz.2=100.0: given twice"),
+        ({CLOCK: [0.0, -0.0]}, "axes.clock_mhz.2=-0.0: given twice"),
+        ({"engines.event.forwarding": [True, 1]}, "axes.engines.event.forwarding.2=1: given twice"),
         ({CLOCK: [100, None]}, "axes.clock_mhz.values.2=None: an empty value"),
         ({CLOCK: [[100]]}, "axes.clock_mhz.values.1=[100]: must be a number, text, true or false"),
         ({CLOCK: [float("nan")]}, "axes.clock_mhz.1=nan: must be a finite number"),

@@ -23,7 +23,7 @@ def machine_yaml(space: Space, row: Mapping[str, object]) -> str:
 
     Raises ExplorationError where the row is none of the space's, HardwareError where it is no machine.
     """
-    point = point_of(space, row)
+    point = recorded_point(space, row)
     chosen = space.chosen(point)
     machine = from_dict(space.machines[chosen.hardware], origin=chosen.hardware, overrides=chosen.overrides)
     told = "\n".join(f"# {line}".rstrip() for line in _told(space, point, row))
@@ -38,7 +38,7 @@ def machine_name(space: Space, point: int) -> str:
     return space.name[: _LONGEST_NAME - len(number)] + number
 
 
-def point_of(space: Space, row: Mapping[str, object]) -> Point:
+def recorded_point(space: Space, row: Mapping[str, object]) -> Point:
     """The point that a row of results is of.  Raises ExplorationError where it is none of the space's."""
     number = row.get("point")
     if not isinstance(number, int):

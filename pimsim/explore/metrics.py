@@ -68,6 +68,10 @@ def metric_columns() -> dict[str, Metric]:
     }
 
 
+DEFAULT_OBJECTIVES = ("energy", "delay")
+"""Where neither a space nor a question names any."""
+
+
 @dataclass(frozen=True)
 class Objective:
     """A column that is to be as small or as large as can be; ``text`` is how it was asked for."""

@@ -15,6 +15,9 @@ STATUSES = (OK, VIOLATES, REFUSED, FAILED)
 """Of a row: evaluated; evaluated or not, but a constraint does not hold; the hardware file is wrong, the model does not
 fit or the clock is too fast; an error of pimsim itself, or a worker that died of this point."""
 
+BESIDE = ("point", "status", "reason", "bottleneck", "executed")
+"""Columns of results beside files, axes and metrics."""
+
 
 @dataclass(frozen=True)
 class Point:

@@ -6,11 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pimsim.explore.constraints import Constraint, parse_constraint
-from pimsim.explore.metrics import Objective, metric_columns, parse_objective
+from pimsim.explore.metrics import DEFAULT_OBJECTIVES, Objective, metric_columns, parse_objective
 from pimsim.explore.results import Results
-
-DEFAULT = ("energy", "delay")
-"""Objectives of results that have lost their space."""
 
 
 def name_of(results: Results) -> str:
@@ -20,7 +17,9 @@ def name_of(results: Results) -> str:
 
 def objectives_of(results: Results, texts: Iterable[str] = ()) -> tuple[Objective, ...]:
     """Those asked for, or else those of the space.  Raises ExplorationError."""
-    return tuple(parse_objective(text) for text in tuple(texts) or _space(results).get("objectives", DEFAULT))
+    return tuple(
+        parse_objective(text) for text in tuple(texts) or _space(results).get("objectives", DEFAULT_OBJECTIVES)
+    )
 
 
 def constraints_on(results: Results, texts: Iterable[str]) -> tuple[Constraint, ...]:

@@ -8,13 +8,11 @@ from statistics import median_low
 
 from pimsim.cost import ACCOUNTINGS, Range
 from pimsim.explore.metrics import Metric, Objective, metric_columns
-from pimsim.explore.point import Cell, Row
+from pimsim.explore.point import BESIDE, Cell, Row
 from pimsim.report import numerals
 from pimsim.units import aj_from_pj
 
 NONE = "–"
-FIXED = ("point", "status", "reason", "bottleneck", "executed")
-"""Columns of results beside axes and metrics."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def objective_columns(objective: Objective, columns: Sequence[str]) -> tuple[str
 def axes_of(columns: Iterable[str]) -> tuple[str, ...]:
     """Columns of results that say what a point is: model, hardware, input and the axes."""
     metrics = metric_columns()
-    return tuple(column for column in columns if column not in metrics and column not in FIXED)
+    return tuple(column for column in columns if column not in metrics and column not in BESIDE)
 
 
 def varying(rows: Sequence[Row], columns: Iterable[str]) -> tuple[str, ...]:

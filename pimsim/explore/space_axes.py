@@ -120,8 +120,8 @@ def _alike(values: list[Value]) -> tuple[Value, ...]:
 
 def _check_repeated(values: Sequence[Value], key: str) -> None:
     """Refuse values that results could not tell apart."""
-    seen: set[str] = set()
+    seen: set[Value] = set()
     for place, value in enumerate(values, 1):
-        if str(value) in seen:
+        if value in seen or str(value) in seen:  # 1 and true, 0.0 and -0.0 are equal, 64 and "64" look alike
             raise ExplorationError(f"{key}.{place}={value!r}: given twice")
-        seen.add(str(value))
+        seen |= {value, str(value)}

@@ -8,9 +8,9 @@ from itertools import combinations, permutations, product
 from pimsim.errors import ExplorationError
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis
 from pimsim.explore.metrics import BY_NAME, metric_columns
-from pimsim.explore.point import Value
+from pimsim.explore.point import BESIDE, Value
 
-RESERVED = frozenset(("point", "status", "reason", "bottleneck", "executed", MODEL, HARDWARE, INPUT))
+RESERVED = frozenset((*BESIDE, MODEL, HARDWARE, INPUT))
 """Columns of results beside axes and metrics."""
 Required = dict[str, set[Value]]
 

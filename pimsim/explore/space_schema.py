@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pimsim.errors import ExplorationError
+from pimsim.explore.metrics import DEFAULT_OBJECTIVES
 
 FORMAT = 1
 MAX_AXES = 100
@@ -117,7 +118,7 @@ class File(_Section):
     set: dict[Text, Setting] = {}
     axes: Annotated[dict[AxisName, Annotated[Axis, BeforeValidator(_as_axis)]], Field(max_length=MAX_AXES)] = {}
     constraints: Annotated[list[Text], BeforeValidator(_as_list)] = []
-    objectives: Texts = ["energy", "delay"]
+    objectives: Texts = [*DEFAULT_OBJECTIVES]
 
 
 def checked(raw: object) -> File:
