@@ -37,7 +37,7 @@ from pimsim.cli import options
 @options.out("Folder for the files. [default: runs/MODEL-evaluate]")
 @click.option(
     "--results",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.FILE,
     metavar="CSV",
     help="Add the accuracies to a table of results.",
 )

@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+FILE = click.Path(path_type=Path, dir_okay=False)
+"""A file to be written, or read where it is there."""
 
 MODEL = click.option("--model", required=True, metavar="FILE", help="Model (.npz), by path or shipped name.")
 INPUT = click.option(

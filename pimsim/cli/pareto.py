@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pimsim.cli import options
+
 if TYPE_CHECKING:
     from pimsim.explore.point import Row
     from pimsim.explore.space import Space
-
-FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -33,8 +33,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--robust", is_flag=True, help="Also take every range of cost data at its low and at its high end.")
 @click.option("--top", type=click.IntRange(min=1), default=30, show_default=True, help="Points to show.")
-@click.option("--csv", type=FILE, metavar="FILE", help="Also write all columns of the front to FILE.")
-@click.option("--plot", type=FILE, metavar="FILE.html", help="Also write an interactive plot (pimsim[explore]).")
+@click.option("--csv", type=options.FILE, metavar="FILE", help="Also write all columns of the front to FILE.")
+@click.option(
+    "--plot", type=options.FILE, metavar="FILE.html", help="Also write an interactive plot (pimsim[explore])."
+)
 @click.option("--export", type=click.Path(path_type=Path), metavar="FOLDER", help="Also write its hardware files.")
 @click.option(
     "--point",

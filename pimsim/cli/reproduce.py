@@ -66,7 +66,7 @@ def _seeds(_context: click.Context, _parameter: click.Parameter, text: str) -> t
 )
 @click.option(
     "--results",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.FILE,
     default=Path("runs/accuracy.csv"),
     show_default=True,
     help="Table of results that says what is done, and takes what is measured.",

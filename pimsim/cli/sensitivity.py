@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+from pimsim.cli import options
 
 
 @click.command()
@@ -31,8 +31,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="POINT",
     help="Turn knobs around this point. [default: the space's own machine]",
 )
-@click.option("--csv", type=FILE, metavar="FILE", help="Also write all numbers to FILE.")
-@click.option("--plot", type=FILE, metavar="FILE.html|svg", help="Also draw a picture.")
+@click.option("--csv", type=options.FILE, metavar="FILE", help="Also write all numbers to FILE.")
+@click.option("--plot", type=options.FILE, metavar="FILE.html|svg", help="Also draw a picture.")
 def sensitivity(
     results: Path,
     objectives: tuple[str, ...],

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--results",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.FILE,
     metavar="CSV",
     help="Add the accuracies to a table of results.",
 )
