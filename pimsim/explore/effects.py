@@ -27,7 +27,6 @@ _COMPUTED = frozenset(
         "outputs_per_adc",
         "rows_active",
         "columns_per_adc",
-        "outputs_per_adc",
         "products_per_conversion",
     )
 )
