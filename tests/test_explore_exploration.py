@@ -193,6 +193,14 @@ def test_a_way_that_leads_nowhere_is_refused(space: Path, way: Way, reason: str)
         exploration(space, way)
 
 
+def test_points_around_the_reference_are_cut_short_too(space: Path) -> None:
+    grid = exploration(space).space
+    steps = Way("tornado", points=3).walk(grid)
+    assert steps.total == 3
+    assert list(steps.points(0, 3)) == list(grid.around())[:3]
+    assert len(list(grid.around())) > 3
+
+
 def test_a_space_without_steps_has_no_grid(tmp_path: Path) -> None:
     endless = written(tmp_path / "endless.yaml", axes={"clock_mhz": {"range": [100, 400], "steps": "none"}})
     with pytest.raises(ExplorationError, match="clock_mhz has no steps"):

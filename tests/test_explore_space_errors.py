@@ -40,6 +40,8 @@ def message(tmp_path: Path, text: str) -> str:
     [
         ({"format": 2}, "format=2 is not supported, this version reads 1"),
         ({"format": None}, "format=None is not supported"),
+        ({"format": True}, "format=True is not supported"),
+        ({"inputs": []}, "inputs=[]: must have 1 at least"),
         ({"axis": {}}, 'axis: unknown key; did you mean "axes"?'),
         ({"model": "cnn3d_6b"}, 'model: unknown key; did you mean "models"?'),
         ({"name": "two words"}, "name='two words': may hold letters, digits, dots, dashes and underscores only"),
@@ -118,6 +120,7 @@ def test_a_missing_key_is_named(tmp_path: Path, key: str) -> None:
         ({LANES: {"range": [1, 10**9], "step": 1}}, "1000000000 values, an axis has at most 100000"),
         ({LANES: {"log": [1, 10**9], "count": 10**9}}, "1000000000 values, an axis has at most 100000"),
         ({LANES: {"log": [1, 1e300], "base": 1.0000001}}, "6907755621 values, an axis has at most 100000"),
+        ({CLOCK: {"range": [1, 1e300], "step": 0.001}}, "axes.clock_mhz: more than 10^15 values, an axis has at most"),
         ({LANES: {"valus": [8]}}, 'axes.engines.event.lanes.valus: unknown key; did you mean "values"?'),
         ({LANES: {}}, "axes.engines.event.lanes: needs one of values, range, log, choices; has none"),
         ({LANES: {"values": [3], "range": [3, 4]}}, "needs one of values, range, log, choices; has values and range"),

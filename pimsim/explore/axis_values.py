@@ -67,7 +67,8 @@ def _exact(value: Number) -> Fraction:
 
 def _check_count(count: Fraction | int) -> None:
     if count > MAX_VALUES:
-        raise ExplorationError(f"{int(count)} values, an axis has at most {MAX_VALUES}; steps: none needs no list")
+        many = f"{int(count)}" if count < 10**15 else "more than 10^15"
+        raise ExplorationError(f"{many} values, an axis has at most {MAX_VALUES}; steps: none needs no list")
 
 
 def _numbers(values: list[Fraction], *, whole: bool) -> tuple[Number, ...]:

@@ -82,6 +82,7 @@ Number = Annotated[Any, BeforeValidator(_number)]
 Scalar = Annotated[Any, BeforeValidator(_scalar)]
 Scalars = Annotated[list[Scalar], Field(min_length=1), BeforeValidator(_as_list)]
 Texts = Annotated[list[Text], Field(min_length=1), BeforeValidator(_as_list)]
+Inputs = Annotated[list[Text], Field(min_length=1)] | dict[Text, Text] | None
 Ends = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Setting = Annotated[object, BeforeValidator(_as_number)]
 Settings = Annotated[dict[Text, Setting], Field(min_length=1)]
@@ -113,7 +114,7 @@ class File(_Section):
     description: Annotated[str, Field(max_length=2000)] = ""
     hardware: Texts
     models: Texts
-    inputs: Annotated[list[Text] | dict[Text, Text] | None, BeforeValidator(_as_inputs)] = None
+    inputs: Annotated[Inputs, BeforeValidator(_as_inputs)] = None
     samples: Annotated[int, Field(ge=1)] | None = None
     set: dict[Text, Setting] = {}
     axes: Annotated[dict[AxisName, Annotated[Axis, BeforeValidator(_as_axis)]], Field(max_length=MAX_AXES)] = {}
@@ -127,7 +128,7 @@ def checked(raw: object) -> File:
     if not isinstance(raw, Mapping):
         raise ExplorationError(f"expected sections with keys, found {type(raw).__name__}")
     version = raw.get("format", FORMAT)
-    if version != FORMAT:
+    if version != FORMAT or isinstance(version, bool):
         raise ExplorationError(f"format={reprlib.repr(version)} is not supported, this version reads {FORMAT}")
     try:
         return File.model_validate(raw)

@@ -29,17 +29,18 @@ class Walk:
 
 
 def walk(space: Space, method: str, *, count: int | None, seed: int) -> Walk:
-    """The walk that ``method`` names; ``count`` cuts a grid short and says how many are drawn.
+    """The walk that ``method`` names; ``count`` says how many are drawn, and cuts the others short.
 
     Raises ExplorationError for a grid of axes without steps, and where nothing says how many to draw.
     """
     if method == TORNADO:
-        around = tuple(space.around())
+        around = tuple(islice(space.around(), count))
         return Walk(len(around), lambda start, stop: iter(around[start:stop]))
     if method == GRID:
         if space.size is None:
-            endless = ", ".join(axis.name for axis in space.axes if axis.span is not None)
-            raise ExplorationError(f"{space.name}: {endless} has no steps, so there is no grid; give it steps or draw")
+            endless = [axis.name for axis in space.axes if axis.span is not None]
+            names = f"{', '.join(endless)} {'has' if len(endless) == 1 else 'have'} no steps"
+            raise ExplorationError(f"{space.name}: {names}, so there is no grid; give steps, draw at random or search")
         return Walk(space.size if count is None else min(count, space.size), space.points)
     if count is None:
         raise ExplorationError(f'{space.name}: method "{method}" needs the number of points to draw')
