@@ -226,6 +226,7 @@ def test_the_text_tells_what_was_done(space: Path, tmp_path: Path) -> None:
     first, second, third = explored_text(explored).splitlines()
     assert first.startswith(f'{POINTS} points of space "small": {POINTS - 20} in ')
     assert first.endswith(", 20 were there before")
+    assert second.startswith(f"  {explored.statuses['ok']} ok, ")
     assert f"{explored.statuses['refused']} cannot be built" in second
     assert f"{explored.statuses['violates']} violate a constraint" in second
     assert "failed" not in second

@@ -569,6 +569,17 @@ def test_the_reference_knows_defaults_and_sections_that_axes_set() -> None:
     assert {values["free"] for values in others} == {250.0, 300.0, 350.0}
 
 
+def test_the_reference_has_the_files_value_where_a_section_set_before_does_not_say_it() -> None:
+    seed, section = "engines.pim.numerics.seed", "engines.pim.numerics"
+    numerics = {
+        "choices": {"none": {section: {}}, "fixed": {section: {"seed": 7}}, "noisy": {section: {"model": "circuit"}}}
+    }
+    space = space_of({"numerics": numerics, seed: [5, 0, 7]}, hardware="imac45nm_noisy")
+    reference, fixed, noisy, *_ = (dict(point.values) for point in space.around())
+    assert reference == {"numerics": "none", seed: 0}
+    assert [fixed, noisy] == [reference | {"numerics": "fixed"}, reference | {"numerics": "noisy"}]
+
+
 def test_every_point_around_the_reference_is_one_of_the_grid() -> None:
     space = space_from_dict(RAW)
     numbers = [space.number(point.values) for point in space.around()]

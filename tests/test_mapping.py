@@ -154,6 +154,9 @@ def test_a_stated_capacity_is_built_and_checked():
     tight = load_hardware("pim45nm", {"memories.weight_kib": needed / 2})
     with pytest.raises(MappingError, match=r"^engines.event: weight_memory needs .* KiB .* memories.weight_kib=0\.\d+"):
         map_model(network, tight)
+    maps = load_hardware("pim45nm", {"memories.spike_kib": 0.001})
+    with pytest.raises(MappingError, match=r"^all layers: spike_memory needs .* KiB .* memories.spike_kib=0\.001"):
+        map_model(network, maps)
 
 
 def test_a_word_is_split_over_macros_without_splitting_a_value():

@@ -60,7 +60,8 @@ def point_bar() -> Iterator[Callable[[int, int], None]]:
         def show(done: int, total: int) -> None:
             if not progress.tasks[0].visible:
                 progress.reset(task, completed=done, total=total, visible=True)
-            progress.update(task, completed=done, total=total)
+            # rows of a million points take minutes to be put together once all are there
+            progress.update(task, completed=done, total=total, description="exploring" if done < total else "writing")
 
         yield show
 

@@ -72,11 +72,13 @@ class _Completion:
 
 
 def said(path: str, settings: dict[str, object], base: Mapping[str, object]) -> object:
-    """What the file has at a path; the latest setting of it or of a section around it counts."""
+    """What the file has at a path; the latest setting of it or of a section around it counts, if that says it."""
+    own = _inside(base, path)
     for key in reversed(settings):
         if f"{path}.".startswith(f"{key}."):
-            return _inside(settings[key], path[len(key) + 1 :])
-    return _inside(base, path)
+            found = _inside(settings[key], path[len(key) + 1 :])
+            return own if found is None else found
+    return own
 
 
 def _inside(content: object, path: str) -> object:

@@ -8,7 +8,7 @@ from pimsim.explore.exploration import Explored
 from pimsim.explore.point import FAILED, OK, REFUSED, VIOLATES
 
 _MEANINGS = {
-    OK: "evaluated",
+    OK: "ok",
     VIOLATES: "violate a constraint",
     REFUSED: "cannot be built, or do not hold the model",
     FAILED: "failed",

@@ -101,7 +101,7 @@ def _maps(placed: tuple[Placed, ...], hardware: Hardware, steps: int) -> list[Me
     plans = [_planned(codes, hardware, f'layer "{_name(first)}"')]
     if hardware.schedule == PIPELINED:
         return plans + [_map([layer], hardware, steps, f'layer "{_name(layer)}"') for layer in placed[1:]]
-    shared = [_map(list(placed[1:]), hardware, steps, f'hardware "{hardware.name}"')] if placed[1:] else []
+    shared = [_map(list(placed[1:]), hardware, steps, "all layers")] if placed[1:] else []
     return plans + shared * len(placed[1:])
 
 
