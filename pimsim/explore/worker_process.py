@@ -6,6 +6,7 @@ import gc
 import os
 import pickle
 import signal
+import sys
 import traceback
 from collections import deque
 from collections.abc import Iterator
@@ -48,7 +49,8 @@ class WorkerProcess:
         self.given: deque[Chunk] = deque()
         self._job: object = None
         self.connection, theirs = CONTEXT.Pipe()
-        resource_tracker.ensure_running()  # started later on, it would let interrupts through to this process
+        if sys.platform != "win32":  # which has none
+            resource_tracker.ensure_running()  # started later on, it would let interrupts through to this process
         self._process = CONTEXT.Process(target=_serve, args=(theirs, evaluate), daemon=True)
         with held(), _one_thread():
             self._process.start()
