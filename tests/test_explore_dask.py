@@ -244,5 +244,5 @@ def test_a_cluster_without_workers_and_one_that_is_lost_end_the_run(tmp_path: Pa
 
 def test_the_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_link, "find_spec", lambda _: None)
-    with pytest.raises(MissingPackageError, match=r'pip install "pimsim\[explore\]"'):
+    with pytest.raises(MissingPackageError, match=r"pip install 'pimsim\[explore\]'"):
         joined("tcp://127.0.0.1:8786")

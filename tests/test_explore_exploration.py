@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pimsim.errors import ExplorationError
+from pimsim.errors import ExplorationError, MissingPackageError
 from pimsim.explore.exploration import exploration, usable_cores, workers_at
 from pimsim.explore.exploration_text import explored_text
 from pimsim.explore.local_workers import LocalProcesses
@@ -191,6 +192,12 @@ def test_a_changed_space_is_not_gone_on_with(space: Path, tmp_path: Path) -> Non
 def test_a_way_that_leads_nowhere_is_refused(space: Path, way: Way, reason: str) -> None:
     with pytest.raises(ExplorationError, match=reason):
         exploration(space, way)
+
+
+def test_a_search_without_optuna_says_what_to_install(space: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingPackageError, match=r"Optuna, not installed here: pip install 'pimsim\[explore\]'"):
+        exploration(space, Way("nsga2", points=4))
 
 
 def test_points_around_the_reference_are_cut_short_too(space: Path) -> None:

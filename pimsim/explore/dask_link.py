@@ -54,7 +54,7 @@ class Duty:
 def check_distributed() -> None:
     """Raise MissingPackageError where no cluster can be used; for before the long work."""
     if find_spec("distributed") is None:
-        raise MissingPackageError('a scheduler needs Dask, not installed here: pip install "pimsim[explore]"')
+        raise MissingPackageError("a scheduler needs Dask, not installed here: pip install 'pimsim[explore]'")
 
 
 class Link:

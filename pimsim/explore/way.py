@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pimsim.errors import ExplorationError
+from pimsim.explore.knobs import check_optuna
 from pimsim.explore.methods import GRID, METHODS, POPULATION, SEARCHES
 from pimsim.explore.space import Space
 from pimsim.explore.walk import Walk, walk
@@ -35,7 +36,7 @@ class Way:
         return walk(space, self.method, count=self.points, seed=self.seed)
 
     def check(self, space: Space) -> None:
-        """Refuse a way that cannot be gone in a space.  Raises ExplorationError."""
+        """Refuse a way that cannot be gone in a space, or not here.  Raises ExplorationError, MissingPackageError."""
         if self.method not in METHODS:
             raise ExplorationError(f'method "{self.method}": must be one of {", ".join(METHODS)}')
         if self.points is not None and self.points < 1:
@@ -44,6 +45,8 @@ class Way:
             self.walk(space)
         elif self.points is None:
             raise ExplorationError(f'method "{self.method}" needs the number of points to evaluate')
+        else:
+            check_optuna()
 
 
 @dataclass(frozen=True)
