@@ -36,6 +36,7 @@ NEURONS = "simulation.kernels_execute"
 
 CLOSED, BEATS, READS = (f"simulation.kernels_schedule_{name}" for name in ("event", "beats", "gather"))
 CROSSBAR, ROUNDS = "simulation.schedule_crossbar", "simulation.kernels_schedule_dense"
+FLOWS = "simulation.schedule_dataflow"
 CONVERTERS = "simulation.kernels_crossbar"
 LAYER, EVENT, PLANES = (f"simulation.{name}" for name in ("schedule_layer", "schedule_event", "spike_planes"))
 
@@ -52,8 +53,13 @@ EVENT_MUTATIONS = (
         "an event is popped in the cycle of its push", CLOSED, "max(earliest + 1, release)", "max(earliest, release)"
     ),
     Mutation("silent words behind the last event take no time", CLOSED, "= pushed + behind\n", "= pushed\n"),
-    Mutation("a lane stage less", CLOSED, "written += pipeline\n", "written += pipeline - 1\n"),
-    Mutation("the sweep starts when the lanes are seen empty", CLOSED, "out[r, CYCLES] += 2", "out[r, CYCLES] += 1"),
+    Mutation("a lane stage less", FLOWS, "issued + event.pipeline_depth)", "issued + event.pipeline_depth - 1)"),
+    Mutation(
+        "the sweep starts when the lanes are seen empty",
+        FLOWS,
+        "event.pipeline_depth) + 2 + sweep_cycles(layer)",
+        "event.pipeline_depth) + 1 + sweep_cycles(layer)",
+    ),
     Mutation("the first word is examined a cycle earlier", CLOSED, "SCAN_FILL = 2\n", "SCAN_FILL = 1\n"),
     Mutation(
         "the last event of a FIFO of one entry takes two cycles",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -31,6 +31,7 @@ def both_ways(values: Any, upstream: Any, grid: Grid, dtype: Any) -> tuple[Any, 
 
 
 @given(values=VALUES, bits=st.integers(2, 8), scheme=st.sampled_from(["affine", "scale"]), seed=st.integers(0, 99))
+@example(values=np.array([1e-45], np.float32), bits=2, scheme="affine", seed=0)
 @pytest.mark.parametrize("dtype", FORMATS)
 def test_weights_are_quantized_as_in_whole_tensors(dtype: Any, values: Any, bits: int, scheme: str, seed: int) -> None:
     tensor = torch.from_numpy(values)

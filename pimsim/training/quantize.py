@@ -28,6 +28,8 @@ from pimsim.training import kernels
 from pimsim.training.words import has_words, words
 
 MULTIPLIER_BITS = MAX_MULTIPLIER.bit_length()
+LEAST_SCALE = 2.0**-126
+"""The smallest that float32 holds in full; what is smaller is a tensor of zeros to all that computes with it."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,14 @@ class Grid:
         """Unsigned codes over [minimum, maximum], widened to hold 0 exactly."""
         minimum, maximum = min(minimum, 0.0), max(maximum, 0.0)
         high = 2**bits - 1
-        scale = (maximum - minimum) / high or 1.0
+        scale = _scale(maximum - minimum, high)
         return Grid(scale, round(-minimum / scale), 0, high)
 
     @staticmethod
     def symmetric(magnitude: float, bits: int) -> Grid:
         """Signed codes over ±magnitude, zero point 0, without the most negative code."""
         high = 2 ** (bits - 1) - 1
-        return Grid(magnitude / high or 1.0, 0, -high, high)
+        return Grid(_scale(magnitude, high), 0, -high, high)
 
     @staticmethod
     def of(tensor: Tensor, bits: int, scheme: str) -> Grid:
@@ -110,6 +112,12 @@ class _Centred(torch.autograd.Function):
 
 def _flat(tensor: Tensor) -> npt.NDArray[Any]:
     return words(tensor.contiguous().view(-1))
+
+
+def _scale(span: float, codes: int) -> float:
+    """Of ``codes`` steps over ``span``; 1 where there is nothing to tell apart."""
+    scale = span / codes
+    return scale if scale >= LEAST_SCALE else 1.0
 
 
 def fake_quantize(tensor: Tensor, grid: Grid, dtype: torch.dtype = torch.float32) -> Tensor:
