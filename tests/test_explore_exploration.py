@@ -13,15 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pimsim.errors import ExplorationError, MissingPackageError
+from pimsim.explore.evaluator import evaluate_chunk
 from pimsim.explore.exploration import exploration, usable_cores, workers_at
 from pimsim.explore.exploration_text import explored_text
+from pimsim.explore.job import Job
 from pimsim.explore.local_workers import LocalProcesses
 from pimsim.explore.pace import GROWTH, MOST, Pace
-from pimsim.explore.point import Point
+from pimsim.explore.point import Chunk, Point
 from pimsim.explore.results import Results
 from pimsim.explore.walk import Walk
 from pimsim.explore.way import Place, Way
-from pimsim.explore.work import Work
+from pimsim.explore.work import Evaluated, Work
 from pimsim.explore.workers import Inline
 
 HERE = Place(workers=1)
@@ -250,8 +252,10 @@ def test_chunks_grow_in_steps_and_never_take_much_longer_than_wanted(seen: list[
         assert pace.size == 1 or pace.size * seconds / points <= 1.0 + 1e-9
 
 
-@given(st.integers(0, 60), st.lists(st.integers(1, 7), min_size=1), st.data())
-def test_chunks_hold_every_missing_point_once_in_order(total: int, sizes: list[int], data: st.DataObject) -> None:
+@given(st.integers(0, 60), st.lists(st.integers(1, 7), min_size=1), st.integers(1, 9), st.data())
+def test_chunks_hold_every_missing_point_once_in_order(
+    total: int, sizes: list[int], most: int, data: st.DataObject
+) -> None:
     def points(start: int, stop: int) -> list[Point]:
         return [Point(number, ()) for number in range(start, stop)]
 
@@ -259,10 +263,12 @@ def test_chunks_hold_every_missing_point_once_in_order(total: int, sizes: list[i
     missing = list(zip(cuts[::2], cuts[1::2], strict=False))
     pace = Pace()
     found: list[int] = []
-    for turn, chunk in enumerate(Walk(total, lambda start, stop: iter(points(start, stop))).chunks(missing, pace)):
+    for turn, chunk in enumerate(
+        Walk(total, lambda start, stop: iter(points(start, stop))).chunks(missing, pace, most)
+    ):
         held = [point.number for point in chunk.points]
         assert held == list(range(chunk.start, chunk.stop))
-        assert 1 <= len(held) <= pace.size
+        assert 1 <= len(held) <= min(pace.size, most)
         found += held
         pace.size = sizes[turn % len(sizes)]
     assert found == [number for start, stop in missing for number in range(start, stop)]
@@ -281,3 +287,17 @@ def test_the_bar_is_told_what_is_stored(space: Path, tmp_path: Path) -> None:
     assert told[0] == (0, 30)
     assert told[-1] == (30, 30)
     assert told == sorted(told)
+
+
+def test_a_generation_is_shared_among_workers(space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However quick points are: who waits for the last worker of a generation waits for nothing else."""
+    sizes: list[int] = []
+
+    def evaluated(job: Job, chunk: Chunk) -> Evaluated:
+        sizes.append(len(chunk.points))
+        return evaluate_chunk(job, chunk)
+
+    monkeypatch.setattr("pimsim.explore.exploration.evaluate_chunk", evaluated)
+    exploration(space, Way("nsga2", points=32, population=16)).run(tmp_path / "out", place=HERE)
+    assert sum(sizes) == 32
+    assert max(sizes) == 2

@@ -18,6 +18,8 @@ from pimsim.explore.way import Way
 from pimsim.explore.work import Work
 from pimsim.explore.workers import Workers
 
+PARTS = 8
+"""Chunks of a generation at least: all workers have to have some before the next one can be asked for."""
 Progress = Callable[[int, int], None]
 """Called with (points stored, points in all)."""
 
@@ -54,7 +56,8 @@ class Sitting:
             numbers = {point.number: point for point in points}
             missing = list(self._store.done.gaps(min(numbers), max(numbers) + 1))
             generation = Walk(way.points, partial(_between, numbers))
-            for rows in self._run(generation.chunks(missing, self._pace), way.points):
+            chunks = generation.chunks(missing, self._pace, most=-(-way.population // PARTS))
+            for rows in self._run(chunks, way.points):
                 search.tell(rows)
         return search.asked
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from pimsim.errors import ExplorationError
 from pimsim.explore.methods import GRID, TORNADO
-from pimsim.explore.pace import Pace
+from pimsim.explore.pace import MOST, Pace
 from pimsim.explore.point import Chunk, Point
 from pimsim.explore.space import Space
 
@@ -20,11 +20,11 @@ class Walk:
     total: int
     points: Callable[[int, int], Iterator[Point]]
 
-    def chunks(self, missing: Iterable[tuple[int, int]], pace: Pace) -> Iterator[Chunk]:
-        """All points of the runs ``missing``, in pieces as large as the pace says when each is pulled."""
+    def chunks(self, missing: Iterable[tuple[int, int]], pace: Pace, most: int = MOST) -> Iterator[Chunk]:
+        """All points of the runs ``missing``, in pieces as large as the pace says when each is pulled, or ``most``."""
         for start, stop in missing:
             ahead = self.points(start, stop)
-            while points := tuple(islice(ahead, pace.size)):
+            while points := tuple(islice(ahead, min(pace.size, most))):
                 yield Chunk(points[0].number, points)
 
 
