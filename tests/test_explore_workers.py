@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from multiprocessing import active_children
@@ -156,11 +157,13 @@ def test_a_job_reaches_every_process_once_over_all_runs(tmp_path: Path) -> None:
     with LocalProcesses(2, square, failed_row) as workers:
         for _ in range(3):
             assert len(list(workers.run(job, chunks(8, 1)))) == 8
-        assert len(list(tmp_path.glob("job.*"))) <= 2
+        before = Counter(path.name.rpartition(".")[0] for path in tmp_path.glob("job.*"))
         assert len(list(workers.run(other, chunks(8, 1)))) == 8
-    assert (
-        len(list(tmp_path.glob("job.*"))) == len({path.name.rpartition(".")[0] for path in tmp_path.glob("job.*")}) * 2
-    )
+    # a process that starts late may find all chunks of a job done, and never get it
+    after = Counter(path.name.rpartition(".")[0] for path in tmp_path.glob("job.*"))
+    assert set(before.values()) == {1}
+    assert len(after) <= 2
+    assert set((after - before).values()) == {1}
 
 
 def environment(_job: str, _chunk: Chunk) -> Evaluated:
