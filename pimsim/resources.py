@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
 
-from pimsim.errors import MissingFileError
+from pimsim.errors import MissingFileError, PimsimError
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -50,6 +50,18 @@ def find(kind: Kind, name: str | PathLike[str]) -> Path:
 def shipped(kind: Kind) -> tuple[Path, ...]:
     """Every shipped file of one kind, sorted by name."""
     return tuple(sorted(_folder(kind).glob(f"*{kind.suffix}")))
+
+
+def read_text(kind: Kind, file: Path, wrong: type[PimsimError], *, most: int | None = None) -> str:
+    """A file of at most ``most`` bytes.  Raises ``wrong`` for a larger one or no text, MissingFileError."""
+    try:
+        if most is not None and (size := file.stat().st_size) > most:
+            raise wrong(f"{file.name}: {size} bytes, a {kind.noun} has at most {most}")
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise wrong(f"{file.name}: not a text file (UTF-8)") from None
+    except OSError as error:
+        raise MissingFileError(f'{kind.noun} "{file}" cannot be read: {error.strerror}') from None
 
 
 def _folder(kind: Kind) -> Path:

@@ -70,7 +70,6 @@ def pareto(
     from pimsim.explore.corners import corners
     from pimsim.explore.front import pareto_front
     from pimsim.explore.front_table import front_text
-    from pimsim.explore.machine_files import space_of
     from pimsim.explore.results import Results
 
     if csv is not None:
@@ -80,7 +79,7 @@ def pareto(
     if export is not None:
         front_files.check_folder(export)
     opened = Results.open(results)
-    space = space_of(opened) if export is not None else None
+    space = question.space_of(opened) if export is not None else None
     asked, held = question.objectives_of(opened, objectives), question.constraints_on(opened, where)
     name = question.name_of(opened)
     front = pareto_front(opened, asked, held)
@@ -98,7 +97,8 @@ def pareto(
 
 def _machines(results: Path, points: tuple[int, ...], folder: Path | None) -> None:
     """Hardware files of single points, printed one behind the other or written."""
-    from pimsim.explore.machine_files import machine_text, space_of
+    from pimsim.explore.machine_files import machine_text
+    from pimsim.explore.question import space_of
     from pimsim.explore.results import Results
 
     opened = Results.open(results)

@@ -10,9 +10,9 @@ from pimsim.cost import schema
 from pimsim.cost.check import check
 from pimsim.cost.inherit import inherited
 from pimsim.cost.table import CostTable
-from pimsim.errors import CostError, HardwareError, MissingFileError
+from pimsim.errors import CostError, HardwareError
 from pimsim.hardware.yaml_text import parse
-from pimsim.resources import COST_TABLE, find
+from pimsim.resources import COST_TABLE, find, read_text
 
 MAX_DEPTH = 8
 """Tables inherit at most so deep; more is a circle."""
@@ -33,13 +33,7 @@ def from_text(text: str, *, origin: str) -> CostTable:
 
 def _load(name: str | PathLike[str], depth: int) -> CostTable:
     file = find(COST_TABLE, name)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise CostError(f"{file.name}: not a text file (UTF-8)") from None
-    except OSError as error:
-        raise MissingFileError(f'cost table "{file}" cannot be read: {error.strerror}') from None
-    return _from_text(text, file.name, depth)
+    return _from_text(read_text(COST_TABLE, file, CostError), file.name, depth)
 
 
 def _from_text(text: str, origin: str, depth: int) -> CostTable:

@@ -36,6 +36,8 @@ class DaskCluster:
     worker has another version of pimsim or Python, or there has been none for ``patience_s``.
     """
 
+    compile_alike = False
+
     def __init__(
         self,
         address: str,

@@ -27,6 +27,7 @@ from pimsim.explore.store import Store
 from pimsim.explore.way import HERE, WHOLE_GRID, Place, Way
 from pimsim.explore.work import Work
 from pimsim.explore.workers import Inline, Workers
+from pimsim.simulation import usable_cores
 
 PACKAGES = ("numpy", "numba", "pyarrow")
 
@@ -91,7 +92,7 @@ class Exploration:
         identity, columns = identity_of(self.job, self.way), row_columns(self.space)
         # workers first: a cluster that is not there leaves no folder behind
         with workers_at(place) as workers, opened(out, identity, columns) as store:
-            sitting = Sitting(self.job, store, workers, progress, warm_up=isinstance(workers, LocalProcesses))
+            sitting = Sitting(self.job, store, workers, progress)
             before, began = len(store.done), time.perf_counter()
             try:
                 total = sitting.go(self.way)
@@ -146,11 +147,6 @@ def workers_at(place: Place) -> Workers:
         return DaskCluster(place.scheduler, evaluate_chunk, failed_row)
     count = usable_cores() if place.workers is None else place.workers
     return Inline(evaluate_chunk) if count == 1 else LocalProcesses(count, evaluate_chunk, failed_row)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _statuses(folder: Path) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The combinations of a grid whose axes may depend on earlier ones, by number and in order.
 
-Axes are positions and values are indices here: what they mean is the space's.  The last axis varies fastest.
+Axes are positions and values are indices in a `Grid`: what they mean is the space's.  The last axis varies fastest.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from pimsim.errors import ExplorationError
+from pimsim.explore.axis import Axis
 
 ABSENT = -1
 """Digit of an axis that a combination does not have."""
@@ -161,3 +162,14 @@ class Grid:
             else:
                 yield from self._walk(node.child(value), axis + 1, skip, digits)
                 skip = 0
+
+
+def grid_over(axes: Sequence[Axis]) -> Grid:
+    """The grid of axes of which each stands behind those that it depends on; one without steps counts as one value."""
+    levels = {axis.name: level for level, axis in enumerate(axes)}
+    places = [{value: place for place, value in enumerate(axis.values)} for axis in axes]
+    conditions = [
+        [(levels[name], frozenset(places[levels[name]][value] for value in values)) for name, values in axis.when]
+        for axis in axes
+    ]
+    return Grid([len(axis.values) or 1 for axis in axes], conditions)

@@ -37,6 +37,8 @@ class LocalProcesses:
     which ends them at once; they end by themselves where the parent is killed.
     """
 
+    compile_alike = True
+
     def __init__(self, count: int, evaluate: Evaluate, failed_row: FailedRow) -> None:
         if count < 1:
             raise ExplorationError(f"workers={count}: must be at least 1")

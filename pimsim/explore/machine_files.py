@@ -11,21 +11,8 @@ from pimsim.errors import ExplorationError
 from pimsim.explore.front import point_of
 from pimsim.explore.machine_file import machine_name, machine_yaml
 from pimsim.explore.point import OK, REFUSED, VIOLATES, Row
-from pimsim.explore.results import Results
 from pimsim.explore.space import Space
-from pimsim.explore.space_load import recorded_space
 from pimsim.report.files import write_together
-
-
-def space_of(results: Results) -> Space:
-    """The space that results are of, as it was recorded with its hardware files when it was explored.
-
-    Raises ExplorationError where results do not say.
-    """
-    recorded = results.meta.get("space")
-    if recorded is None:
-        raise ExplorationError(f'"{results.path}" does not say of which design space it is: name the folder instead')
-    return recorded_space(recorded, origin=str(results.path))
 
 
 def machine_text(space: Space, row: Row) -> str:

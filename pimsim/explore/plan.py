@@ -9,7 +9,7 @@ from pimsim.errors import PimsimError
 from pimsim.explore.axis import HARDWARE, MODEL, Axis
 from pimsim.explore.effects import ORGANISATION, VALUES, strongest
 from pimsim.explore.executions import Executions, Numerics
-from pimsim.explore.grid import ABSENT, Grid
+from pimsim.explore.grid import ABSENT, grid_over
 from pimsim.explore.job import Job
 from pimsim.explore.keys import Keys, Split, Values
 from pimsim.explore.point import Point
@@ -104,14 +104,9 @@ def _projected(space: Space, names: set[str]) -> list[Point] | int:
         if axis.name in needed:
             needed |= {name for name, _ in axis.when}
     axes = [axis for axis in space.axes if axis.name in needed]
-    levels = {axis.name: level for level, axis in enumerate(axes)}
-    conditions = [
-        [(levels[name], frozenset(map(axes[levels[name]].values.index, values))) for name, values in axis.when]
-        for axis in axes
-    ]
     if any(axis.span is not None for axis in axes):
         return ENDLESS
-    grid = Grid([len(axis.values) for axis in axes], conditions)
+    grid = grid_over(axes)
     if grid.size > MOST_WALKED:
         return grid.size
     return [Point(0, _values(axes, digits)) for digits in grid.walk()]

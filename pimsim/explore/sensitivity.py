@@ -17,10 +17,10 @@ from pimsim.explore.methods import GRID, SEARCHES, TORNADO
 from pimsim.explore.metrics import Objective, metric_columns
 from pimsim.explore.neighbours import Bar, Neighbours
 from pimsim.explore.point import OK, Row
+from pimsim.explore.question import space_of
 from pimsim.explore.results import Results
 from pimsim.explore.selection import Selection, check_objectives, figures
 from pimsim.explore.shown import axes_of
-from pimsim.explore.space_load import recorded_space
 from pimsim.explore.thinning import Sample
 
 MOST_ROWS = 2000
@@ -196,8 +196,8 @@ def _reference(results: Results, axes: Sequence[str], at: int | None) -> tuple[R
             raise ExplorationError(f"point {at} is no reference: {row['status']}, {row['reason']}")
         return row, ""
     try:
-        space = recorded_space(results.meta["space"], origin=str(results.path))
-    except (KeyError, PimsimError):
+        space = space_of(results)
+    except PimsimError:
         return None, "the space's own machine is not known"
     point = next(iter(space.around()))
     found = _row_with(results, {name: cell for name, cell in space.cells(point).items() if name in axes})

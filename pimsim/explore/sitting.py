@@ -9,7 +9,6 @@ from pimsim.explore.evaluator import evaluate_chunk
 from pimsim.explore.job import Job
 from pimsim.explore.pace import Pace
 from pimsim.explore.point import Chunk, Point, Row
-from pimsim.explore.results import Results
 from pimsim.explore.search import Search
 from pimsim.explore.store import Store
 from pimsim.explore.supply import Done
@@ -30,12 +29,12 @@ class Sitting:
     work  what its points took so far, summed over workers
     """
 
-    def __init__(self, job: Job, store: Store, workers: Workers, progress: Progress | None, *, warm_up: bool) -> None:
+    def __init__(self, job: Job, store: Store, workers: Workers, progress: Progress | None) -> None:
         self.work = Work()
         self._job, self._store, self._workers = job, store, workers
         self._progress = progress
         self._pace = Pace()
-        self._cold = warm_up
+        self._cold = workers.compile_alike
 
     def go(self, way: Way) -> int:
         """All points of ``way`` that are not stored yet; gives how many it has, stored ones too."""
@@ -81,8 +80,9 @@ class Sitting:
     def _stored(self, points: int) -> dict[int, Row]:
         """Rows of earlier sittings by number, below the number of points that this one asks for."""
         found: dict[int, Row] = {}
-        for batch in Results.open(self._store.folder).batches():
-            found |= {row["point"]: row for row in batch.to_pylist() if row["point"] < points}
+        for start, stop in self._store.done.runs():
+            if start < points:
+                found |= dict(enumerate(self._store.rows(start, min(stop, points)), start))
         return found
 
     def _tell(self, total: int) -> None:

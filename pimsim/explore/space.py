@@ -17,7 +17,7 @@ from pimsim.explore.around import one_at_a_time
 from pimsim.explore.axis import HARDWARE, INPUT, MODEL, Axis, Span
 from pimsim.explore.axis_values import at
 from pimsim.explore.constraints import Constraint
-from pimsim.explore.grid import Grid
+from pimsim.explore.grid import Grid, grid_over
 from pimsim.explore.metrics import Objective
 from pimsim.explore.permutation import permuted
 from pimsim.explore.point import Point, Row, Value
@@ -88,31 +88,25 @@ class Space:
     @cached_property
     def grid(self) -> Grid:
         """In `order`; an axis without steps counts as one value."""
-        places = {self.axes[place].name: level for level, place in enumerate(self.order)}
-        axes = [self.axes[place] for place in self.order]
-        conditions = [
-            [(places[name], frozenset(map(self._place_of[name].__getitem__, values))) for name, values in axis.when]
-            for axis in axes
-        ]
-        return Grid([len(axis.values) or 1 for axis in axes], conditions)
+        return grid_over([self.axes[place] for place in self.order])
 
     def point(self, number: int) -> Point:
         """The point of the grid with a number in 0 … size − 1."""
-        self._check_grid()
+        self.check_grid()
         if not 0 <= number < self.grid.size:
             raise ExplorationError(f'space "{self.name}" has points 0 … {self.grid.size - 1}, not {number}')
         return Point(number, self._values(self.grid.digits(number)))
 
     def points(self, start: int = 0, stop: int | None = None) -> Iterator[Point]:
         """Points ``start`` … ``stop`` − 1 of the grid in order; None: to the end."""
-        self._check_grid()
+        self.check_grid()
         length = None if stop is None else max(stop - start, 0)
         for number, digits in enumerate(islice(self.grid.walk(start), length), start):
             yield Point(number, self._values(digits))
 
     def number(self, values: Mapping[str, Value] | Iterable[_Pair]) -> int:
         """Number in the grid of the point with these values.  Raises ExplorationError where there is none."""
-        self._check_grid()
+        self.check_grid()
         given = dict(values)
 
         def digit(level: int) -> int:
@@ -219,12 +213,13 @@ class Space:
             raise ExplorationError(f'space "{self.name}": {axis.name}={value!r} is none of its values')
         return place
 
-    def _check_grid(self) -> None:
+    def check_grid(self) -> None:
+        """Raise ExplorationError where an axis has no steps."""
         free = [axis.name for axis in self.axes if axis.span]
         if free:
+            names = f"axis {free[0]} has" if len(free) == 1 else f"axes {', '.join(free)} have"
             raise ExplorationError(
-                f'space "{self.name}" has no grid: axis {", ".join(free)} has no steps; sample it, search it, '
-                "or give it a step or count"
+                f'space "{self.name}" has no grid: {names} no steps; sample it, search it, or give it a step or count'
             )
 
 

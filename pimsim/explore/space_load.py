@@ -20,7 +20,7 @@ from pimsim.hardware import read_content
 from pimsim.hardware.yaml_text import parse
 from pimsim.resources import HARDWARE as HARDWARE_FILE
 from pimsim.resources import MODEL as MODEL_FILE
-from pimsim.resources import SPACE, Kind, find
+from pimsim.resources import SPACE, Kind, find, read_text
 
 MAX_BYTES = 2**22
 """A space is some pages long; a larger one is something else."""
@@ -33,7 +33,7 @@ def load_space(path: str | PathLike[str]) -> Space:
     """
     file = find(SPACE, path)
     try:
-        raw = parse(_read(file))
+        raw = parse(read_text(SPACE, file, ExplorationError, most=MAX_BYTES))
     except HardwareError as error:
         raise ExplorationError(f"{file.name}: {error}") from None
     return space_from_dict(raw, origin=file.name, folder=file.parent)
@@ -151,14 +151,3 @@ def _content(file: File, axes: tuple[Axis, ...]) -> dict[str, object]:
         "constraints": list(file.constraints),
         "objectives": list(file.objectives),
     }
-
-
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise ExplorationError(f"{file.name}: {file.stat().st_size} bytes, a design space has at most {MAX_BYTES}")
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ExplorationError(f"{file.name}: not a text file (UTF-8)") from None
-    except OSError as error:
-        raise MissingFileError(f'design space "{file}" cannot be read: {error.strerror}') from None

@@ -37,11 +37,9 @@ def walk(space: Space, method: str, *, count: int | None, seed: int) -> Walk:
         around = tuple(islice(space.around(), count))
         return Walk(len(around), lambda start, stop: iter(around[start:stop]))
     if method == GRID:
-        if space.size is None:
-            endless = [axis.name for axis in space.axes if axis.span is not None]
-            names = f"{', '.join(endless)} {'has' if len(endless) == 1 else 'have'} no steps"
-            raise ExplorationError(f"{space.name}: {names}, so there is no grid; give steps, draw at random or search")
-        return Walk(space.size if count is None else min(count, space.size), space.points)
+        space.check_grid()
+        size = space.grid.size
+        return Walk(size if count is None else min(count, size), space.points)
     if count is None:
         raise ExplorationError(f'{space.name}: method "{method}" needs the number of points to draw')
     total = count if space.size is None else min(count, space.size)

@@ -22,7 +22,12 @@ class Workers(Protocol):
     worker has nothing left to do but one chunk, so that their sizes can follow what earlier ones took and memory does
     not grow with their number.  What the evaluation raises is raised here, with the worker's traceback as a note.
     Several runs may follow each other; whoever leaves one before its end has ended its work.
+
+    compile_alike  whether they start with the compiled kernels that this process leaves: compiling is then done here,
+                   once
     """
+
+    compile_alike: bool
 
     def __enter__(self) -> Self: ...
 
@@ -35,6 +40,8 @@ class Workers(Protocol):
 
 class Inline:
     """Evaluation in this process."""
+
+    compile_alike = False
 
     def __init__(self, evaluate: Evaluate) -> None:
         self._evaluate = evaluate

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 
 from pydantic import ValidationError
 
-from pimsim.errors import HardwareError, MissingFileError
+from pimsim.errors import HardwareError
 from pimsim.hardware import hardware as plain
 from pimsim.hardware import overrides as changes
 from pimsim.hardware import schema
 from pimsim.hardware.hardware import CostSettings, Hardware
 from pimsim.hardware.validate import validated
 from pimsim.hardware.yaml_text import parse
-from pimsim.resources import HARDWARE, find
+from pimsim.resources import HARDWARE, find, read_text
 
 MAX_BYTES = 2**20
 """A hardware file is some pages long; a larger one is something else."""
@@ -28,14 +27,14 @@ def load_hardware(path: str | PathLike[str], overrides: Mapping[str, object] | N
     Raises HardwareError in one line that names file, key path, value and limit; MissingFileError.
     """
     file = find(HARDWARE, path)
-    return from_text(_read(file), origin=file.name, overrides=overrides)
+    return from_text(read_text(HARDWARE, file, HardwareError, most=MAX_BYTES), origin=file.name, overrides=overrides)
 
 
 def read_content(path: str | PathLike[str]) -> dict[str, object]:
     """What a hardware file says, unchecked but for being sections with keys; errors as for `load_hardware`."""
     file = find(HARDWARE, path)
     try:
-        return _sections(_read(file))
+        return _sections(read_text(HARDWARE, file, HardwareError, most=MAX_BYTES))
     except HardwareError as error:
         raise _of(file.name, error) from None
 
@@ -113,14 +112,3 @@ _PIM: dict[str, type[plain.BitSerialPim] | type[plain.AnalogPim]] = {
     plain.BIT_SERIAL: plain.BitSerialPim,
     plain.ANALOG: plain.AnalogPim,
 }
-
-
-def _read(file: Path) -> str:
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise HardwareError(f"{file.name}: {file.stat().st_size} bytes, a hardware file has at most {MAX_BYTES}")
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise HardwareError(f"{file.name}: not a text file (UTF-8)") from None
-    except OSError as error:
-        raise MissingFileError(f'hardware file "{file}" cannot be read: {error.strerror}') from None

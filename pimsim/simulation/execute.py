@@ -97,7 +97,7 @@ def _execute(
         raise TraceError("inputs: 0 samples, a trace needs at least 1")
     if threads is not None and threads < 1:
         raise ValueError(f"threads={threads} must be at least 1")
-    workers = min(threads or _cores(), len(inputs))
+    workers = min(threads or usable_cores(), len(inputs))
     size = _batch(len(inputs), workers)
     program, content = program_of(network, widths, size)
     layers = program.layers
@@ -138,7 +138,7 @@ def _batch(samples: int, workers: int) -> int:
     return -(-samples // (workers * rounds))
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
