@@ -126,12 +126,15 @@ class Mapping:
     """A network on an accelerator; ``steps`` T of one inference, 1 where a CNN is costed.
 
     ``storage`` is what is built, ``deadlines`` the cycles in which each of its operations has to be over.
+    ``input_spikes`` is the first layer once more, of the encoding ``hybrid``: how its steps 2 … T are computed, and its
+    neurons at every step; ``layers[0]`` is then only where the sums of step 1 are formed.
     """
 
     layers: tuple[LayerMapping, ...]
     steps: int
     storage: tuple[Storage, ...]
     deadlines: tuple[Deadline, ...]
+    input_spikes: LayerMapping | None = None
 
     @property
     def of_cnn(self) -> bool:

@@ -193,9 +193,12 @@ class _Chain:
         padding: Shape3 = (0, 0, 0),
         *,
         kind: str = CONV3D,
+        pool: Shape3 = (1, 1, 1),
         spectral_map: bool = False,
     ) -> None:
-        layer = LayerShape(name, kind, self.shape, out_channels, kernel, stride, padding, spectral_map=spectral_map)
+        layer = LayerShape(
+            name, kind, self.shape, out_channels, kernel, stride, padding, pool=pool, spectral_map=spectral_map
+        )
         self.layers.append(layer)
         self.shape = layer.out_shape
 
@@ -226,6 +229,40 @@ def cnn32h(bands: int, classes: int, patch: int = 3, pool: int = 2, width: int =
     chain.linear("fc1", width, pool=(1, pool, pool))
     chain.linear("classifier", classes)
     return Architecture("cnn32h", (1, bands, patch, patch), tuple(chain.layers))
+
+
+#: channels of the 3×3 convolutions of the VGG networks that single-spike and DIET-SNN papers train; 0 is a 2×2 pool
+VGG_CHANNELS = {
+    "vgg6": (64, 0, 128, 128, 0),
+    "vgg9": (64, 0, 128, 256, 0, 256, 512, 0, 512, 0, 512),
+    "vgg11": (64, 0, 128, 256, 0, 512, 512, 0, 512, 0, 512, 512),
+    "vgg16": (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512),
+}
+
+
+def vgg(
+    name: str, classes: int, *, channels: int = 3, height: int = 32, width: int = 32, hidden: int = 4096
+) -> Architecture:
+    """VGG-6, -9, -11 or -16 on images ``channels`` × ``height`` × ``width``: 3×3 convolutions, 2×2 average pools and
+    linear layers ``hidden`` wide, without biases.
+
+    The number in the name counts weighted layers, so VGG-9 with its seven convolutions has one hidden linear layer and
+    the others have two.  VGG-16 on 32 × 32 × 3 with 4096 wide layers and 100 classes has 338,771,968 MACs (arXiv
+    2107.12374 builds on it).  Raises ModelError for images too small for the pools.
+    """
+    chain, pool = _Chain((channels, 1, height, width)), (1, 1, 1)
+    for out_channels in VGG_CHANNELS[name]:
+        if out_channels == 0:
+            pool = (1, 2, 2)
+            continue
+        number = len(chain.layers) + 1
+        chain.conv(f"conv{number}", out_channels, (1, 3, 3), padding=(0, 1, 1), kind=CONV2D, pool=pool)
+        pool = (1, 1, 1)
+    for number in range(1, int(name.removeprefix("vgg")) - len(chain.layers)):
+        chain.linear(f"fc{number}", hidden, pool=pool)
+        pool = (1, 1, 1)
+    chain.linear("classifier", classes, pool=pool)
+    return Architecture(name, (channels, 1, height, width), tuple(chain.layers))
 
 
 ARCHITECTURES = {"cnn3d": cnn3d, "cnn32h": cnn32h}

@@ -9,6 +9,11 @@ Per neuron and time step (docs/model-format.md has the arithmetic in full)::
 which is ``u[t] = λ u[t-1] + a[t] − θ o[t-1]``, ``o[t] = u[t] > θ`` (HYPER-SNN, Eqs. 1–3), with the leak
 and the reset of the next step done at write-back, as the hardware does.
 
+The first layer's a[t] is the same at every step where the encoding is ``direct``.  Where it is ``hybrid``
+(arXiv 2107.12374), the codes are summed at step 1 alone, and each input fires once at steps 2 … T::
+
+    a[1] = Σ (w − z) (x − z_x)        a[t] = 2^k Σ (w − z) e[t]        e[t] = 1 where T_i = t, see `InputSpikes`
+
 A CNN has neither steps nor membranes: its hidden layers requantize each sum once, to ``b`` unsigned bits::
 
     y = clip((a · multiplier + 2^(shift−1)) >> shift, 0, 2^b − 1)
@@ -31,12 +36,13 @@ from pimsim.model.macro import Macro
 IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.float64]
 
-LIF, IF, SINGLE_SPIKE, RELU, ACCUMULATE = "lif", "if", "single_spike", "relu", "accumulate"
-NEURON_KINDS = (LIF, IF, SINGLE_SPIKE, RELU, ACCUMULATE)
+LIF, IF, SINGLE_SPIKE, RELU, ACCUMULATE, TIMED = "lif", "if", "single_spike", "relu", "accumulate", "timed"
+NEURON_KINDS = (LIF, IF, SINGLE_SPIKE, RELU, ACCUMULATE, TIMED)
+CLASSIFIERS = (ACCUMULATE, TIMED)
 AFFINE, SCALE = "affine", "scale"
 SCHEMES = (AFFINE, SCALE)
-DIRECT = "direct"
-ENCODINGS = (DIRECT,)
+DIRECT, HYBRID = "direct", "hybrid"
+ENCODINGS = (DIRECT, HYBRID)
 FLOOR, HALF_UP = "floor", "half_up"
 ROUNDINGS = (FLOOR, HALF_UP)
 
@@ -51,6 +57,8 @@ MAX_MULTIPLIER = 2**16 - 1
 MAX_SHIFT = 46
 #: what a pool may add up to; kernels hold operands in 32-bit words
 MAX_OPERAND = 2**31 - 1
+MAX_SPIKE_SHIFT = 16
+MAX_TIME_WEIGHT = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,10 +108,45 @@ class InputQuantization:
 
 
 @dataclass(frozen=True)
+class InputSpikes:
+    """When each input fires under the encoding ``hybrid``, and what its spike is worth.
+
+    An input of code q fires once, at step (arXiv 2107.12374; papers state it for real intensities)::
+
+        T_i = round(T + (2 − T) (clip(q, low, high) − low) / (high − low))       halves round up
+
+    so that codes from ``high`` on fire at step 2 and codes up to ``low`` at step T.  A spike adds (w − z) · 2^``shift``:
+    it stands for the input code that lies 2^shift above the zero point.
+    """
+
+    low: int
+    high: int
+    shift: int
+
+    def __post_init__(self) -> None:
+        checks.integer("input.spike_low", self.low, 0, 2**MAX_CODE_BITS - 2)
+        checks.integer("input.spike_high", self.high, self.low + 1, 2**MAX_CODE_BITS - 1)
+        checks.integer("input.spike_shift", self.shift, 0, MAX_SPIKE_SHIFT)
+
+    def steps(self, codes: npt.NDArray[np.unsignedinteger], time_steps: int) -> npt.NDArray[np.int64]:
+        """T_i of every input code, in 2 … ``time_steps``; same shape as ``codes``.
+
+        >>> InputSpikes(low=0, high=63, shift=4).steps(np.array([0, 10, 11, 31, 32, 63], np.uint8), 5).tolist()
+        [5, 5, 4, 4, 3, 2]
+        """
+        span = self.high - self.low
+        above = np.clip(codes.astype(np.int64), self.low, self.high) - self.low
+        steps: npt.NDArray[np.int64] = (2 * time_steps * span - 2 * (time_steps - 2) * above + span) // (2 * span)
+        return steps
+
+
+@dataclass(frozen=True)
 class Neuron:
     """Kind, integer threshold θ on the accumulator's scale, and fixed-point leak λ (value λ / 2^f).
 
-    ``accumulate`` (the classifier) has neither: threshold and leak are 0 and are not used.
+    ``accumulate`` (the classifier) has neither: threshold and leak are 0 and are not used.  ``timed`` is the classifier
+    of single-spike networks (arXiv 2107.12374): a running sum u without leak and reset, the output of which is
+    u[T] − ``time_weight`` · t, t the first step with u[t] > ``threshold``, T where there is none.
     ``if`` has the leak 2^f, exactly 1.  ``single_spike`` fires at its first crossing only and is not reset.
     ``relu`` has neither either, but ``multiplier`` and ``shift``, whose quotient multiplier / 2^shift turns a
     sum into an activation of ``activation_bits``; in all other kinds the three are 0.
@@ -115,11 +158,15 @@ class Neuron:
     multiplier: int = 0
     shift: int = 0
     activation_bits: int = 0
+    time_weight: int = 0
 
     def __post_init__(self) -> None:
         checks.choice("neuron", self.kind, NEURON_KINDS)
         checks.integer("threshold", self.threshold, 0, MAX_THRESHOLD)
         checks.integer("leak", self.leak, 0, 2**MAX_FRACTION_BITS)
+        checks.integer("time_weight", self.time_weight, 0, MAX_TIME_WEIGHT if self.kind == TIMED else 0)
+        if self.kind == TIMED and self.leak:
+            raise ModelError(f'neuron "{self.kind}" has leak 0, got {self.leak}')
         if self.kind in (ACCUMULATE, RELU) and (self.threshold, self.leak) != (0, 0):
             raise ModelError(f'neuron "{self.kind}" has threshold 0 and leak 0, got {self.threshold} and {self.leak}')
         if self.kind == RELU:
@@ -186,7 +233,8 @@ class IntegerLayer:
 class IntegerNetwork:
     """A quantized network as exported: a spiking one, or a CNN whose hidden layers are all ``relu``.
 
-    ``time_steps`` T, 1 for a CNN; ``leak_fraction_bits`` f and ``leak_rounding`` hold for every leak.
+    ``time_steps`` T, 1 for a CNN; ``leak_fraction_bits`` f and ``leak_rounding`` hold for every leak;
+    ``input_spikes`` belong to the encoding ``hybrid`` and to no other.
     ``provenance`` is free text by key (training data, accuracy at export, tool version, attribution).
     """
 
@@ -198,10 +246,12 @@ class IntegerNetwork:
     leak_fraction_bits: int = 12
     leak_rounding: str = FLOOR
     provenance: Mapping[str, object] = field(default_factory=dict)
+    input_spikes: InputSpikes | None = None
 
     def __post_init__(self) -> None:
         checks.integer("time_steps", self.time_steps, 1, MAX_TIME_STEPS)
         checks.choice("encoding", self.encoding, ENCODINGS)
+        _check_encoding(self)
         checks.integer("leak_fraction_bits", self.leak_fraction_bits, 0, MAX_FRACTION_BITS)
         checks.choice("leak_rounding", self.leak_rounding, ROUNDINGS)
         if self.input.mean.size != self.architecture.input_shape[1]:
@@ -220,6 +270,11 @@ class IntegerNetwork:
         return self.layers[-1].shape.neurons
 
     @property
+    def is_hybrid(self) -> bool:
+        """Whether the first layer sums codes at step 1 and input spikes at the steps behind it."""
+        return self.input_spikes is not None
+
+    @property
     def is_cnn(self) -> bool:
         """Whether layers hand over multi-bit activations, once, in place of spikes."""
         return self.layers[0].neuron.kind == RELU
@@ -235,6 +290,8 @@ class IntegerNetwork:
 class LayerNumerics:
     """Words and arithmetic of one layer on the machine that runs it; ``crossbar`` is None for exact sums.
 
+    ``spike_crossbar`` likewise for the sums of input spikes of the first layer under the encoding ``hybrid``.
+
     The membrane v[t] of every neuron, and the running sum of the classifier, must fit in
     ``accumulator_bits``; the mapping proves that they do.  A write-back drops the ``membrane_shift`` lowest
     bits under ``membrane_rounding`` and saturates the rest to ``membrane_bits``; reading shifts back.
@@ -247,6 +304,7 @@ class LayerNumerics:
     membrane_shift: int = 0
     membrane_rounding: str = FLOOR
     leak_terms: int = 0
+    spike_crossbar: Macro | None = None
 
     def __post_init__(self) -> None:
         checks.integer("accumulator_bits", self.accumulator_bits, 1, MAX_WORD_BITS)
@@ -268,6 +326,19 @@ class LayerNumerics:
             "crossbar": self.crossbar.identity if self.crossbar else "",
         }
         return words | {key: value for key, value in further.items() if value}
+
+
+def _check_encoding(network: IntegerNetwork) -> None:
+    spikes = network.input_spikes
+    if (spikes is not None) != (network.encoding == HYBRID):
+        has = "needs" if spikes is None else "has no"
+        raise ModelError(f"encoding={network.encoding}: {has} input.spike_low, input.spike_high and input.spike_shift")
+    if spikes is not None:
+        checks.integer("input.spike_high", spikes.high, spikes.low + 1, 2**network.input.bits - 1)
+        if network.time_steps < 2:
+            raise ModelError(
+                f"time_steps={network.time_steps}: inputs of the encoding {HYBRID} fire at steps 2 … T, so T is 2 or more"
+            )
 
 
 def _check_chain(network: IntegerNetwork) -> None:
@@ -292,9 +363,9 @@ def _check_chain(network: IntegerNetwork) -> None:
 
 def _check_neuron(network: IntegerNetwork, layer: IntegerLayer, *, last: bool) -> None:
     neuron, one = layer.neuron, 2**network.leak_fraction_bits
-    if (neuron.kind == ACCUMULATE) != last:
-        wanted = ACCUMULATE if last else f"one of {LIF}, {IF}, {SINGLE_SPIKE}, {RELU}"
-        raise ModelError(f'neuron="{neuron.kind}", expected {wanted} ("accumulate" is the last layer, and only that)')
+    if (neuron.kind in CLASSIFIERS) != last:
+        wanted = f"{ACCUMULATE} or {TIMED}" if last else f"one of {LIF}, {IF}, {SINGLE_SPIKE}, {RELU}"
+        raise ModelError(f'neuron="{neuron.kind}", expected {wanted} (these two are the last layer, and only that)')
     checks.integer("leak", neuron.leak, one if neuron.kind == IF else 0, one)
 
 
@@ -306,6 +377,10 @@ def _check_cnn(network: IntegerNetwork) -> None:
                 f'layer "{layer.name}": neuron="{layer.neuron.kind}" beside "relu"; a layer of spikes takes a value in '
                 "each of T steps, a layer of activations one in all, so hidden layers are all relu or all spiking"
             )
+    if network.layers[-1].neuron.kind == TIMED:
+        raise ModelError(
+            f'layer "{network.layers[-1].name}": neuron="{TIMED}" waits for a threshold; a CNN has no steps'
+        )
     checks.integer("time_steps", network.time_steps, 1, 1)
     checks.integer("leak_fraction_bits", network.leak_fraction_bits, 0, 0)
     checks.choice("leak_rounding", network.leak_rounding, (FLOOR,))

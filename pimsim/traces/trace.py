@@ -42,6 +42,8 @@ class Trace:
                 rounded half up) and leak_terms
     recorded    samples over which lows, highs and saturations were taken; 0 stands for these N
     activations per hidden layer of a CNN uint8 or uint16 (N, neurons), in the order of the spikes; else none
+    input_spikes   of the encoding ``hybrid`` uint8 (N, T, ceil(inputs / 8)), packed and ordered like the spikes: which
+                inputs fire at which step, none at step 1; else None
 
     Raises `TraceError` where shapes, types or ranges contradict each other.
     """
@@ -58,6 +60,7 @@ class Trace:
     provenance: Mapping[str, object] = field(default_factory=dict)
     recorded: int = 0
     activations: tuple[npt.NDArray[np.unsignedinteger], ...] = ()
+    input_spikes: npt.NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         if not _HASH.fullmatch(self.model_hash):
