@@ -115,8 +115,8 @@ class InputSpikes:
 
         T_i = round(T + (2 − T) (clip(q, low, high) − low) / (high − low))       halves round up
 
-    so that codes from ``high`` on fire at step 2 and codes up to ``low`` at step T.  A spike adds (w − z) · 2^``shift``:
-    it stands for the input code that lies 2^shift above the zero point.
+    so that codes from ``high`` on fire at step 2 and codes up to ``low`` at step T.  A spike adds
+    (w − z) · 2^``shift``: it stands for the input code that lies 2^shift above the zero point.
     """
 
     low: int
@@ -337,7 +337,8 @@ def _check_encoding(network: IntegerNetwork) -> None:
         checks.integer("input.spike_high", spikes.high, spikes.low + 1, 2**network.input.bits - 1)
         if network.time_steps < 2:
             raise ModelError(
-                f"time_steps={network.time_steps}: inputs of the encoding {HYBRID} fire at steps 2 … T, so T is 2 or more"
+                f"time_steps={network.time_steps}: inputs of the encoding {HYBRID} fire at steps 2 … T, of which there "
+                "have to be 1 or more"
             )
 
 
