@@ -1,5 +1,6 @@
 """Recorded executions: the spikes of a network on given inputs, and nothing about time or cost."""
 
+from pimsim.traces.firing import fired, fired_again
 from pimsim.traces.format import load_trace, save_trace, trace_hash
 from pimsim.traces.select import check_belongs, holds_for, select, single
 from pimsim.traces.spikes import pack_spikes, unpack_spikes
@@ -8,6 +9,8 @@ from pimsim.traces.trace import Trace
 __all__ = [
     "Trace",
     "check_belongs",
+    "fired",
+    "fired_again",
     "holds_for",
     "load_trace",
     "pack_spikes",
