@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from pimsim.hardware import Hardware, load_hardware
-from pimsim.model.network import IntegerNetwork
+from pimsim.model.encoding import packed_input_spikes
+from pimsim.model.network import SINGLE_SPIKE, IntegerNetwork
 from pimsim.traces import Trace
 
 WIDE = {"accumulator_bits": 32, "membrane_bits": 20}
@@ -28,19 +29,26 @@ def machine(name: str, **overrides: object) -> Hardware:
 
 
 def trace_of(network: IntegerNetwork, rng: np.random.Generator, samples: int, rate: float) -> Trace:
-    """Spikes at ``rate`` with stretches of silence, and random input codes."""
+    """Spikes at ``rate`` with stretches of silence, and random input codes, with the input spikes that they make.
+
+    Of a single-spike layer the first spike of each neuron stays.
+    """
     hidden, count = network.layers[:-1], len(network.layers)
     spikes = []
     for layer in hidden:
         shape = (samples, network.time_steps, layer.shape.neurons)
         loud = rng.random((*shape[:2], 8)) < 0.7
         on = (rng.random(shape) < rate) & np.repeat(loud, -(-shape[2] // 8), axis=2)[..., : shape[2]]
+        if layer.neuron.kind == SINGLE_SPIKE:
+            on &= on.cumsum(axis=1) == 1
         spikes.append(np.packbits(on, axis=2, bitorder="little"))
     codes = rng.integers(0, 2**network.input.bits, (samples, *network.architecture.input_shape))
+    codes = codes.astype(network.input.code_dtype)
     zeros = np.zeros(count, np.int64)
     return Trace(
         model_hash="0" * 64,
-        inputs=codes.astype(network.input.code_dtype),
+        inputs=codes,
+        input_spikes=packed_input_spikes(network, codes) if network.is_hybrid else None,
         spikes=tuple(spikes),
         outputs=np.zeros((samples, network.classes), np.int64),
         labels=np.full(samples, -1, np.int64),
