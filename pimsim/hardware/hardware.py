@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from operator import attrgetter
+from typing import Any
 
 PIM, MAC, EVENT = "pim", "mac", "event"
 ENGINES = (PIM, MAC, EVENT)
@@ -85,6 +86,7 @@ class BitSerialPim:
     membrane_rounding: str
     leak: str
     leak_terms: int
+    skip_fired: bool
     neuron_lanes: int
     sweep_depth: int
     numerics: Numerics
@@ -119,6 +121,7 @@ class AnalogPim:
     membrane_rounding: str
     leak: str
     leak_terms: int
+    skip_fired: bool
     neuron_lanes: int
     sweep_depth: int
     numerics: Numerics
@@ -147,6 +150,7 @@ class Mac:
     membrane_rounding: str
     leak: str
     leak_terms: int
+    skip_fired: bool
     neuron_lanes: int
     sweep_depth: int
 
@@ -176,6 +180,7 @@ class Event:
     membrane_rounding: str
     leak: str
     leak_terms: int
+    skip_fired: bool
 
 
 @dataclass(frozen=True)
@@ -194,10 +199,14 @@ class Engines:
 
 @dataclass(frozen=True)
 class Placement:
-    """Engine of the first layer, of all others, and of single layers by name."""
+    """Engine of the first layer, of all others, and of single layers by name.
+
+    ``input_spikes`` is the engine of a first layer whose inputs fire, or `AUTO`: that of all others.
+    """
 
     first: str
     others: str
+    input_spikes: str
     by_name: Mapping[str, str]
 
 
@@ -276,10 +285,20 @@ class Hardware:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of the resolved configuration; the order of keys and comments does not matter."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """SHA-256 of the resolved configuration; the order of keys and comments does not matter.
+
+        Keys of `_LEFT_OUT` are hashed only where they are not at their defaults, so that older files keep their hash.
+        """
+        content: dict[str, Any] = self.to_dict()
+        for section in (content["layers"], *content["engines"].values()):
+            for key, default in _LEFT_OUT.items():
+                if section.get(key) == default:
+                    del section[key]
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 FORMAT = 1
 """Version of the hardware format that this pimsim reads."""
+_LEFT_OUT = {"input_spikes": AUTO, "skip_fired": False}
+"""Keys with the defaults at which the format had no such key."""

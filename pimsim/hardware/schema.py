@@ -81,6 +81,7 @@ class _NeuronWords(_Section):
     membrane_rounding: Literal["floor", "half_up"] = "half_up"
     leak: Literal["multiplier", "shifts"] = "multiplier"
     leak_terms: Annotated[int, Field(ge=1, le=8)] = 2
+    skip_fired: bool = False
 
     @model_validator(mode="after")
     def _membrane_fits(self) -> _NeuronWords:
@@ -249,6 +250,7 @@ class Engines(_Section):
 class Placement(_Section):
     first: Engine
     others: Engine
+    input_spikes: Literal["auto", "pim", "mac", "event"] = "auto"
     by_name: dict[str, Engine] = {}
 
 
@@ -300,7 +302,9 @@ class File(_Section):
 
     @model_validator(mode="after")
     def _engines_exist(self) -> File:
-        used = {"layers.first": self.layers.first, "layers.others": self.layers.others}
+        used: dict[str, Engine] = {"layers.first": self.layers.first, "layers.others": self.layers.others}
+        if self.layers.input_spikes != "auto":
+            used["layers.input_spikes"] = self.layers.input_spikes
         used |= {f"layers.by_name.{layer}": engine for layer, engine in self.layers.by_name.items()}
         for path, engine in used.items():
             if getattr(self.engines, engine) is None:

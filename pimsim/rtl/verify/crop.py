@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.hardware import Hardware
-from pimsim.hardware.hardware import Memories, Placement
+from pimsim.hardware.hardware import Memories
 from pimsim.mapping.placement import engine_names
 from pimsim.model.architecture import CONV3D, LINEAR, Architecture, LayerShape, Shape3, Shape4
 from pimsim.model.network import (
@@ -140,7 +140,7 @@ def _placed(hardware: Hardware, network: IntegerNetwork, index: int, name: str) 
     """The layer on its own engine, stand-ins on those of the first and of other layers."""
     engine = engine_names(network, hardware)[index]
     first = engine if index == 0 else hardware.layers.first
-    layers = Placement(first, hardware.layers.others, {name: engine})
+    layers = replace(hardware.layers, first=first, by_name={name: engine})
     sized = Memories(
         macro_width_bits=hardware.memories.macro_width_bits,
         macro_kib=hardware.memories.macro_kib,
