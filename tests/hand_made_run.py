@@ -10,7 +10,7 @@ from pimsim.cost import Cost, evaluate, load_table
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.model.accuracy import Accuracy
 from pimsim.model.architecture import LINEAR, LayerShape
-from pimsim.report.analysis import analyse
+from pimsim.report.analysis import SpikeRates, analyse
 from pimsim.report.result import Baseline, RunResult
 from pimsim.traces import Trace
 
@@ -93,7 +93,7 @@ def result(accumulates: int = 7) -> RunResult:
         cost=cost(run, machine),
         baselines=(baseline,),
         accuracy=Accuracy(2 / 3, 0.75, 0.4),
-        analysis=analyse(SHAPES, [5 / 12]),
+        analysis=analyse(SHAPES, SpikeRates((5 / 12,))),
         executed=False,
         execution="trace re-used",
         document={"format": "pimsim-run", "seed": None, "model": "by_hand"},

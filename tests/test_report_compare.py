@@ -20,7 +20,7 @@ from pimsim.cost.papers import hypersnn
 from pimsim.errors import HardwareError, MissingFileError, MissingPackageError, OutputError, PimsimError
 from pimsim.hardware import load_hardware
 from pimsim.model import load_network
-from pimsim.report import Comparison, compare_plot, picture, pipeline
+from pimsim.report import Comparison, compare_plot, firing, picture, pipeline
 from pimsim.resources import HARDWARE, find
 from pimsim.traces import load_trace, save_trace
 
@@ -113,7 +113,7 @@ def test_the_papers_formulas_stand_beside_arithmetic_only(compared: Comparison, 
     """E_ANN = ΣF·E_MAC; E_SNN as `hypersnn` has it; a PIM first layer saves (1 − 0.422)·F₁·0.26 pJ of it."""
     frame, network = compared.frame, load_network(inputs / "made.npz")
     macs = [layer.shape.macs for layer in network.layers]
-    zetas = pipeline.spike_rates(network, load_trace(inputs / "trace.npz"))
+    zetas = firing.spike_rates(network, load_trace(inputs / "trace.npz")).neurons
     snn = hypersnn.snn_energy_pj(macs, zetas, hypersnn.TABLE_V[6])
     digital, pim = row(frame, "digital45nm", "compute_only"), row(frame, "pim45nm", "compute_only")
     assert row(frame, "cnn_32b", "compute_only")["paper_energy_pj"] == pytest.approx(3.2 * sum(macs))

@@ -25,10 +25,11 @@ from pimsim.report.baselines import cnn as cnn_systems
 from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
+from pimsim.report.firing import described, spike_rates
 from pimsim.report.fitting import fitting
 from pimsim.report.inputs import Recorded, Source, resolve
 from pimsim.report.picture import FORMATS
-from pimsim.report.pipeline import Path_, analysis_of, placed, spike_rates, table_of, trace_for
+from pimsim.report.pipeline import Path_, analysis_of, placed, table_of, trace_for
 from pimsim.report.result import Baseline
 from pimsim.resources import MODEL, find
 from pimsim.simulation import Progress, schedule
@@ -236,6 +237,7 @@ class _Given:
             executed=self.recorded.executed,
             execution=self.recorded.why,
             widened=self.widened,
+            spike_engine=self._spike_engine(),
         )
 
     def _cnns(self, threads: int) -> Iterator[Compared]:
@@ -270,6 +272,10 @@ class _Given:
     def _engines(self) -> tuple[str, ...]:
         return tuple(layer.engine for layer in self.placement.layers)
 
+    def _spike_engine(self) -> str:
+        spikes = self.placement.input_spikes
+        return spikes.engine if spikes is not None else ""
+
     def _accuracy(self) -> Accuracy | None:
         return accuracy_of(self.trace.labels, self.trace.predictions, self.network.classes)
 
@@ -284,7 +290,7 @@ class _Given:
         first, *others = self._engines()
         if self.network.is_cnn and {first, *others} == {MAC}:
             return analysis.cnn_energy(self._shapes(), analysis.WIDTH) if self._narrow() else None
-        if set(others) != {EVENT}:
+        if set(others) != {EVENT} or self._spike_engine() == PIM:
             return None
         formula = {MAC: analysis.digital_snn_energy, PIM: analysis.pim_snn_energy}[first]
         return formula(self._shapes(), spike_rates(self.network, self.trace))
@@ -303,4 +309,4 @@ def _assembled(
     figures = analysis_of(network, trace)
     table = compare_rows.table(systems)
     document = compare_document.content(given, systems, figures)
-    return Comparison(path.stem, tuple(systems), figures, table, document)
+    return Comparison(path.stem, tuple(systems), figures, table, document, described(network))

@@ -59,7 +59,7 @@ def _system(system: Compared, tables: Mapping[str, CostTable]) -> dict[str, obje
         "name": system.name,
         "hardware": {"name": machine.name, "sha256": machine.content_hash, "configuration": machine.to_dict()},
         "widened": dict(system.widened),
-        "engines": dict(zip((layer.layer for layer in activity.layers), system.engines, strict=True)),
+        "engines": {layer.layer: layer.engine for layer in activity.layers},
         "execution": {"executed": system.executed, "reason": system.execution},
         "costs": {"sha256": table_hash(tables[machine.cost.table]), **dict(system.cost.choices)},
         "latency_cycles": activity.latency_cycles,

@@ -73,7 +73,7 @@ def references(system: Compared, digital: Compared | None) -> dict[str, Cost | N
 
 def _placement(system: Compared) -> tuple[Cell, ...]:
     machine = system.hardware
-    return system.name, machine.name, system.engines[0], system.other_engines, machine.schedule
+    return system.name, machine.name, system.first_engines, system.other_engines, machine.schedule
 
 
 def _ratios(reference: Cost | None, cost: Cost, accounting: str) -> tuple[Cell, ...]:

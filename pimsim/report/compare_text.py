@@ -65,7 +65,8 @@ def _headline(result: Comparison) -> str:
         for system in result.systems
         for key, bits in system.widened.items()
     )
-    return "\n".join([*lines, *reasons, *wider])
+    encoding = [result.encoding] if result.encoding else []
+    return "\n".join([*lines, *encoding, *reasons, *wider])
 
 
 def _energies(result: Comparison) -> Table:
@@ -115,7 +116,7 @@ def _speeds(result: Comparison) -> Table:
     for system in result.systems:
         table.add_row(
             system.name,
-            system.engines[0],
+            system.first_engines,
             system.other_engines,
             system.hardware.schedule,
             numerals.time(system.cost.delay_ns),

@@ -20,6 +20,7 @@ from pimsim.model.accuracy import Accuracy
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.analysis import Analysis
 from pimsim.report.chips import Chips
+from pimsim.report.firing import LayerFiring, described
 from pimsim.report.inputs import Recorded, Source
 from pimsim.report.result import Baseline
 from pimsim.traces import Trace, trace_hash
@@ -54,6 +55,7 @@ class Document:
     accuracy: Accuracy | None
     analysis: Analysis
     chips: Chips | None = None
+    firing: tuple[LayerFiring, ...] = ()
 
     def content(self) -> dict[str, object]:
         """The document; sections as docs/report-format.md describes them."""
@@ -88,6 +90,7 @@ class Document:
                 for name, cost in (("run", self.cost), *((item.name, item.cost) for item in self.baselines))
             },
             "papers": [asdict(figure) for figure in self.analysis.figures],
+            **({"firing": [asdict(line) for line in self.firing]} if self.firing else {}),
         }
 
     def _activity(self) -> dict[str, object]:
@@ -105,7 +108,7 @@ class Document:
 
 
 def model_section(name: str, network: IntegerNetwork, model_hash: str) -> dict[str, object]:
-    """Which network it was."""
+    """Which network it was; what fires how, where that is not direct encoding and neurons that fire freely."""
     return {
         "name": name,
         "sha256": model_hash,
@@ -114,6 +117,17 @@ def model_section(name: str, network: IntegerNetwork, model_hash: str) -> dict[s
         "encoding": network.encoding,
         "weight_bits": [layer.weight_bits for layer in network.layers],
         "provenance": dict(network.provenance),
+        **_firing_section(network),
+    }
+
+
+def _firing_section(network: IntegerNetwork) -> dict[str, object]:
+    if not described(network):
+        return {}
+    spikes = network.input_spikes
+    return {
+        "neurons": [layer.neuron.kind for layer in network.layers],
+        "input_spikes": asdict(spikes) if spikes else None,
     }
 
 

@@ -17,15 +17,17 @@ from pimsim.report.result import RunResult
 from pimsim.report.rows import Cell, Table
 
 SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON = "summary.csv", "layers.csv", "components.csv", "run.json"
-CHIPS_CSV = "chips.csv"
+CHIPS_CSV, FIRING_CSV = "chips.csv", "firing.csv"
 RUN_FILES = (SUMMARY_CSV, LAYERS_CSV, COMPONENTS_CSV, RUN_JSON)
-"""Of every run; with several chips `CHIPS_CSV` too."""
+"""Of every run; with several chips `CHIPS_CSV` too, and `FIRING_CSV` where inputs fire, or neurons once."""
+ALL_RUN_FILES = (*RUN_FILES, CHIPS_CSV, FIRING_CSV)
 
 
 def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
     """Write ``summary.csv``, ``layers.csv``, ``components.csv`` and ``run.json`` into a folder.
 
-    ``chips.csv`` too where several chips were run; where not, that of an earlier run is removed.
+    ``chips.csv`` too where several chips were run, ``firing.csv`` where inputs fire or neurons fire once; where not,
+    that of an earlier run is removed.
 
     The folder is made where it is missing; files of an earlier run are replaced together.
     Raises OutputError, and then leaves what was there as it was.
@@ -38,8 +40,10 @@ def write(result: RunResult, out: str | os.PathLike[str]) -> tuple[Path, ...]:
     }
     if result.chips is not None:
         contents[CHIPS_CSV] = csv_text(result.chips.table())
+    if result.firing:
+        contents[FIRING_CSV] = csv_text(result.firing_table)
     encoded = {name: text.encode() for name, text in contents.items()}
-    return write_together(out, encoded, ours=(*RUN_FILES, CHIPS_CSV))
+    return write_together(out, encoded, ours=ALL_RUN_FILES)
 
 
 def write_together(

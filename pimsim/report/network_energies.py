@@ -20,10 +20,11 @@ from pimsim.model.network import IntegerNetwork
 from pimsim.report import numerals
 from pimsim.report.compare import comparison
 from pimsim.report.comparison import Compared, Comparison
+from pimsim.report.firing import spike_rates
 from pimsim.report.inputs import shipped_trace
 from pimsim.report.made_parts import Part, markdown
 from pimsim.report.paper_tables import ALL_SCENES, NONE, TextTable, needed_file
-from pimsim.report.pipeline import Path_, spike_rates
+from pimsim.report.pipeline import Path_
 from pimsim.report.published import ADVANTAGE, AVERAGE_ADVANTAGE, BANDS_CLASSES, NETWORKS, TITLES, scene_title
 from pimsim.resources import MODEL, find, shipped
 from pimsim.traces import load_trace
@@ -110,7 +111,7 @@ def measured(model: Path_, trace: Path_ | None = None, *, threads: int | None = 
         network=name,
         scene=scene,
         layers=tuple(layer.name for layer in network.layers[:-1]),
-        spikes_per_neuron=tuple(spike_rates(network, load_trace(path))),
+        spikes_per_neuron=spike_rates(network, load_trace(path)).neurons,
         result=comparison(model, MACHINES, path, widen=True, threads=threads),
     )
 

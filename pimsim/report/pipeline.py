@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from pimsim.cost import CostTable, PriceBook, evaluate, load_table, timings
 from pimsim.errors import AccumulatorError, CostError, MappingError, MissingFileError
 from pimsim.hardware import Hardware, load_hardware
@@ -23,10 +21,10 @@ from pimsim.report.baselines import baselines
 from pimsim.report.chips import Chips, random_seed, run_chips
 from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.document import Document, Inputs
-from pimsim.report.files import CHIPS_CSV, RUN_FILES, check_writable, write
+from pimsim.report.files import ALL_RUN_FILES, check_writable, write
+from pimsim.report.firing import described, firing, spike_rates
 from pimsim.report.inputs import Recorded, Samples, Source, resolve
 from pimsim.report.result import RunResult
-from pimsim.report.rows import spikes_per_neuron
 from pimsim.report.waveform_files import Views, write_views
 from pimsim.resources import MODEL, find
 from pimsim.simulation import Progress, execute, schedule
@@ -75,9 +73,9 @@ def run(
     words or converters would change values.  Raises a `PimsimError` that names what is wrong.
     """
     if out is not None:
-        check_writable(out, RUN_FILES if chips is None else (*RUN_FILES, CHIPS_CSV))
+        check_writable(out, ALL_RUN_FILES)
     views = Views(vcd, timeline, sample, cycles)
-    views.check([Path(out) / name for name in (*RUN_FILES, CHIPS_CSV)] if out is not None else ())
+    views.check([Path(out) / name for name in ALL_RUN_FILES] if out is not None else ())
     workers = threads or os.cpu_count() or 1
     machine = load_hardware(hardware, overrides)
     table = table_of(machine)
@@ -115,6 +113,7 @@ def _evaluated(
     known = not costs_cnn(network, machine)
     reached = accuracy_of(trace.labels, trace.predictions, network.classes) if known else None
     analysis = analysis_of(network, trace)
+    fires = firing(network, trace) if known else ()
     return RunResult(
         model=given.model,
         hardware=machine,
@@ -126,8 +125,10 @@ def _evaluated(
         analysis=analysis,
         executed=given.recorded.executed,
         execution=given.recorded.why,
-        document=Document(given, table, activity, cost, dense, reached, analysis, chips).content(),
+        document=Document(given, table, activity, cost, dense, reached, analysis, chips, fires).content(),
         chips=chips,
+        firing=fires,
+        encoding=described(network),
     )
 
 
@@ -213,11 +214,3 @@ def analysis_of(network: IntegerNetwork, trace: Trace) -> Analysis:
     if network.is_cnn:
         return Analysis(())
     return analyse([layer.shape for layer in network.layers], spike_rates(network, trace))
-
-
-def spike_rates(network: IntegerNetwork, trace: Trace) -> list[float]:
-    """ζ of every layer but the last."""
-    shapes = [layer.shape for layer in network.layers]
-    counts = (int(np.bitwise_count(spikes).sum(dtype=np.int64)) for spikes in trace.spikes)
-    hidden = zip(counts, shapes[:-1], strict=True)
-    return [spikes_per_neuron(count, shape.neurons, trace.samples) for count, shape in hidden]

@@ -19,6 +19,7 @@ from pimsim.model.accuracy import Accuracy
 from pimsim.report import numerals
 from pimsim.report.accuracies import SIMULATED
 from pimsim.report.chips import MEASURES, Chips
+from pimsim.report.firing import INPUT, LayerFiring
 from pimsim.report.result import RunResult
 from pimsim.report.rows import energy_ratio
 
@@ -52,6 +53,9 @@ def plain_text(parts: Iterable[RenderableType], width: int | None = None) -> str
 def _parts(result: RunResult) -> Iterable[RenderableType]:
     yield Text(_headline(result))
     yield _layers(result)
+    if result.firing:
+        yield Text(firing_title(result.firing))
+        yield firing_lines(result.firing)
     yield Text("One inference, nominal (low–high)")
     yield _totals(result)
     if result.baselines:
@@ -69,9 +73,10 @@ def _parts(result: RunResult) -> Iterable[RenderableType]:
 
 
 def _headline(result: RunResult) -> str:
+    encoding = f"\n{result.encoding}" if result.encoding else ""
     return (
         f"{result.model} on {result.hardware.name}: {result.hardware.description}\n"
-        f"{result.activity.samples} samples, per inference; {result.execution}"
+        f"{result.activity.samples} samples, per inference; {result.execution}{encoding}"
     )
 
 
@@ -90,8 +95,8 @@ def _layers(result: RunResult) -> Table:
             layer.engine,
             _macs(layer.dense_macs // samples),
             numerals.count(layer.accumulates / samples),
-            # the classifier sums up and never spikes
-            f"{handed_on / layer.neurons:.3f}" if known and layer is not last else "–",
+            # neither the classifier nor the sums of a hybrid first layer's codes spike
+            f"{handed_on / layer.neurons:.3f}" if known and layer.neurons and layer is not last else "–",
             numerals.count(layer.cycles / samples),
             f"{100 * layer.utilization:.1f}",
             *_energy_cells(result.cost, layer.layer, factor),
@@ -126,6 +131,31 @@ def _energy_cells(cost: Cost, layer: str, factor: float) -> list[str]:
         numerals.digits(energy / factor),
         share,
     ]
+
+
+def firing_title(lines: Sequence[LayerFiring]) -> str:
+    """What the table below it tells, and whether any neuron that fires once fired again."""
+    known = [line for line in lines if line.fired_twice is not None and line.layer != INPUT]
+    if not known:
+        return "What fires, over all steps"
+    twice, of = sum(line.fired_twice or 0 for line in known), sum(line.occasions for line in known)
+    return f"What fires, over all steps; neurons that fired twice: {twice:,} of {of:,}"
+
+
+def firing_lines(lines: Sequence[LayerFiring]) -> Table:
+    """Inputs that fire, and hidden layers."""
+    table = aligned_table("layer", "neuron", right=("neurons", "spikes/neuron", "fired %", "mean step", "fired twice"))
+    for line in lines:
+        table.add_row(
+            line.layer,
+            line.neuron,
+            f"{line.neurons:,}",
+            f"{line.spikes_per_neuron:.3f}",
+            f"{100 * line.fired_share:.1f}",
+            "–" if line.mean_step is None else f"{line.mean_step:.2f}",
+            "–" if line.fired_twice is None else f"{line.fired_twice:,} of {line.occasions:,}",
+        )
+    return table
 
 
 def _totals(result: RunResult) -> Table:
@@ -267,7 +297,8 @@ def _papers(result: RunResult) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column()
     for figure in result.analysis.figures:
-        value = numerals.energy(figure.value) if figure.unit == "pJ" else f"{numerals.digits(figure.value)} ×"
+        value = numerals.energy(figure.value) if figure.unit == "pJ" else numerals.digits(figure.value)
+        value += " ×" if figure.unit == "x" else ""
         table.add_row(figure.paper, figure.quantity, value, figure.meaning)
     return table
 

@@ -18,6 +18,7 @@ from pimsim.report import rows
 from pimsim.report.accuracies import SIMULATED
 from pimsim.report.analysis import Analysis
 from pimsim.report.chips import Chips
+from pimsim.report.firing import LayerFiring, firing_table
 from pimsim.traces import Trace
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class RunResult:
 
     ``executed`` tells whether the network was executed; False means that a recorded trace was re-used, and
     ``execution`` says why in words.  ``document`` is the content of ``run.json``, ``views`` says which waveform and
-    timeline were written.
+    timeline were written, ``firing`` what fires once or at a time of its own, ``encoding`` how and into what neurons;
+    both are empty for direct encoding and neurons that fire freely.
     The frames' columns and units are those of the CSV files (docs/report-format.md).
     """
 
@@ -66,6 +68,8 @@ class RunResult:
     document: Mapping[str, object]
     chips: Chips | None = None
     views: tuple[str, ...] = ()
+    firing: tuple[LayerFiring, ...] = ()
+    encoding: str = ""
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -89,10 +93,14 @@ class RunResult:
 
     @property
     def saturations(self) -> tuple[float, ...]:
-        """Per layer, membrane writes that saturated, per inference of the recording; 0 where none was executed."""
+        """Per record of the activity, membrane writes that saturated, per inference of the recording.
+
+        0 where none was executed, and of a hybrid first layer's sums at step 1: its neurons are the input spikes'.
+        """
         if self.hardware.network == ISO_CNN:
             return (0.0,) * len(self.activity.layers)
-        return tuple(int(count) / self.trace.recorded_samples for count in self.trace.saturations)
+        counts = tuple(int(count) / self.trace.recorded_samples for count in self.trace.saturations)
+        return (*(0.0,) * (len(self.activity.layers) - len(counts)), *counts)
 
     @cached_property
     def active(self) -> tuple[float, ...] | None:
@@ -114,6 +122,10 @@ class RunResult:
     @cached_property
     def layer_table(self) -> rows.Table:
         return rows.layers(self.activity, self.cost, self.saturations, self.active)
+
+    @property
+    def firing_table(self) -> rows.Table:
+        return firing_table(self.firing)
 
     @cached_property
     def component_table(self) -> rows.Table:

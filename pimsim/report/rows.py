@@ -212,7 +212,7 @@ def layers(
 ) -> Table:
     """Every layer per inference, then the machine's leakage and clock; energies add up to the full total.
 
-    saturations  per layer, membrane writes of one inference that saturated
+    saturations  per record, membrane writes of one inference that saturated
     active       per hidden layer of a CNN, activations of one inference that are not 0: in place of spikes
     """
     total, samples = cost.energy(FULL).nominal, activity.samples
@@ -221,7 +221,8 @@ def layers(
     for layer, saturated, values in zip(activity.layers, saturations, behind, strict=True):
         spikes: tuple[Cell, ...] = (None,) * 3
         if active is None:
-            zeta = spikes_per_neuron(layer.output_spikes, layer.neurons, samples)
+            # the sums of codes of a hybrid first layer have no neurons of their own
+            zeta = spikes_per_neuron(layer.output_spikes, layer.neurons, samples) if layer.neurons else None
             spikes = (layer.input_spikes / samples, layer.output_spikes / samples, zeta)
         rows.append(
             (

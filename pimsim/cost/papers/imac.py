@@ -147,6 +147,7 @@ def first_layer_gain(
     layers: Sequence[ImacLayer],
     spikes_per_neuron: Sequence[float],
     *,
+    input_spikes: float = 0.0,
     mac_pj: float = 0.26,
     ac_pj: float = 0.02,
     parameters: ImacParameters = ImacParameters(weight_bits=6),
@@ -155,11 +156,13 @@ def first_layer_gain(
 
     Our reading, since the paper's parameter table could not be opened: the PIM product costs `engine_ratio`
     of a digital MAC; delays are IMAC's with hoisted ceilings; accumulate layers take ζ times a dense pass.
-    ``spikes_per_neuron`` has the ζ that weighs each of the layers 2 … L.
+    ``spikes_per_neuron`` has the ζ that weighs each of the layers 2 … L.  ``input_spikes`` per input under hybrid
+    encoding (0: direct), which ACE-SNN does not have: the first layer accumulates them on the digital engine of either.
     """
     if len(spikes_per_neuron) != len(layers) - 1:
         raise CostError(f"{len(layers)} layers need {len(layers) - 1} spike rates, got {len(spikes_per_neuron)}")
-    rest = tuple(zip(layers[1:], spikes_per_neuron, strict=True))
+    spiking = ((layers[0], input_spikes),) if input_spikes else ()
+    rest = (*spiking, *zip(layers[1:], spikes_per_neuron, strict=True))
     rest_pj = sum(layer.macs * zeta for layer, zeta in rest) * ac_pj
     rest_ns = sum(hoisted_delay_ns((layer,), parameters, activity=zeta) for layer, zeta in rest)
     first, first_pj = layers[:1], layers[0].macs * mac_pj
