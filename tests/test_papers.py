@@ -4,7 +4,7 @@ import pytest
 
 from pimsim.cost.papers import hypersnn, imac, single_spike
 from pimsim.errors import CostError
-from pimsim.model.architecture import Architecture, cnn3d, cnn32h
+from pimsim.model.architecture import Architecture, cnn3d, cnn32h, vgg
 
 SCENES = {"IP": (200, 16), "PU": (103, 9), "SS": (204, 16)}
 CNN3D = {scene: cnn3d(*size) for scene, size in SCENES.items()}
@@ -154,7 +154,11 @@ def test_first_layer_gain_needs_a_rate_per_accumulate_layer() -> None:
         imac.first_layer_gain(imac.LENET5, [0.5])
 
 
-VGG16_CIFAR100 = [1_769_472, 338_771_968 - 1_769_472]
+VGG16_CIFAR100 = macs(vgg("vgg16", 100))
+
+
+def test_vgg16_has_the_macs_that_the_papers_ratio_is_of() -> None:
+    assert (VGG16_CIFAR100[0], sum(VGG16_CIFAR100)) == (1_769_472, 338_771_968)
 
 
 def test_single_spike_ceiling_of_vgg16_is_191() -> None:
@@ -169,7 +173,7 @@ def test_single_spike_125_needs_a_rate_between_0_084_and_0_089() -> None:
     )
     assert every == pytest.approx(0.084, abs=5e-4)
     assert none == pytest.approx(0.089, abs=5e-4)
-    back = single_spike.energy_pj(VGG16_CIFAR100, [every], energies)
+    back = single_spike.energy_pj(VGG16_CIFAR100, [every] * 15, energies)
     assert hypersnn.ann_energy_pj(VGG16_CIFAR100, energies) / back == pytest.approx(125)
 
 
@@ -178,3 +182,39 @@ def test_single_spike_refuses_what_cannot_be() -> None:
         single_spike.energy_pj([1, 2], [1.5], hypersnn.TABLE_V[32])
     with pytest.raises(CostError, match="exceeds"):
         single_spike.rate_for_improvement([10, 10], 3.0, hypersnn.TABLE_V[32], input_spikes_per_pixel=0)
+
+
+def test_hybrid_encoding_adds_a_spike_per_input_to_hyper_snns_formula() -> None:
+    """Layers of 10, 20, 30 MACs, rates 0.5 and 0.25, an accumulate 2: direct 10 + 2 · 17.5, two spikes 2 · 2 · 10."""
+    given = [10, 20, 30], [0.5, 0.25], hypersnn.OperationEnergies(1.0, 2.0)
+    assert single_spike.hybrid_energy_pj(*given, input_spikes=2.0) == 10 + 35 + 40
+    assert single_spike.hybrid_energy_pj(*given, input_spikes=0.0) == hypersnn.snn_energy_pj(
+        *given, convention="previous"
+    )
+    assert single_spike.energy_pj(*given) == 10 + 35 + 20
+    own = single_spike.energy_pj(*given, convention="own")
+    assert own == 10 + 2 * 12.5 + 20
+
+
+def test_neurons_that_fire_more_than_once_have_a_formula_of_ours_alone() -> None:
+    energies = hypersnn.TABLE_V[6]
+    assert single_spike.hybrid_energy_pj([10, 20], [1.5], energies, input_spikes=1.0) == pytest.approx(
+        10 * 0.26 + 20 * 1.5 * 0.02 + 10 * 0.02
+    )
+    with pytest.raises(CostError, match="0 to 1 times"):
+        single_spike.energy_pj([10, 20], [0.5], energies, input_spikes_per_pixel=1.5)
+
+
+def test_input_spikes_are_accumulated_alike_by_a_digital_and_a_pim_first_layer() -> None:
+    """So they take from the gain: energies (F·0.26 + rest) / (F·0.26·0.422 + rest), rest with F · 0.02 more."""
+    layers = imac.LENET5
+    rates = [0.5] * 4
+    first, rest = layers[0].macs, sum(layer.macs for layer in layers[1:]) * 0.5 * 0.02
+    for spikes in (0.0, 1.0):
+        more = rest + spikes * first * 0.02
+        gain = imac.first_layer_gain(layers, rates, input_spikes=spikes)
+        ratio = imac.ImacParameters(weight_bits=6).engine_ratio
+        assert gain.energy == pytest.approx((first * 0.26 + more) / (first * 0.26 * ratio + more))
+    direct, hybrid = (imac.first_layer_gain(layers, rates, input_spikes=spikes) for spikes in (0.0, 1.0))
+    assert 1 < hybrid.energy < direct.energy
+    assert hybrid.delay < direct.delay
