@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import hand_made_run
@@ -18,7 +20,7 @@ from pimsim.model.architecture import vgg
 from pimsim.model.network import LIF, SINGLE_SPIKE, IntegerNetwork
 from pimsim.report import analysis, firing, render
 from pimsim.report.files import write
-from pimsim.traces import Trace
+from pimsim.traces import Trace, single
 
 SHAPES = [layer.shape for layer in made_hybrid.network().layers]
 MACS = [shape.macs for shape in SHAPES]
@@ -33,7 +35,7 @@ def test_inputs_fire_once_each_and_hidden_layers_follow() -> None:
     trace = traced(network)
     lines = firing.firing(network, trace)
     assert [line.layer for line in lines] == ["(input)", "conv1", "conv2"]
-    assert (lines[0].spikes_per_neuron, lines[0].fired_share, lines[0].fired_twice) == (1.0, 1.0, 0)
+    assert (lines[0].spikes_per_neuron, lines[0].fired_share, lines[0].twice) == (1.0, 1.0, 0)
     assert lines[0].neurons == 8 * 3 * 3
 
 
@@ -47,7 +49,7 @@ def test_figures_are_those_of_the_plain_maps() -> None:
         assert line.spikes_per_neuron == len(times) / (6 * line.neurons)
         assert line.mean_step == sum(times) / len(times)
         assert line.fired_share == spikes.any(axis=1).sum() / (6 * line.neurons)
-        assert line.fired_twice is None
+        assert line.twice is None
 
 
 def test_a_layer_without_a_spike_has_no_mean_step() -> None:
@@ -78,9 +80,9 @@ def test_neurons_that_fired_twice_are_counted() -> None:
     maps = trace.spikes[0].copy()
     maps[[1, 4], :, 0] |= 1 << 3
     lines = firing.firing(network, replace(trace, spikes=(maps, trace.spikes[1])))
-    assert [line.fired_twice for line in lines] == [0, 2, 0]
+    assert [line.twice for line in lines] == [0, 2, 0]
     told = sum(layer.shape.neurons for layer in network.layers[:-1]) * 6
-    assert render.firing_title(lines) == f"What fires, over all steps; neurons that fired twice: 2 of {told:,}"
+    assert firing.firing_title(lines) == f"What fires, over all steps; neurons that fired twice: 2 of {told:,}"
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_a_run_that_tells_what_fires_writes_it_and_takes_it_away_again(tmp_path:
     plain = hand_made_run.result()
     write(replace(plain, firing=lines, encoding=firing.described(network)), tmp_path)
     rows = list(csv.DictReader((tmp_path / "firing.csv").read_text(encoding="utf-8").splitlines()))
-    assert list(rows[0]) == list(firing.COLUMNS)
+    assert list(rows[0]) == [*firing.COLUMNS, *(f"spikes_per_neuron_step_{step}" for step in (1, 2, 3, 4))]
     assert [row["fired_twice"] for row in rows] == ["0", "0", "0"]
     assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8")) == plain.document
     write(plain, tmp_path)
@@ -158,3 +160,10 @@ def test_the_report_says_how_a_network_is_encoded_and_that_none_fired_twice() ->
     occasions = 6 * sum(layer.shape.neurons for layer in network.layers[:-1])
     assert f"neurons that fired twice: 0 of {occasions:,}" in told
     assert max(map(len, told.splitlines())) <= 100
+
+
+def test_samples_in_parts_add_up_to_all_of_them() -> None:
+    network = made_hybrid.network()
+    trace = traced(network)
+    parts = [firing.firing(network, single(trace, sample)) for sample in range(trace.samples)]
+    assert tuple(reduce(add, lines) for lines in zip(*parts, strict=True)) == firing.firing(network, trace)

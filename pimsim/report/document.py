@@ -90,7 +90,7 @@ class Document:
                 for name, cost in (("run", self.cost), *((item.name, item.cost) for item in self.baselines))
             },
             "papers": [asdict(figure) for figure in self.analysis.figures],
-            **({"firing": [asdict(line) for line in self.firing]} if self.firing else {}),
+            **({"firing": [line.row() for line in self.firing]} if self.firing else {}),
         }
 
     def _activity(self) -> dict[str, object]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pimsim.model.accuracy import Accuracy, accuracy_of_counts, confusion_matrix
 from pimsim.model.network import IntegerNetwork
+from pimsim.report.firing import LayerFiring
 
 Int64Array = npt.NDArray[np.int64]
 
@@ -26,11 +27,13 @@ class Executed:
     handed_on    (hidden layers, T) spikes of all samples in each step; of a CNN (hidden layers, 1) activations that
                  are not 0
     saturations  (layers,) membrane writes that saturated, all samples
+    firing       what fires once, or at a time of its own; () of networks of which nothing does
     """
 
     predictions: Int64Array
     handed_on: Int64Array
     saturations: Int64Array
+    firing: tuple[LayerFiring, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

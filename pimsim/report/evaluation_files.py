@@ -13,7 +13,8 @@ import numpy as np
 from pimsim.report.document import model_section, versions
 from pimsim.report.evaluation import Evaluation, SceneMap
 from pimsim.report.evaluation_plot import draw_confusion, draw_map, draw_spikes
-from pimsim.report.files import check_writable, csv_text, json_text, write_together
+from pimsim.report.files import FIRING_CSV, check_writable, csv_text, json_text, write_together
+from pimsim.report.firing import firing_table
 from pimsim.report.picture import FORMATS
 from pimsim.report.rows import Table
 
@@ -25,11 +26,12 @@ CLASSES_CSV, CONFUSION_CSV, SPIKES_CSV, EVALUATION_JSON = (
     "evaluation.json",
 )
 FILES = (CLASSES_CSV, CONFUSION_CSV, SPIKES_CSV, EVALUATION_JSON)
-"""Of every evaluation; `MAP_FILES` with a map, and with pictures one of each stem in `PICTURES`."""
+"""Of every evaluation; `FIRING_CSV` where inputs fire, or neurons once; `MAP_FILES` with a map, and with pictures one
+of each stem in `PICTURES`."""
 MAP_NPY, MAP_PNG = MAP_FILES = ("map.npy", "map.png")
 PICTURES = ("confusion", "spikes")
 CLASS_COLUMNS = ("class", "name", "samples", "predicted", "correct", "accuracy_percent", "precision_percent")
-ALL_FILES = (*FILES, *MAP_FILES, *(f"{stem}.{suffix}" for stem in PICTURES for suffix in FORMATS))
+ALL_FILES = (*FILES, FIRING_CSV, *MAP_FILES, *(f"{stem}.{suffix}" for stem in PICTURES for suffix in FORMATS))
 
 Path_ = str | os.PathLike[str]
 
@@ -51,6 +53,8 @@ def write_evaluation(found: Evaluation, out: Path_, *, plot: str | None = None) 
         SPIKES_CSV: csv_text(spike_table(found)).encode(),
         EVALUATION_JSON: json_text(document(found)).encode(),
     }
+    if found.executed.firing:
+        contents[FIRING_CSV] = csv_text(firing_table(found.executed.firing)).encode()
     if plot is not None:
         contents |= {f"confusion.{plot}": draw_confusion(found, plot), f"spikes.{plot}": draw_spikes(found, plot)}
     if found.scene is not None:
@@ -135,6 +139,7 @@ def document(found: Evaluation) -> dict[str, object]:
             for item in found.membranes
         ],
         "map": _map_section(found.scene, subject.class_ids),
+        **({"firing": [line.row() for line in found.executed.firing]} if found.executed.firing else {}),
     }
 
 

@@ -11,7 +11,8 @@ from rich.text import Text
 from pimsim.model.accuracy import Accuracy
 from pimsim.report import numerals
 from pimsim.report.evaluation import TEST, Evaluation, Subject
-from pimsim.report.render import aligned_table, plain_text
+from pimsim.report.firing import described, firing_title
+from pimsim.report.render import aligned_table, firing_lines, plain_text
 
 
 def evaluation_text(found: Evaluation, width: int | None = None) -> str:
@@ -24,6 +25,9 @@ def _parts(found: Evaluation) -> Iterable[RenderableType]:
     yield _accuracies(found)
     yield _classes(found)
     yield _layers(found)
+    if found.executed.firing:
+        yield Text(firing_title(found.executed.firing))
+        yield firing_lines(found.executed.firing)
 
 
 def _headline(found: Evaluation) -> str:
@@ -31,9 +35,10 @@ def _headline(found: Evaluation) -> str:
     bits = sorted({layer.weight_bits for layer in network.layers})
     widths = f"{bits[0]}" if len(bits) == 1 else f"{bits[0]}–{bits[-1]}"
     steps = "a CNN" if network.is_cnn else f"T = {network.time_steps}"
+    encoding = f"\n{words}" if (words := described(network)) else ""
     return (
         f"{subject.model} on {subject.source}: {subject.selection}\n{_overlap(subject)}"
-        f"integer network as exported, {steps}, {widths}-bit weights"
+        f"integer network as exported, {steps}, {widths}-bit weights{encoding}"
     )
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 
 from pimsim.errors import ModelError
 from pimsim.mapping import smallest_shift
 from pimsim.model.accuracy import accuracy
-from pimsim.model.network import ACCUMULATE, HALF_UP, IntegerNetwork, LayerNumerics
+from pimsim.model.network import CLASSIFIERS, HALF_UP, IntegerNetwork, LayerNumerics
 from pimsim.report.evaluation import Executed, Int64Array, Membranes, SceneMap
 from pimsim.report.evaluation_input import Source
+from pimsim.report.firing import LayerFiring, firing
 from pimsim.scenes import Scene
 from pimsim.simulation import Progress, execute
 from pimsim.traces import Trace
@@ -36,7 +39,7 @@ def membrane_numerics(network: IntegerNetwork, bits: int) -> tuple[LayerNumerics
     room = wide.accumulator_bits - bits
     return tuple(
         wide
-        if layer.neuron.kind == ACCUMULATE
+        if layer.neuron.kind in CLASSIFIERS
         else LayerNumerics(
             wide.accumulator_bits,
             bits,
@@ -64,6 +67,7 @@ class Work:
         predictions = np.empty(len(indices), np.int64)
         handed_on = np.zeros((len(layers) - 1, self.network.time_steps), np.int64)
         saturations = np.zeros(len(layers), np.int64)
+        fires: list[tuple[LayerFiring, ...]] = []
         for start in range(0, len(indices), size):
             chosen = indices[start : start + size]
             trace = execute(
@@ -72,8 +76,10 @@ class Work:
             predictions[start : start + size] = trace.predictions
             handed_on += _handed_on(trace)
             saturations += trace.saturations
+            fires.append(firing(self.network, trace))
             self.done += len(chosen)
-        return Executed(predictions, handed_on, saturations)
+        told = tuple(reduce(add, parts) for parts in zip(*fires, strict=True))
+        return Executed(predictions, handed_on, saturations, told)
 
     def _told(self, done: int, _total: int) -> None:
         if self.progress is not None:

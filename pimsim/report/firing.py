@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,37 +16,74 @@ from pimsim.traces import Trace, fired, fired_again
 INPUT = "(input)"
 """Stands for a layer in front of all others."""
 COLUMNS = ("layer", "neuron", "neurons", "spikes_per_neuron", "fired_share", "mean_step", "fired_twice", "samples")
+"""Of ``firing.csv``; behind them the spikes of a neuron in each step."""
 
 
 @dataclass(frozen=True)
 class LayerFiring:
-    """Spikes of one layer, or of the inputs under hybrid encoding, over all samples.
+    """Spikes of one layer, or of the inputs under hybrid encoding, over ``samples`` samples.
 
-    neuron       kind of the neurons; of inputs the encoding
-    neurons      of the layer; ``spikes_per_neuron`` over all steps of one inference
-    fired_share  0 … 1, share of neurons that fired at all in an inference
-    mean_step    of all spikes, 1 … T; None where there is none
-    fired_twice  neurons that fired in two steps or more of an inference, summed over the samples: 0 of ``single_spike``
-                 neurons and of inputs; None of neurons that may
+    neuron   kind of the neurons; of inputs the encoding
+    neurons  of the layer
+    by_step  spikes of all samples in steps 1 … T
+    fired    neurons that fired at all in an inference, summed over the samples
+    twice    neurons that fired in two steps or more, likewise: 0 of ``single_spike`` neurons and of inputs; None of
+             neurons that may
     """
 
     layer: str
     neuron: str
     neurons: int
-    spikes_per_neuron: float
-    fired_share: float
-    mean_step: float | None
-    fired_twice: int | None
     samples: int
+    by_step: tuple[int, ...]
+    fired: int
+    twice: int | None
+
+    def __add__(self, other: LayerFiring) -> LayerFiring:
+        """The same layer on further samples."""
+        return replace(
+            self,
+            samples=self.samples + other.samples,
+            by_step=tuple(mine + theirs for mine, theirs in zip(self.by_step, other.by_step, strict=True)),
+            fired=self.fired + other.fired,
+            twice=None if self.twice is None else self.twice + (other.twice or 0),
+        )
 
     @property
     def occasions(self) -> int:
-        """Neurons times samples: of how many ``fired_twice`` is told."""
+        """Neurons times samples: of how many ``fired`` and ``twice`` are told."""
         return self.neurons * self.samples
 
-    def cells(self) -> tuple[Cell, ...]:
-        """In the order of `COLUMNS`."""
-        return tuple(asdict(self).values())
+    @property
+    def spikes_per_neuron(self) -> float:
+        """Over all steps of one inference."""
+        return sum(self.by_step) / self.occasions
+
+    @property
+    def fired_share(self) -> float:
+        """0 … 1, of neurons that fired at all in an inference."""
+        return self.fired / self.occasions
+
+    @property
+    def mean_step(self) -> float | None:
+        """Of all spikes, 1 … T; None where there is none."""
+        total = sum(self.by_step)
+        return sum(step * count for step, count in enumerate(self.by_step, start=1)) / total if total else None
+
+    def row(self) -> dict[str, Cell]:
+        """By the columns of ``firing.csv``."""
+        cells = (
+            self.layer,
+            self.neuron,
+            self.neurons,
+            self.spikes_per_neuron,
+            self.fired_share,
+            self.mean_step,
+            self.twice,
+            self.samples,
+        )
+        steps = {f"spikes_per_neuron_step_{t}": count / self.occasions for t, count in enumerate(self.by_step, start=1)}
+        return {**dict(zip(COLUMNS, cells, strict=True)), **steps}
 
 
 def tells(network: IntegerNetwork) -> bool:
@@ -69,18 +106,15 @@ def _lines(network: IntegerNetwork, trace: Trace) -> Iterator[LayerFiring]:
 
 
 def _line(name: str, kind: str, neurons: int, spikes: npt.NDArray[np.uint8], *, once: bool) -> LayerFiring:
-    samples, steps = spikes.shape[:2]
     by_step = np.bitwise_count(spikes).sum(axis=(0, 2), dtype=np.int64)
-    total = int(by_step.sum())
     return LayerFiring(
         layer=name,
         neuron=kind,
         neurons=neurons,
-        spikes_per_neuron=spikes_per_neuron(total, neurons, samples),
-        fired_share=spikes_per_neuron(_bits(fired(spikes)), neurons, samples),
-        mean_step=int(by_step @ np.arange(1, steps + 1)) / total if total else None,
-        fired_twice=_bits(fired_again(spikes)) if once else None,
-        samples=samples,
+        samples=len(spikes),
+        by_step=tuple(by_step.tolist()),
+        fired=_bits(fired(spikes)),
+        twice=_bits(fired_again(spikes)) if once else None,
     )
 
 
@@ -88,9 +122,19 @@ def _bits(packed: npt.NDArray[np.uint8]) -> int:
     return int(np.bitwise_count(packed).sum(dtype=np.int64))
 
 
-def firing_table(lines: tuple[LayerFiring, ...]) -> Table:
-    """As in ``firing.csv``."""
-    return Table(COLUMNS, tuple(line.cells() for line in lines))
+def firing_table(lines: Sequence[LayerFiring]) -> Table:
+    """As in ``firing.csv``; ``lines`` are of one network."""
+    rows = [line.row() for line in lines]
+    return Table(tuple(rows[0]), tuple(tuple(row.values()) for row in rows))
+
+
+def firing_title(lines: Sequence[LayerFiring]) -> str:
+    """What a table of ``lines`` tells, and whether any neuron that fires once fired again."""
+    known = [line for line in lines if line.twice is not None and line.layer != INPUT]
+    if not known:
+        return "What fires, over all steps"
+    twice, of = sum(line.twice or 0 for line in known), sum(line.occasions for line in known)
+    return f"What fires, over all steps; neurons that fired twice: {twice:,} of {of:,}"
 
 
 def described(network: IntegerNetwork) -> str:

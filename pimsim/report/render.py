@@ -19,7 +19,7 @@ from pimsim.model.accuracy import Accuracy
 from pimsim.report import numerals
 from pimsim.report.accuracies import SIMULATED
 from pimsim.report.chips import MEASURES, Chips
-from pimsim.report.firing import INPUT, LayerFiring
+from pimsim.report.firing import LayerFiring, firing_title
 from pimsim.report.result import RunResult
 from pimsim.report.rows import energy_ratio
 
@@ -133,15 +133,6 @@ def _energy_cells(cost: Cost, layer: str, factor: float) -> list[str]:
     ]
 
 
-def firing_title(lines: Sequence[LayerFiring]) -> str:
-    """What the table below it tells, and whether any neuron that fires once fired again."""
-    known = [line for line in lines if line.fired_twice is not None and line.layer != INPUT]
-    if not known:
-        return "What fires, over all steps"
-    twice, of = sum(line.fired_twice or 0 for line in known), sum(line.occasions for line in known)
-    return f"What fires, over all steps; neurons that fired twice: {twice:,} of {of:,}"
-
-
 def firing_lines(lines: Sequence[LayerFiring]) -> Table:
     """Inputs that fire, and hidden layers."""
     table = aligned_table("layer", "neuron", right=("neurons", "spikes/neuron", "fired %", "mean step", "fired twice"))
@@ -153,7 +144,7 @@ def firing_lines(lines: Sequence[LayerFiring]) -> Table:
             f"{line.spikes_per_neuron:.3f}",
             f"{100 * line.fired_share:.1f}",
             "–" if line.mean_step is None else f"{line.mean_step:.2f}",
-            "–" if line.fired_twice is None else f"{line.fired_twice:,} of {line.occasions:,}",
+            "–" if line.twice is None else f"{line.twice:,} of {line.occasions:,}",
         )
     return table
 
