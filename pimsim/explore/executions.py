@@ -56,7 +56,8 @@ class Execution:
     def _trace_bytes(self) -> int:
         """Nothing for a recording, which is the job's."""
         trace = self.recorded.trace
-        arrays = (*trace.spikes, *trace.activations, trace.outputs, trace.labels, trace.inputs)
+        encoded = () if trace.input_spikes is None else (trace.input_spikes,)
+        arrays = (*trace.spikes, *trace.activations, trace.outputs, trace.labels, trace.inputs, *encoded)
         return sum(array.nbytes for array in arrays) if self.recorded.executed else 0
 
 

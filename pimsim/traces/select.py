@@ -40,6 +40,7 @@ def _part(trace: Trace, rows: slice) -> Trace:
     return replace(
         trace,
         inputs=trace.inputs[rows],
+        input_spikes=None if trace.input_spikes is None else trace.input_spikes[rows],
         spikes=tuple(spikes[rows] for spikes in trace.spikes),
         activations=tuple(values[rows] for values in trace.activations),
         outputs=trace.outputs[rows],
