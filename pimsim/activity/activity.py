@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SPIKES_SUFFIX = ":spikes"
+"""Behind a first layer's name: the record of its input spikes and of its neurons; no name has a colon."""
+
 
 @dataclass(frozen=True)
 class ActionCount:

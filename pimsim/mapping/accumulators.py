@@ -5,24 +5,39 @@ between Σ of the smallest and Σ of the largest values that each product can ta
 product may also be missing.  To that comes the largest membrane.  Accumulators wrap modulo 2^bits, so sums
 of codes that are still to be corrected by their zero points may pass the ends: the corrected sum is exact
 whenever it fits itself, and that is what is proved.
+
+Inputs that fire at most once per inference bring each of their products at most once, over all steps together.
+A leak of at most 1 takes an integer towards 0, saturation does so too, and a reset leaves −threshold at the
+least, so that membranes stay between the same ends, whatever their words could hold.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, prod
 
 from pimsim.errors import AccumulatorError
 from pimsim.hardware import Event, Hardware, Mac
 from pimsim.hardware.hardware import EXACT, MULTIPLIER, Pim
 from pimsim.mapping.macro import crossbar_values
-from pimsim.mapping.placement import costs_cnn, engine_names
+from pimsim.mapping.placement import costs_cnn, engine_names, has_input_spikes, input_spikes_engine
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.chip import build
 from pimsim.model.fixed_point import signed_digits, word_bits
 from pimsim.model.macro import Macro
-from pimsim.model.network import ACCUMULATE, FLOOR, RELU, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.network import (
+    CLASSIFIERS,
+    FLOOR,
+    RELU,
+    SINGLE_SPIKE,
+    IntegerLayer,
+    IntegerNetwork,
+    LayerNumerics,
+)
 
 Range = tuple[int, int]
+Ends = tuple[int, int, str]
+"""Smallest and largest sum, and what they are sums of."""
 
 
 def layer_numerics(
@@ -39,15 +54,53 @@ def layer_numerics(
     costed = costs_cnn(network, hardware)
     chosen = []
     for index, (layer, name) in enumerate(zip(network.layers, names, strict=True)):
-        engine = hardware.engines.named(name)
-        assert engine is not None  # the hardware file was checked for it
+        if index == 0 and has_input_spikes(network, hardware):
+            chosen.append(_of_two_phases(network, hardware, name, seed=seed, chip=chip))
+            continue
+        engine = _engine(hardware, name)
         inputs = _pooled(network.input_range(index), prod(layer.shape.pool))
         macro = crossbar_values(layer, index, engine, inputs[1] - inputs[0], seed=seed, chip=chip)
         numerics = _numerics(network, layer, engine, macro)
         if not costed:
-            _prove(layer, f"engines.{name}", numerics, inputs, network.time_steps)
+            once = index > 0 and macro is None and network.layers[index - 1].neuron.kind == SINGLE_SPIKE
+            ends = _ends(network, layer, numerics, _sums(layer, inputs, macro), once)
+            _prove(layer, f"engines.{name}", numerics, ends)
         chosen.append(numerics)
     return tuple(chosen)
+
+
+def code_numerics(network: IntegerNetwork, hardware: Hardware, first: LayerNumerics) -> LayerNumerics:
+    """Words of the engine that sums the codes of step 1, of a first layer that computes in the words of ``first``."""
+    bits = _engine(hardware, engine_names(network, hardware)[0]).accumulator_bits
+    return LayerNumerics(bits, bits, first.crossbar)
+
+
+def _of_two_phases(
+    network: IntegerNetwork, hardware: Hardware, name: str, *, seed: int | None, chip: int
+) -> LayerNumerics:
+    """A first layer that sums codes at step 1 and input spikes behind: words of the engine that sums the latter."""
+    layer, spiking = network.layers[0], input_spikes_engine(hardware)
+    assert network.input_spikes is not None
+    codes, engine = network.input_range(0), _engine(hardware, spiking)
+    macro = crossbar_values(layer, 0, _engine(hardware, name), codes[1] - codes[0], seed=seed, chip=chip)
+    spike_macro = crossbar_values(layer, 0, engine, 1, seed=seed, chip=chip)
+    numerics = replace(_numerics(network, layer, engine, macro), spike_crossbar=spike_macro)
+    first, each = _sums(layer, codes, macro), _sums(layer, (0, 1), spike_macro)
+    each = each[0] << network.input_spikes.shift, each[1] << network.input_spikes.shift
+    _prove(layer, f"engines.{name}", code_numerics(network, hardware, numerics), (*first, "at step 1"))
+    low, high, beside = _on_membranes(numerics, each)
+    ends = [(min(low, first[0]), max(high, first[1]), beside)]
+    if spike_macro is None and not numerics.membrane_shift:
+        together = first[0] + each[0], first[1] + each[1]
+        ends.append(_fired_once(network, layer, together))
+    _prove(layer, f"engines.{spiking}", numerics, min(ends, key=_bits))
+    return numerics
+
+
+def _engine(hardware: Hardware, name: str) -> Pim | Mac | Event:
+    engine = hardware.engines.named(name)
+    assert engine is not None  # the hardware file was checked for it
+    return engine
 
 
 def sum_range(layer: IntegerLayer, inputs: Range) -> Range:
@@ -69,7 +122,7 @@ def _numerics(
     network: IntegerNetwork, layer: IntegerLayer, engine: Pim | Mac | Event, macro: Macro | None
 ) -> LayerNumerics:
     bits = engine.accumulator_bits
-    if layer.neuron.kind in (ACCUMULATE, RELU):  # no membrane, but a sum
+    if layer.neuron.kind in (RELU, *CLASSIFIERS):  # no membrane, but a sum
         return LayerNumerics(bits, bits, macro)
     shift = 0 if engine.membrane_step == EXACT else membrane_shift(layer, engine)
     return LayerNumerics(
@@ -108,18 +161,47 @@ def _pooled(inputs: Range, pool: int) -> Range:
     return inputs[0], inputs[1] + (pool - 1) * (inputs[1] - inputs[0])
 
 
-def _prove(layer: IntegerLayer, section: str, numerics: LayerNumerics, inputs: Range, steps: int) -> None:
-    macro = numerics.crossbar
-    low, high = sum_range(layer, inputs) if macro is None else crossbar_range(layer, inputs, macro)
-    if layer.neuron.kind == RELU:
-        beside = "in one pass"
-    elif layer.neuron.kind == ACCUMULATE:
-        low, high, beside = low * steps, high * steps, f"over {steps} steps"
-    else:
-        half, shift = 2 ** (numerics.membrane_bits - 1), numerics.membrane_shift
-        low, high = low - (half << shift), high + (half - 1 << shift)
-        beside = f"on membranes of {numerics.membrane_bits} bits" + (f" in steps of {1 << shift}" if shift else "")
-    needed = word_bits(low, high)
+def _sums(layer: IntegerLayer, inputs: Range, macro: Macro | None) -> Range:
+    """Ends of the sums of one step."""
+    return sum_range(layer, inputs) if macro is None else crossbar_range(layer, inputs, macro)
+
+
+def _ends(network: IntegerNetwork, layer: IntegerLayer, numerics: LayerNumerics, step: Range, once: bool) -> Ends:
+    """Where the sums of a layer end that are within ``step`` at each step, or with ``once`` over all steps together."""
+    kind, steps = layer.neuron.kind, network.time_steps
+    if kind == RELU:
+        return *step, "in one pass"
+    if kind in CLASSIFIERS:
+        low, high = step if once else (step[0] * steps, step[1] * steps)
+        later = layer.neuron.time_weight * steps
+        beside = f"over {steps} steps" + (" of inputs that fire once" if once else "")
+        return min(low - later, low), high, beside + (f", less {later} for its time" if later else "")
+    ends = [_on_membranes(numerics, step)]
+    if once and not numerics.membrane_shift:
+        ends.append(_fired_once(network, layer, step))
+    return min(ends, key=_bits)
+
+
+def _on_membranes(numerics: LayerNumerics, step: Range) -> Ends:
+    """On top of any membrane that its word can hold."""
+    half, shift = 2 ** (numerics.membrane_bits - 1), numerics.membrane_shift
+    beside = f"on membranes of {numerics.membrane_bits} bits" + (f" in steps of {1 << shift}" if shift else "")
+    return step[0] - (half << shift), step[1] + (half - 1 << shift), beside
+
+
+def _fired_once(network: IntegerNetwork, layer: IntegerLayer, together: Range) -> Ends:
+    """Membranes of neurons that get ``together`` in the whole inference, stored with every bit."""
+    reset = 0 if layer.neuron.kind == SINGLE_SPIKE else layer.neuron.threshold
+    return together[0] - reset, together[1], f"over {network.time_steps} steps of inputs that fire once"
+
+
+def _bits(ends: Ends) -> int:
+    return word_bits(*ends[:2])
+
+
+def _prove(layer: IntegerLayer, section: str, numerics: LayerNumerics, ends: Ends) -> None:
+    low, high, beside = ends
+    needed = _bits(ends)
     if needed > numerics.accumulator_bits:
         raise AccumulatorError(
             f'layer "{layer.name}": sums reach {low} … {high} {beside} and need {needed} bits, '

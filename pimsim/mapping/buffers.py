@@ -4,7 +4,8 @@ With the schedule ``shared``, layers on one engine share its buffers: weights an
 stay, sums and counts are those of the layer at work, and two spike maps (or activation maps) exist at a
 time.  With ``pipelined`` every layer has its own, and maps, first-layer currents and the
 input are doubled.  In the order ``layer_major`` a map is that of all steps, and shared membranes are those of
-the layer at work.
+the layer at work.  The two phases of a first layer whose inputs fire share what they have on one engine, with
+either schedule; its weights are then there once.
 """
 
 from __future__ import annotations
@@ -20,20 +21,31 @@ from pimsim.mapping.mapping import EventPlan, GatherPlan, LayerMemories, Operand
 from pimsim.mapping.memory import MemoryPlan, plan_memory
 from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.mapping.operands import LayerFacts
-from pimsim.model.network import ACCUMULATE, SINGLE_SPIKE
+from pimsim.model.network import CLASSIFIERS, SINGLE_SPIKE, TIMED
 
 Engine = Pim | Mac | Event
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A layer with its engine and plan, before its buffers are known."""
+    """A layer, or a phase of one, with its engine and plan, before its buffers are known.
+
+    ``lanes`` take the sums at once when they are swept, on this engine or another one; ``partner`` are the operands
+    of the layer's other phase where that one works with the same weights in the same engine.
+    """
 
     facts: LayerFacts
     name: str
     engine: Engine
+    lanes: int
     operands: Operands
     plan: Plan
+    partner: Operands | None = None
+
+    @property
+    def finds_weights(self) -> bool:
+        """Whether the phase before has brought the weights."""
+        return self.partner is not None and self.facts.input_spikes
 
 
 @dataclass(frozen=True)
@@ -71,12 +83,26 @@ def map_word_bits(hardware: Hardware, value_bits: int, *, activations: bool) -> 
     return max(1, hardware.memories.macro_width_bits // value_bits) * value_bits
 
 
-def layer_memories(placed: tuple[Placed, ...], hardware: Hardware, steps: int) -> tuple[LayerMemories, ...]:
-    """Buffers of every layer for inferences of ``steps``; MappingError where a stated capacity is too small."""
-    maps = _maps(placed, hardware, steps if hardware.order == LAYER_MAJOR else 1)
-    groups = _groups(placed, hardware)
+def by_engine(placed: tuple[Placed, ...], hardware: Hardware) -> list[list[Placed]]:
+    """Layers that one engine runs: all that name it, or with ``pipelined`` a single one, with both of its phases."""
+    if hardware.schedule != PIPELINED:
+        return [[layer for layer in placed if layer.name == name] for name in _engines(placed)]
+    groups: list[list[Placed]] = []
+    for layer in placed:
+        if layer.finds_weights:
+            groups[-1].append(layer)
+        else:
+            groups.append([layer])
+    return groups
+
+
+def layer_memories(placed: tuple[Placed, ...], hardware: Hardware) -> tuple[LayerMemories, ...]:
+    """Buffers of every layer; MappingError where a stated capacity is too small."""
+    maps = _maps(placed, hardware)
+    buffers = _buffers(placed, hardware)
     result = []
-    for index, own in enumerate(groups):
+    for index, layer in enumerate(placed):
+        own = buffers[layer.facts.record]
         result.append(
             LayerMemories(
                 source=maps[index],
@@ -84,67 +110,88 @@ def layer_memories(placed: tuple[Placed, ...], hardware: Hardware, steps: int) -
                 weight=own.get("weight_memory"),
                 current=own.get("current_memory"),
                 count=own.get("count_memory"),
-                target=maps[index + 1] if index + 1 < len(placed) else None,
+                target=maps[index + 1] if layer.facts.swept and index + 1 < len(placed) else None,
             )
         )
     return tuple(result)
 
 
-def _maps(placed: tuple[Placed, ...], hardware: Hardware, steps: int) -> list[MemoryPlan]:
-    """The buffer in front of every layer: input codes, then spike or activation maps of so many steps."""
-    first = placed[0]
-    ports = first.engine.input_port_codes if not isinstance(first.engine, Event) else 1
-    code_bits = first.facts.highest_input.bit_length()
-    values = prod(first.facts.shape.source_shape)
-    samples = 2 if hardware.schedule == PIPELINED else 1  # the next one arrives while one is worked on
-    codes = _Need("input_memory", samples * -(-values // ports), ports * code_bits, ports=samples)
-    plans = [_planned(codes, hardware, f'layer "{_name(first)}"')]
+def _maps(placed: tuple[Placed, ...], hardware: Hardware) -> list[MemoryPlan]:
+    """The buffer in front of every layer: input codes, then spike or activation maps."""
+    plans = [_planned(_codes(placed[0], hardware), hardware, _layer(placed[0]))]
     if hardware.schedule == PIPELINED:
-        return plans + [_map([layer], hardware, steps, f'layer "{_name(layer)}"') for layer in placed[1:]]
-    shared = [_map(list(placed[1:]), hardware, steps, "all layers")] if placed[1:] else []
+        return plans + [_map([layer], hardware, _layer(layer)) for layer in placed[1:]]
+    shared = [_map(list(placed[1:]), hardware, "all layers")] if placed[1:] else []
     return plans + shared * len(placed[1:])
 
 
-def _map(readers: list[Placed], hardware: Hardware, steps: int, where: str) -> MemoryPlan:
-    """Twice the maps of ``steps``, as large as the largest that one of ``readers`` reads: read one, write the other."""
+def _codes(first: Placed, hardware: Hardware) -> _Need:
+    """Codes of the samples that are there at the same time.
+
+    In a pipeline the next one arrives while one is worked on.  Where the first layer's phases are two stages of it, one
+    fires and one is summed as well as one arrives, each in macros of its own, which nobody else accesses.
+    """
+    ports = first.engine.input_port_codes if not isinstance(first.engine, Event) else 1
+    words = -(-prod(first.facts.shape.source_shape) // ports)
+    bits = ports * first.facts.highest_input.bit_length()
+    if hardware.schedule != PIPELINED:
+        return _Need("input_memory", words, bits)
+    if not first.facts.swept and first.partner is None:
+        return _Need("input_memory", 3 * words, bits, banks=3)
+    return _Need("input_memory", 2 * words, bits, ports=2)
+
+
+def _map(readers: list[Placed], hardware: Hardware, where: str) -> MemoryPlan:
+    """Twice the maps of a step, or of all, as large as the largest that is read: read one, write the other.
+
+    A pipeline's map of input spikes is there once: whoever encodes it waits until it has been read.
+    """
     activations = readers[0].facts.activations
     component = "activation_memory" if activations else "spike_memory"
     word_bits = map_word_bits(hardware, max(_value_bits(layer) for layer in readers), activations=activations)
-    words = max(-(-prod(layer.facts.shape.source_shape) // (word_bits // _value_bits(layer))) for layer in readers)
-    words *= 2 * steps
+    words = max(
+        -(-prod(layer.facts.shape.source_shape) // (word_bits // _value_bits(layer))) * _steps(layer, hardware)
+        for layer in readers
+    )
+    pipelined = hardware.schedule == PIPELINED
+    if pipelined and readers[0].facts.input_spikes:
+        return _planned(_Need(component, words, word_bits), hardware, where)
     # one engine at a time reads its input, then writes its output; a pipeline, or gather, does both in the same cycles
     gathers = any(isinstance(layer.plan, GatherPlan) for layer in readers)
-    ports = 2 if hardware.schedule == PIPELINED or gathers else 1
-    return _planned(_Need(component, words, word_bits, ports=ports), hardware, where)
+    return _planned(_Need(component, 2 * words, word_bits, ports=2 if pipelined or gathers else 1), hardware, where)
+
+
+def _steps(reader: Placed, hardware: Hardware) -> int:
+    """Steps of which a map holds what the layer reads."""
+    return reader.facts.evaluations if hardware.order == LAYER_MAJOR else 1
 
 
 def _value_bits(reader: Placed) -> int:
     return reader.facts.highest_input.bit_length()
 
 
-def _groups(placed: tuple[Placed, ...], hardware: Hardware) -> list[dict[str, MemoryPlan]]:
-    """Per layer its engine's own buffers by component."""
-    if hardware.schedule == PIPELINED:
-        doubled = [_doubled(index == 0, list(_needs(layer))) for index, layer in enumerate(placed)]
-        return [
-            {need.component: _planned(need, hardware, f'layer "{_name(layer)}"') for need in needs}
-            for layer, needs in zip(placed, doubled, strict=True)
-        ]
-    shared = {name: _shared([layer for layer in placed if layer.name == name], hardware) for name in _engines(placed)}
-    return [{need.component: shared[layer.name][need.buffer] for need in _needs(layer)} for layer in placed]
+def _buffers(placed: tuple[Placed, ...], hardware: Hardware) -> dict[str, dict[str, MemoryPlan]]:
+    """For every layer its engine's own buffers by component."""
+    found: dict[str, dict[str, MemoryPlan]] = {}
+    for group in by_engine(placed, hardware):
+        where = f"engines.{group[0].name}" if hardware.schedule != PIPELINED else _layer(group[0])
+        in_front = hardware.schedule == PIPELINED and group[0] is placed[0] and len(group) == 1
+        needs = {layer.facts.record: _doubled(in_front, list(_needs(layer))) for layer in group}
+        shared = _shared([need for own in needs.values() for need in own], hardware, where)
+        found |= {name: {need.component: shared[need.buffer] for need in own} for name, own in needs.items()}
+    return found
 
 
-def _doubled(first: bool, needs: list[_Need]) -> list[_Need]:
-    """First-layer currents serve one sample while the next one's are computed."""
+def _doubled(in_front: bool, needs: list[_Need]) -> list[_Need]:
+    """First-layer currents serve one sample while the next one's are computed, by a pipeline's stage in front."""
     return [
-        replace(need, words=2 * need.words, ports=2) if first and need.component == "current_memory" else need
+        replace(need, words=2 * need.words, ports=2) if in_front and need.component == "current_memory" else need
         for need in needs
     ]
 
 
-def _shared(layers: list[Placed], hardware: Hardware) -> dict[tuple[str, bool], MemoryPlan]:
-    """Buffers of an engine that runs several layers in turn."""
-    needs = [need for layer in layers for need in _needs(layer)]
+def _shared(needs: list[_Need], hardware: Hardware, where: str) -> dict[tuple[str, bool], MemoryPlan]:
+    """Buffers of an engine, whose layers work in turn."""
     plans = {}
     for buffer in {need.buffer: None for need in needs}:
         asked = [need for need in needs if need.buffer == buffer]
@@ -154,20 +201,21 @@ def _shared(layers: list[Placed], hardware: Hardware) -> dict[tuple[str, bool], 
         words = sum(need.words for need in asked) if kept else max(need.words for need in asked)
         width, ports = max(need.word_bits for need in asked), max(need.ports for need in asked)
         whole = replace(asked[0], words=words, word_bits=width, ports=ports)
-        plans[buffer] = _planned(whole, hardware, f"engines.{layers[0].name}")
+        plans[buffer] = _planned(whole, hardware, where)
     return plans
 
 
 def _needs(layer: Placed) -> Iterator[_Need]:
     """What one layer keeps in its engine's buffers."""
     shape, engine, plan = layer.facts.shape, layer.engine, layer.plan
-    lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
+    lanes = layer.lanes
     words = shape.positions * -(-shape.out_channels // lanes)
-    flag = 1 if layer.facts.neuron == SINGLE_SPIKE else 0  # whether the neuron has fired
+    flag = _flag_bits(layer)
     if isinstance(plan, EventPlan):
         assert isinstance(engine, Event)
         yield from _event_needs(layer, plan, engine, words, flag)
         return
+    loads = 0 if layer.finds_weights else 1
     ports = 2 if _sums_in_parts(plan) else 1
     yield _Need(
         "current_memory", words * layer.operands.passes, lanes * engine.accumulator_bits, engine.accumulator_bits, ports
@@ -176,10 +224,17 @@ def _needs(layer: Placed) -> Iterator[_Need]:
         yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag), ports=2)
     if isinstance(plan, CrossbarPlan):
         if plan.reloaded and not isinstance(engine, Event | Mac):
-            yield _Need("weight_memory", sum(tile.rows for tile in plan.tiles), row_bits(engine))
+            yield _Need("weight_memory", loads * sum(tile.rows for tile in plan.tiles), row_bits(engine))
     elif isinstance(plan, MultiplierPlan) and isinstance(engine, Mac):
         port = engine.weight_port_bits * engine.weight_banks
-        yield _Need("weight_memory", int(plan.fetch.sum()) // engine.weight_read_cycles, port)
+        yield _Need("weight_memory", loads * (int(plan.fetch.sum()) // engine.weight_read_cycles), port)
+
+
+def _flag_bits(layer: Placed) -> int:
+    """Beside a membrane: whether its neuron has fired, or in which step a class first did."""
+    if layer.facts.neuron == TIMED:
+        return layer.facts.evaluations.bit_length()
+    return 1 if layer.facts.neuron == SINGLE_SPIKE else 0
 
 
 def _event_needs(layer: Placed, plan: EventPlan, event: Event, words: int, flag: int) -> Iterator[_Need]:
@@ -191,7 +246,7 @@ def _event_needs(layer: Placed, plan: EventPlan, event: Event, words: int, flag:
     in_place = event.dataflow != GATHER
     bits = (event.accumulator_bits if in_place else _stored_bits(layer)) + flag
     ports, banks = event.membrane_ports, event.membrane_banks
-    apart = not in_place and layer.facts.neuron == ACCUMULATE
+    apart = not in_place and layer.facts.neuron in CLASSIFIERS
     yield _Need("membrane_memory", words, event.lanes * bits, ports=ports, banks=banks, apart=apart)
     yield _Need("weight_memory", layer.facts.shape.fan_in * plan.beats, event.lanes * layer.operands.weight_bits)
     if layer.operands.weight_zero and in_place:
@@ -207,7 +262,7 @@ def _sums_in_parts(plan: CrossbarPlan | MultiplierPlan) -> bool:
 
 def _stored_bits(layer: Placed) -> int:
     """The classifier's running sum is as wide as the accumulator."""
-    return layer.engine.accumulator_bits if layer.facts.neuron == ACCUMULATE else layer.engine.membrane_bits
+    return layer.engine.accumulator_bits if layer.facts.neuron in CLASSIFIERS else layer.engine.membrane_bits
 
 
 def _planned(need: _Need, hardware: Hardware, where: str) -> MemoryPlan:
@@ -233,5 +288,5 @@ def _engines(placed: tuple[Placed, ...]) -> list[str]:
     return list(dict.fromkeys(layer.name for layer in placed))
 
 
-def _name(layer: Placed) -> str:
-    return layer.facts.shape.name
+def _layer(layer: Placed) -> str:
+    return f'layer "{layer.facts.record}"'

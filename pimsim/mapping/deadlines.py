@@ -26,7 +26,10 @@ ACCESS = "access"
 def deadlines(placed: tuple[Placed, ...], memories: tuple[LayerMemories, ...]) -> tuple[Deadline, ...]:
     """Every distinct operation of the machine, by name and size."""
     found = {deadline for layer in placed for deadline in _engine(layer)}
-    found |= {deadline for layer, own in zip(placed, memories, strict=True) for deadline in _pipelines(layer, own)}
+    for layer, own in zip(placed, memories, strict=True):
+        # the neurons of input spikes are first swept with the sums of codes
+        front = memories[0].current if layer.facts.input_spikes else None
+        found |= set(_pipelines(layer, own, front))
     port_cycles = {
         id(own.weight): layer.engine.weight_read_cycles
         for layer, own in zip(placed, memories, strict=True)
@@ -45,7 +48,8 @@ def _in_order(one: Deadline) -> tuple[object, ...]:
 
 def _engine(layer: Placed) -> Iterator[Deadline]:
     engine, bits = layer.engine, layer.engine.accumulator_bits
-    yield from _scaled(layer)[:1]
+    if layer.facts.swept:
+        yield from _scaled(layer)[:1]
     if isinstance(engine, Event):
         yield Deadline("lane", "accumulate", 1, bits, layer.operands.weight_bits)
     elif isinstance(engine, Mac):
@@ -95,7 +99,7 @@ def _addition(layer: Placed) -> Deadline:
     )
 
 
-def _pipelines(layer: Placed, own: LayerMemories) -> Iterator[Deadline]:
+def _pipelines(layer: Placed, own: LayerMemories, front: MemoryPlan | None) -> Iterator[Deadline]:
     """The pipelines of beats or positions and of the sweep, with all that they do from the first access to the last."""
     engine, add = layer.engine, _addition(layer)
     if isinstance(engine, Event):
@@ -108,14 +112,16 @@ def _pipelines(layer: Placed, own: LayerMemories) -> Iterator[Deadline]:
         cycles = engine.multiply_cycles + engine.pipeline_depth  # the write is that far behind a position's last cycle
         yield Deadline(layer.name, "pipeline_depth", cycles, parts=(multiply, add, *_slowest(own.current)))
     # a word is addressed one cycle before the sweep's first stage
-    yield Deadline(layer.name, "sweep_depth", engine.sweep_depth + 1, parts=_swept(layer, own))
+    if layer.facts.swept:
+        yield Deadline(layer.name, "sweep_depth", engine.sweep_depth + 1, parts=_swept(layer, own, front))
 
 
-def _swept(layer: Placed, own: LayerMemories) -> tuple[Deadline, ...]:
+def _swept(layer: Placed, own: LayerMemories, front: MemoryPlan | None) -> tuple[Deadline, ...]:
     """Read, correct or integrate, leak (beside which the threshold is compared) or rescale, reset, write."""
     engine, add, kind = layer.engine, _addition(layer), layer.facts.neuron
     apart = not isinstance(engine, Event) or engine.dataflow == GATHER  # sums, which membranes are then added to
-    adds = kind != RELU and (apart or layer.operands.weight_zero > 0)
+    adds = kind != RELU and (apart or layer.operands.weight_zero > 0 or front is not None)
     reset = (add,) if kind in (LIF, IF) else ()
     target = own.target if kind == RELU else own.membrane
-    return (*_slowest(own.membrane, own.current), *((add,) if adds else ()), *_scaled(layer), *reset, *_slowest(target))
+    read = _slowest(own.membrane, own.current, front)
+    return (*read, *((add,) if adds else ()), *_scaled(layer), *reset, *_slowest(target))

@@ -143,4 +143,6 @@ class Mapping:
 
     @property
     def numerics(self) -> tuple[LayerNumerics, ...]:
-        return tuple(layer.numerics for layer in self.layers)
+        """Words that every layer's values are computed in: of the first one, those of its neurons."""
+        first = self.layers[0] if self.input_spikes is None else self.input_spikes
+        return (first.numerics, *(layer.numerics for layer in self.layers[1:]))

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
+from pimsim.activity.activity import SPIKES_SUFFIX
 from pimsim.errors import MappingError
 from pimsim.hardware import BitSerialPim, Event, Hardware, Mac
 from pimsim.hardware.hardware import ISO_CNN, MULTIPLIER, OFFSET, Pim
 from pimsim.mapping.mapping import Operands
-from pimsim.mapping.placement import costs_cnn
+from pimsim.mapping.placement import costs_cnn, has_input_spikes
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.model.fixed_point import nearest_sum, signed_digits
-from pimsim.model.network import ACCUMULATE, AFFINE, IF, RELU, IntegerLayer, IntegerNetwork
+from pimsim.model.network import ACCUMULATE, AFFINE, CLASSIFIERS, IF, RELU, IntegerLayer, IntegerNetwork
 
 Engine = Pim | Mac | Event
 
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """A layer without its weights: what placing it and counting its actions needs to know.
+    """A layer, or a phase of one, without its weights: what placing it and counting its actions needs to know.
 
     ``signed`` codes have the zero point 0; inputs are 0 … ``highest_input`` before the pool; ``leak`` is λ of
     ``leak_bits`` fraction bits, 0 of them where no leak is computed.  ``activations`` tells the layers of a CNN
-    from spiking ones, ``output_bits`` is the width of a value that the layer hands on.
+    from spiking ones, ``output_bits`` is the width of a value that the layer hands on.  ``swept`` is False for sums
+    that another phase's neurons take; ``input_spikes`` tells this other phase.
     """
 
     shape: LayerShape
@@ -42,15 +44,24 @@ class LayerFacts:
     membranes: bool
     activations: bool
     output_bits: int
+    swept: bool = True
+    input_spikes: bool = False
+
+    @property
+    def record(self) -> str:
+        """What an `Activity` calls it."""
+        return self.shape.name + (SPIKES_SUFFIX if self.input_spikes else "")
 
 
-def layer_facts(source: IntegerNetwork | Architecture, hardware: Hardware) -> tuple[LayerFacts, ...]:
-    """Facts of every layer; a bare architecture will do where a CNN is costed, with weights as wide as activations.
+def phase_facts(source: IntegerNetwork | Architecture, hardware: Hardware) -> tuple[LayerFacts, ...]:
+    """Facts of every layer, the first one's two phases one by one where it has them.
 
+    A bare architecture will do where a CNN is costed, with weights as wide as activations.
     Raises MappingError for a bare architecture on hardware that runs a model.
     """
     if isinstance(source, IntegerNetwork):
-        return tuple(_network_facts(source, index, hardware) for index in range(len(source.layers)))
+        facts = [_network_facts(source, index, hardware) for index in range(len(source.layers))]
+        return (*(_phases(facts[0]) if has_input_spikes(source, hardware) else facts[:1]), *facts[1:])
     if hardware.network != ISO_CNN:
         raise MappingError(f'network "{source.name}": hardware "{hardware.name}" needs a model, not only layer shapes')
     return tuple(_shape_facts(source, index, hardware) for index in range(len(source.layers)))
@@ -73,11 +84,18 @@ def _network_facts(network: IntegerNetwork, index: int, hardware: Hardware) -> L
         neuron=layer.neuron.kind if not iso else ACCUMULATE if last else RELU,
         leak=layer.neuron.leak,
         leak_bits=0 if iso else _leak_bits(network, layer),
-        evaluations=1 if first or iso else network.time_steps,
+        evaluations=1 if iso or (first and not network.is_hybrid) else network.time_steps,
         membranes=not iso and not network.is_cnn,
         activations=iso or network.is_cnn,
         output_bits=(_activation(hardware) if iso else layer.neuron.largest).bit_length(),
     )
+
+
+def _phases(layer: LayerFacts) -> tuple[LayerFacts, LayerFacts]:
+    """Codes are summed at one of the steps, input spikes at the others; the neurons are where the spikes are."""
+    codes = replace(layer, evaluations=1, membranes=False, swept=False)
+    spikes = replace(layer, evaluations=layer.evaluations - 1, highest_input=1, input_zero=0, input_spikes=True)
+    return codes, spikes
 
 
 def _shape_facts(architecture: Architecture, index: int, hardware: Hardware) -> LayerFacts:
@@ -112,7 +130,7 @@ def _activation(hardware: Hardware) -> int:
 def _leak_bits(network: IntegerNetwork, layer: IntegerLayer) -> int:
     """Width of the leak's fraction; 0 where the leak is 0 or 1 and no multiplier works."""
     one: int = 2**network.leak_fraction_bits
-    idle = layer.neuron.kind in (IF, RELU, ACCUMULATE) or layer.neuron.leak in (0, one)
+    idle = layer.neuron.kind in (IF, RELU, *CLASSIFIERS) or layer.neuron.leak in (0, one)
     return 0 if idle else max(1, network.leak_fraction_bits)
 
 

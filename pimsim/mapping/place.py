@@ -7,15 +7,15 @@ from dataclasses import replace
 from pimsim.errors import AccumulatorError
 from pimsim.hardware import Hardware
 from pimsim.hardware.hardware import LAYER_MAJOR, SHARED
-from pimsim.mapping.accumulators import layer_numerics
+from pimsim.mapping.accumulators import code_numerics, layer_numerics
 from pimsim.mapping.buffers import Placed, layer_memories
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.deadlines import deadlines
-from pimsim.mapping.mapping import LayerMapping, Mapping, Plan
+from pimsim.mapping.mapping import LayerMapping, LayerMemories, Mapping, Plan
 from pimsim.mapping.multipliers import MultiplierPlan
-from pimsim.mapping.operands import LayerFacts, layer_facts, leak_form, operands
-from pimsim.mapping.placement import costs_cnn, engine_names
-from pimsim.mapping.plan import plan_layer, plan_sweep
+from pimsim.mapping.operands import LayerFacts, leak_form, operands, phase_facts
+from pimsim.mapping.placement import costs_cnn, has_input_spikes, phase_engines
+from pimsim.mapping.plan import plan_layer, plan_sweep, sweep_lanes, swept_by
 from pimsim.mapping.storage import built_storage
 from pimsim.model.architecture import Architecture
 from pimsim.model.fixed_point import word_bits
@@ -29,45 +29,60 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
     MappingError where a layer does not fit: an accumulator too narrow for its sums (AccumulatorError), a buffer or
     array too small, an unknown layer name, activations in front of an event core.
     """
-    names = engine_names(source, hardware)
-    facts = layer_facts(source, hardware)
+    facts = phase_facts(source, hardware)
     numerics = _numerics(source, facts, hardware)
-    exact = [widths.crossbar is None for widths in numerics]
-    placed = tuple(_placed(*layer, hardware) for layer in zip(facts, names, exact, strict=True))
-    placed = _share_arrays(placed, exact, hardware)
+    placed = _share_arrays(_placed(facts, phase_engines(source, hardware), numerics, hardware), numerics, hardware)
     steps = source.time_steps if isinstance(source, IntegerNetwork) and not costs_cnn(source, hardware) else 1
     if hardware.order == LAYER_MAJOR:
         placed = tuple(_all_steps(layer) for layer in placed)
-    memories = layer_memories(placed, hardware, steps)
-    layers = []
-    for layer, widths, own in zip(placed, numerics, memories, strict=True):
-        value_bits = layer.facts.output_bits
-        word = own.target.word_bits if own.target is not None else value_bits
-        leak_bits, leak_terms = leak_form(layer.facts, layer.engine)
-        sweep = plan_sweep(layer.facts.shape, layer.engine, output_word_bits=word, value_bits=value_bits)
-        layers.append(
-            LayerMapping(
-                shape=layer.facts.shape,
-                engine=layer.name,
-                numerics=widths,
-                operands=layer.operands,
-                neuron=layer.facts.neuron,
-                leak_bits=leak_bits,
-                leak_terms=leak_terms,
-                plan=layer.plan,
-                sweep=sweep,
-                memories=own,
-            )
-        )
+    memories = layer_memories(placed, hardware)
+    mapped = [_mapped(*layer) for layer in zip(placed, numerics, memories, strict=True)]
+    input_spikes = mapped.pop(1) if has_input_spikes(source, hardware) else None
     storage = built_storage(placed, memories, hardware)
-    return Mapping(tuple(layers), steps, storage, deadlines(placed, memories))
+    return Mapping(tuple(mapped), steps, storage, deadlines(placed, memories), input_spikes)
 
 
-def _placed(facts: LayerFacts, name: str, exact: bool, hardware: Hardware) -> Placed:
-    engine = hardware.engines.named(name)
-    assert engine is not None  # the hardware file was checked for it
-    chosen = operands(facts, engine)
-    return Placed(facts, name, engine, chosen, plan_layer(facts.shape, chosen, engine, exact=exact))
+def _placed(
+    facts: tuple[LayerFacts, ...], names: tuple[str, ...], numerics: tuple[LayerNumerics, ...], hardware: Hardware
+) -> tuple[Placed, ...]:
+    engines = [hardware.engines.named(name) for name in names]
+    result = []
+    for index, (own, name, engine) in enumerate(zip(facts, names, engines, strict=True)):
+        sweeper = engine if own.swept else engines[index + 1]
+        assert engine is not None  # the hardware file was checked for both
+        assert sweeper is not None
+        other = index - 1 if own.input_spikes else index if own.swept else index + 1
+        partner = operands(facts[other], engine) if other != index and names[other] == name else None
+        chosen, lanes = operands(own, engine), sweep_lanes(sweeper)
+        plan = plan_layer(
+            own.shape, chosen, swept_by(engine, lanes), exact=_exact(own, numerics[index]), partner=partner
+        )
+        result.append(Placed(own, name, engine, lanes, chosen, plan, partner))
+    return tuple(result)
+
+
+def _exact(facts: LayerFacts, widths: LayerNumerics) -> bool:
+    """Whether the engine gives every sum exactly."""
+    return (widths.spike_crossbar if facts.input_spikes else widths.crossbar) is None
+
+
+def _mapped(layer: Placed, widths: LayerNumerics, memories: LayerMemories) -> LayerMapping:
+    value_bits = layer.facts.output_bits
+    word = memories.target.word_bits if memories.target is not None else value_bits
+    leak_bits, leak_terms = leak_form(layer.facts, layer.engine)
+    engine = swept_by(layer.engine, layer.lanes)
+    return LayerMapping(
+        shape=layer.facts.shape,
+        engine=layer.name,
+        numerics=widths,
+        operands=layer.operands,
+        neuron=layer.facts.neuron,
+        leak_bits=leak_bits,
+        leak_terms=leak_terms,
+        plan=layer.plan,
+        sweep=plan_sweep(layer.facts.shape, engine, output_word_bits=word, value_bits=value_bits),
+        memories=memories,
+    )
 
 
 def _all_steps(layer: Placed) -> Placed:
@@ -80,29 +95,44 @@ def _all_steps(layer: Placed) -> Placed:
     return replace(layer, operands=replace(layer.operands, evaluations=1, passes=layer.operands.evaluations))
 
 
-def _share_arrays(placed: tuple[Placed, ...], exact: list[bool], hardware: Hardware) -> tuple[Placed, ...]:
+def _share_arrays(
+    placed: tuple[Placed, ...], numerics: tuple[LayerNumerics, ...], hardware: Hardware
+) -> tuple[Placed, ...]:
     """Several layers on one crossbar engine hold their weights side by side, or take turns and reload theirs."""
-    together = [len(layer.plan.tiles) for layer in placed if isinstance(layer.plan, CrossbarPlan)]
+    together = [
+        len(layer.plan.tiles) for layer in placed if isinstance(layer.plan, CrossbarPlan) and not layer.finds_weights
+    ]
     if hardware.schedule != SHARED or len(together) < 2:
         return placed
     arrays = hardware.engines.pim.arrays if hardware.engines.pim else 0
     return tuple(
-        replace(layer, plan=_shared_plan(layer, sum(together) <= arrays, known))
+        replace(layer, plan=_shared_plan(layer, sum(together) <= arrays, _exact(layer.facts, widths)))
         if isinstance(layer.plan, CrossbarPlan)
         else layer
-        for layer, known in zip(placed, exact, strict=True)
+        for layer, widths in zip(placed, numerics, strict=True)
     )
 
 
 def _shared_plan(layer: Placed, resident: bool, exact: bool) -> Plan:
-    return plan_layer(layer.facts.shape, layer.operands, layer.engine, exact=exact, resident=resident, spare=False)
+    engine = swept_by(layer.engine, layer.lanes)
+    return plan_layer(
+        layer.facts.shape,
+        layer.operands,
+        engine,
+        exact=exact,
+        resident=resident,
+        spare=False,
+        partner=layer.partner,
+    )
 
 
 def _numerics(
     source: IntegerNetwork | Architecture, facts: tuple[LayerFacts, ...], hardware: Hardware
 ) -> tuple[LayerNumerics, ...]:
+    """Words of every phase; those of a first layer's neurons are with its input spikes."""
     if isinstance(source, IntegerNetwork) and not costs_cnn(source, hardware):
-        return layer_numerics(source, hardware)
+        numerics = layer_numerics(source, hardware)
+        return (code_numerics(source, hardware, numerics[0]), *numerics) if source.is_hybrid else numerics
     mac = hardware.engines.mac
     assert mac is not None
     for fact in facts:

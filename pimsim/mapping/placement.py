@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from pimsim.errors import MappingError
 from pimsim.hardware import Hardware
-from pimsim.hardware.hardware import EVENT, ISO_CNN
+from pimsim.hardware.hardware import AUTO, EVENT, ISO_CNN
 from pimsim.model.architecture import Architecture
 from pimsim.model.network import IntegerNetwork
 
@@ -18,6 +18,24 @@ def costs_cnn(source: IntegerNetwork | Architecture, hardware: Hardware) -> bool
     that is a CNN stands for itself.
     """
     return hardware.network == ISO_CNN and not (isinstance(source, IntegerNetwork) and source.is_cnn)
+
+
+def has_input_spikes(source: IntegerNetwork | Architecture, hardware: Hardware) -> bool:
+    """Whether the first layer is two phases: sums of codes at step 1, of input spikes at the steps behind it."""
+    return isinstance(source, IntegerNetwork) and source.is_hybrid and not costs_cnn(source, hardware)
+
+
+def input_spikes_engine(hardware: Hardware) -> str:
+    """Engine that sums input spikes, where there are any."""
+    named = hardware.layers.input_spikes
+    return hardware.layers.others if named == AUTO else named
+
+
+def phase_engines(source: IntegerNetwork | Architecture, hardware: Hardware) -> tuple[str, ...]:
+    """Engine of every layer, in order, the first one's two phases one by one; errors as for `engine_names`."""
+    first, *others = engine_names(source, hardware)
+    between = [input_spikes_engine(hardware)] if has_input_spikes(source, hardware) else []
+    return (first, *between, *others)
 
 
 def engine_names(source: IntegerNetwork | Architecture, hardware: Hardware) -> tuple[str, ...]:

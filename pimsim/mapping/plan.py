@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from pimsim.hardware import BitSerialPim, Event, Mac
-from pimsim.hardware.hardware import DIFFERENTIAL, GATHER, TWOS_COMPLEMENT, Pim
+from pimsim.hardware.hardware import DIFFERENTIAL, GATHER, NONE, SHIFTED, TWOS_COMPLEMENT, Pim
 from pimsim.mapping.crossbar import Operand, plan_crossbar
 from pimsim.mapping.fields import field_words
 from pimsim.mapping.mapping import GatherPlan, Operands, Plan, ScatterPlan, Sweep
@@ -13,31 +14,51 @@ from pimsim.mapping.multipliers import plan_multipliers
 from pimsim.model.architecture import LayerShape
 from pimsim.model.cells import column_factors
 
+Engine = Pim | Mac | Event
+
+
+def sweep_lanes(engine: Engine) -> int:
+    """Neurons that the engine's sweep takes at once."""
+    return engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
+
+
+def swept_by(engine: Engine, lanes: int) -> Engine:
+    """``engine`` with words of its current memory as long as a sweep of ``lanes`` reads them."""
+    if isinstance(engine, Event) or engine.neuron_lanes == lanes:
+        return engine
+    return replace(engine, neuron_lanes=lanes)
+
 
 def plan_layer(
     shape: LayerShape,
     operands: Operands,
-    engine: Pim | Mac | Event,
+    engine: Engine,
     *,
     exact: bool,
     resident: bool = True,
     spare: bool = True,
+    partner: Operands | None = None,
 ) -> Plan:
     """Cut a layer to the size of its engine; raises MappingError where it cannot be cut.
 
-    The options are those of `plan_crossbar` and say nothing to the other engines.
+    Weights that a ``partner`` uses as well, the layer's other phase, lie as both can use them: tiles of multipliers
+    are those of the wider inputs, and kernels in a crossbar are not shifted, for which number is best depends on
+    the inputs.  The other options are those of `plan_crossbar` and say nothing to the other engines.
     """
     if isinstance(engine, Event):
         return _event(shape, engine)
     if isinstance(engine, Mac):
-        return plan_multipliers(shape, engine, weight_bits=operands.weight_bits, input_bits=operands.input_bits)
+        input_bits = max(one.input_bits for one in (operands, partner) if one is not None)
+        return plan_multipliers(shape, engine, weight_bits=operands.weight_bits, input_bits=input_bits)
+    if partner is not None and engine.copies_in_array == SHIFTED:
+        engine = replace(engine, copies_in_array=NONE)
     operand = _crossbar_operand(operands, engine)
     return plan_crossbar(operand, engine, shape, exact=exact, resident=resident, spare=spare)
 
 
-def plan_sweep(shape: LayerShape, engine: Pim | Mac | Event, *, output_word_bits: int, value_bits: int) -> Sweep:
+def plan_sweep(shape: LayerShape, engine: Engine, *, output_word_bits: int, value_bits: int) -> Sweep:
     """Words that the pass over a layer's neurons takes, and packed words that it writes."""
-    lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
+    lanes = sweep_lanes(engine)
     words = shape.positions * -(-shape.out_channels // lanes)
     output_words = -(-shape.neurons // (output_word_bits // value_bits))
     stalls = _port_stalls(words, engine) if isinstance(engine, Event) and engine.dataflow != GATHER else 0

@@ -12,26 +12,31 @@ from operator import attrgetter
 
 from pimsim.activity.activity import Storage
 from pimsim.hardware import AnalogPim, BitSerialPim, Event, Hardware, Mac
-from pimsim.hardware.hardware import GATHER, MULTIPLIER, PIPELINED, UNITS
-from pimsim.mapping.buffers import Placed
+from pimsim.hardware.hardware import GATHER, MULTIPLIER, UNITS
+from pimsim.mapping.buffers import Placed, by_engine
 from pimsim.mapping.crossbar import CrossbarPlan, row_bits
 from pimsim.mapping.mapping import EventPlan, LayerMemories
 from pimsim.mapping.memory import MemoryPlan
+from pimsim.mapping.plan import Engine, sweep_lanes
 from pimsim.model.network import RELU
 
 _KIND = attrgetter(*(field.name for field in fields(Storage) if field.name != "instances"))
 """All that instances of a part have in common, component and size first."""
+_SWEEP = "sweep"
+"""The unit that only layers with neurons have."""
 
 
 def built_storage(
     placed: tuple[Placed, ...], memories: tuple[LayerMemories, ...], hardware: Hardware
 ) -> tuple[Storage, ...]:
     """Buffers and engines of the machine: one engine of a kind when shared, one per layer when pipelined."""
-    if hardware.schedule == PIPELINED:
-        groups = [[layer] for layer in placed]
-    else:
-        groups = [[layer for layer in placed if layer.name == name] for name in {layer.name: None for layer in placed}]
-    engines = [_gated(storage, group, hardware) for group in groups for storage in _engine(group)]
+    engines = [_gated(storage, group, hardware) for group in by_engine(placed, hardware) for storage in _engine(group)]
+    engines += [
+        _gated(storage, [layer], hardware)
+        for layer in placed
+        if layer.facts.input_spikes
+        for storage in _encoder(placed[0])
+    ]
     built = [part for part in engines if part.capacity_bits or part.width_bits]
     return _merged([memory.storage for memory in distinct(memories)] + built)
 
@@ -42,8 +47,8 @@ def _gated(part: Storage, layers: list[Placed], hardware: Hardware) -> Storage:
         return replace(part, gated_by=(), gated_every=1)
     if not part.gated_by:
         return part
-    names = [layer.facts.shape.name for layer in layers]
-    return replace(part, gated_by=tuple(f"{name}.{unit}" for name in names for unit in part.gated_by))
+    units = [(layer, unit) for layer in layers for unit in part.gated_by if layer.facts.swept or unit != _SWEEP]
+    return replace(part, gated_by=tuple(f"{layer.facts.record}.{unit}" for layer, unit in units))
 
 
 def distinct(memories: tuple[LayerMemories, ...]) -> list[MemoryPlan]:
@@ -74,7 +79,13 @@ def _engine(layers: list[Placed]) -> Iterator[Storage]:
         yield from _mac(layers, engine)
     else:
         yield from _crossbar(layers, engine)
-    lanes = engine.lanes if isinstance(engine, Event) else engine.neuron_lanes
+    swept = [layer for layer in layers if layer.facts.swept]
+    if swept:
+        yield from _neurons(swept, engine)
+
+
+def _neurons(layers: list[Placed], engine: Engine) -> Iterator[Storage]:
+    lanes = sweep_lanes(engine)
     rescaled = any(layer.facts.neuron == RELU for layer in layers)  # by a multiplier, whatever forms the leaks
     if engine.leak == MULTIPLIER or rescaled:
         yield Storage("neuron", 0, engine.accumulator_bits, lanes)
@@ -82,7 +93,14 @@ def _engine(layers: list[Placed]) -> Iterator[Storage]:
         leaking = engine.accumulator_bits + max(layer.facts.leak_bits for layer in layers)
         yield Storage("shift_neuron", 0, 3 * engine.accumulator_bits + engine.leak_terms * leaking, lanes)
     # Each stage of the sweep holds a word of membranes; the packer holds a word of spikes and its remainder.
-    yield _registers(lanes * engine.accumulator_bits * engine.sweep_depth + 2 * lanes, "sweep")
+    yield _registers(lanes * engine.accumulator_bits * engine.sweep_depth + 2 * lanes, _SWEEP)
+
+
+def _encoder(first: Placed) -> Iterator[Storage]:
+    """Two comparators per code that the input memory delivers, as large as adders, and a packer of their bits."""
+    assert not isinstance(first.engine, Event)
+    yield Storage("lane", 0, first.operands.stored_bits, 2 * first.engine.input_port_codes)
+    yield _registers(2 * first.engine.input_port_codes, "encoder")
 
 
 def _registers(bits: int, unit: str, instances: int = 1, *, every: int = 1) -> Storage:
@@ -104,7 +122,7 @@ def _event(layers: list[Placed], event: Event) -> Iterator[Storage]:
     yield _registers(stage * event.pipeline_depth, "lanes")
     if gathers:  # two sets of sums: one is added to while the other one is swept
         sums = max(plan.beats for plan in plans) * lanes * event.accumulator_bits
-        for unit in ("lanes", "sweep"):
+        for unit in ("lanes", _SWEEP):
             yield Storage("accumulator", sums + counts, event.accumulator_bits, gated_by=(unit,))
 
 
