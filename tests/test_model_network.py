@@ -98,7 +98,7 @@ def test_samples_that_cannot_be_quantized_are_refused(raw: Any, words: str) -> N
         ({"bits": True}, "input.bits=True is not an integer"),
         ({"scale": float("nan")}, "input.scale=nan"),
         ({"zero_point": -1}, "input.zero_point=-1 is outside 0 … 15"),
-        ({"mean": np.zeros((2, 1))}, "input.mean: expected a non-empty vector"),
+        ({"mean": np.zeros((2, 1, 1))}, "input.mean: expected a non-empty vector"),
         ({"mean": np.zeros(0)}, "input.mean: expected a non-empty vector"),
         ({"mean": np.zeros(3)}, "input.deviation: shape"),
         ({"deviation": -np.ones(2)}, r"input.deviation\[0\]=-1.0 must be finite and above 0"),

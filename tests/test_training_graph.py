@@ -141,7 +141,7 @@ def test_a_network_is_named_with_the_parameters_that_it_has() -> None:
     assert paper.model_dump() == {"name": "cnn32h", "pool": 2, "width": 512}
     assert load_recipe("cnn3d_6b").network.model_dump() == "cnn3d"
     # 200 bands: (200 − 18) // 7 + 1 = 27 spectral positions; two 3×3 convolutions leave 23 × 86, pooled 5 × 21
-    layers = other.architecture(200, 16, 3).layers
+    layers = other.architecture((1, 200, 3, 3), 16).layers
     assert layers[3].weights == 5 * 21 * 128 * 100
 
 

@@ -371,7 +371,7 @@ def test_a_layer_that_dropout_cannot_act_on_is_refused_before_training(scene: Pa
 def test_dropout_acts_in_training_on_the_named_layers_alone(scene: Path) -> None:
     chosen = recipe(scene, "cnn3d_snn")
     data = prepare(chosen)
-    network = Network(chosen.network.architecture(data.bands, data.classes, 5), data.grid)
+    network = Network(chosen.network.architecture(data.input_shape, data.classes), data.grid)
     codes = network.centre(data.codes[:4])
 
     def logits() -> torch.Tensor:

@@ -45,15 +45,16 @@ def positive(key: str, value: float) -> None:
         raise ModelError(f"{key}={value} must be a finite number above 0")
 
 
-def finite_vector(key: str, values: npt.NDArray[Any], *, positive: bool = False) -> None:
-    """A non-empty vector of finite floats, above zero where ``positive``."""
-    if values.ndim != 1 or values.size == 0 or values.dtype.kind != "f":
-        raise ModelError(f"{key}: expected a non-empty vector of floats, got {values.dtype} of shape {values.shape}")
+def finite_floats(key: str, values: npt.NDArray[Any], *, positive: bool = False) -> None:
+    """A non-empty vector or matrix of finite floats, above zero where ``positive``."""
+    if values.ndim not in (1, 2) or values.size == 0 or values.dtype.kind != "f":
+        expected = "a non-empty vector or matrix of floats"
+        raise ModelError(f"{key}: expected {expected}, got {values.dtype} of shape {values.shape}")
     bad = ~np.isfinite(values) | (values <= 0 if positive else False)
     if bad.any():
-        index = int(np.argmax(bad))
+        index = tuple(int(i) for i in np.argwhere(bad)[0])
         limit = "finite and above 0" if positive else "finite"
-        raise ModelError(f"{key}[{index}]={values[index]} must be {limit}")
+        raise ModelError(f"{key}{list(index)}={values[index]} must be {limit}")
 
 
 def codes(key: str, values: npt.NDArray[Any], shape: tuple[int, ...], limits: tuple[int, int]) -> None:

@@ -85,6 +85,7 @@ def describe(network: IntegerNetwork) -> dict[str, object]:
             "bits": int(network.input.bits),
             "scale": float(network.input.scale),
             "zero_point": int(network.input.zero_point),
+            **({"per_channel": True} if network.input.per_channel else {}),
         },
         "time_steps": int(network.time_steps),
         "encoding": network.encoding,
@@ -167,7 +168,7 @@ def _network(fields: Fields, archive: ArchiveReader) -> IntegerNetwork:
     archive.require([MEAN, DEVIATION, *(weight_name(shape.name) for shape in architecture.layers)])
     network = IntegerNetwork(
         architecture=architecture,
-        input=_input(given, archive, bands=source[1]),
+        input=_input(given, archive, source),
         layers=tuple(_layer(*pair, archive) for pair in zip(entries, architecture.layers, strict=True)),
         time_steps=fields.integer("time_steps"),
         encoding=fields.text("encoding", DIRECT),
@@ -179,13 +180,14 @@ def _network(fields: Fields, archive: ArchiveReader) -> IntegerNetwork:
     return network
 
 
-def _input(fields: Fields, archive: ArchiveReader, *, bands: int) -> InputQuantization:
+def _input(fields: Fields, archive: ArchiveReader, source: Shape4) -> InputQuantization:
+    shape = source[:2] if fields.flag("per_channel", False) else source[1:2]
     quantization = InputQuantization(
         bits=fields.integer("bits"),
         scale=fields.number("scale"),
         zero_point=fields.integer("zero_point"),
-        mean=archive.array(MEAN, "f", (bands,)).astype(np.float64),
-        deviation=archive.array(DEVIATION, "f", (bands,)).astype(np.float64),
+        mean=archive.array(MEAN, "f", shape).astype(np.float64),
+        deviation=archive.array(DEVIATION, "f", shape).astype(np.float64),
     )
     fields.finish()
     return quantization

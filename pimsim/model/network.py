@@ -22,7 +22,7 @@ A CNN has neither steps nor membranes: its hidden layers requantize each sum onc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -30,7 +30,7 @@ import numpy.typing as npt
 
 from pimsim.errors import ModelError, SceneError
 from pimsim.model import checks
-from pimsim.model.architecture import Architecture, LayerShape
+from pimsim.model.architecture import Architecture, LayerShape, Shape4
 from pimsim.model.macro import Macro
 
 IntArray = npt.NDArray[np.integer]
@@ -65,8 +65,8 @@ MAX_TIME_WEIGHT = 2**31 - 1
 class InputQuantization:
     """Raw sample → unsigned codes: ``clip(rint((raw − mean) / deviation / scale) + zero_point, 0, 2^bits − 1)``.
 
-    ``mean`` and ``deviation`` have one entry per depth slice (spectral band), shape (D,).
-    ``rint`` rounds halves to even.
+    ``mean`` and ``deviation`` have one entry per depth slice (spectral band), shape (D,), or per channel and
+    slice, (C, D).  ``rint`` rounds halves to even.
     """
 
     bits: int
@@ -79,10 +79,24 @@ class InputQuantization:
         checks.integer("input.bits", self.bits, 1, MAX_CODE_BITS)
         checks.positive("input.scale", self.scale)
         checks.integer("input.zero_point", self.zero_point, 0, 2**self.bits - 1)
-        checks.finite_vector("input.mean", self.mean)
-        checks.finite_vector("input.deviation", self.deviation, positive=True)
+        checks.finite_floats("input.mean", self.mean)
+        checks.finite_floats("input.deviation", self.deviation, positive=True)
         if self.mean.shape != self.deviation.shape:
             raise ModelError(f"input.deviation: shape {self.deviation.shape} differs from input.mean {self.mean.shape}")
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether channels have means and deviations of their own."""
+        return self.mean.ndim == 2
+
+    def fits(self, shape: Shape4) -> bool:
+        """Whether samples (C, D, H, W) have as many channels and slices as there are means."""
+        return self.mean.shape == (shape[:2] if self.per_channel else shape[1:2])
+
+    def first(self, channels: int, slices: int) -> InputQuantization:
+        """The rule of the first channels and depth slices alone."""
+        chosen = (slice(channels), slice(slices))[-self.mean.ndim :]
+        return replace(self, mean=self.mean[chosen], deviation=self.deviation[chosen])
 
     @property
     def code_dtype(self) -> type[np.unsignedinteger]:
@@ -92,10 +106,10 @@ class InputQuantization:
         """Raw samples (N, C, D, H, W) → codes of the same shape, uint8 up to 8 bits, else uint16.
 
         Computed in float64 in the order of the formula above, so the codes do not depend on the type
-        of ``raw``.  Raises `SceneError` for another number of bands, NaN or infinity.
+        of ``raw``.  Raises `SceneError` for other numbers of bands or channels, NaN or infinity.
         """
-        samples = _samples(raw, self.mean.size)
-        mean, deviation = (v.astype(np.float64)[:, None, None] for v in (self.mean, self.deviation))
+        samples = _samples(raw, self)
+        mean, deviation = (v.astype(np.float64)[..., None, None] for v in (self.mean, self.deviation))
         codes = np.empty(samples.shape, self.code_dtype)
         for sample, code in zip(samples, codes, strict=True):  # one at a time bounds the float64 copy
             value = sample.astype(np.float64)
@@ -254,11 +268,8 @@ class IntegerNetwork:
         _check_encoding(self)
         checks.integer("leak_fraction_bits", self.leak_fraction_bits, 0, MAX_FRACTION_BITS)
         checks.choice("leak_rounding", self.leak_rounding, ROUNDINGS)
-        if self.input.mean.size != self.architecture.input_shape[1]:
-            raise ModelError(
-                f"input.mean: {self.input.mean.size} bands, the input shape {self.architecture.input_shape} "
-                f"has {self.architecture.input_shape[1]}"
-            )
+        if not self.input.fits(shape := self.architecture.input_shape):
+            raise ModelError(f"input.mean: shape {self.input.mean.shape} does not fit the input shape {shape}")
         _check_chain(self)
 
     @property
@@ -393,15 +404,17 @@ def _check_cnn(network: IntegerNetwork) -> None:
             )
 
 
-def _samples(raw: npt.ArrayLike, bands: int) -> npt.NDArray[np.generic]:
+def _samples(raw: npt.ArrayLike, quantization: InputQuantization) -> npt.NDArray[np.generic]:
     samples = np.asarray(raw)
     if samples.dtype.kind not in "iufb":
         raise SceneError(f"input samples are {samples.dtype}, expected numbers")
     if samples.ndim != 5:
         expected = "(samples, channels, bands, height, width)"
         raise SceneError(f"input samples have shape {samples.shape}, expected {expected}")
-    if samples.shape[2] != bands:
+    if samples.shape[2] != (bands := quantization.mean.shape[-1]):
         raise SceneError(f"input samples have {samples.shape[2]} bands, the model takes {bands}")
+    if quantization.per_channel and samples.shape[1] != (channels := len(quantization.mean)):
+        raise SceneError(f"input samples have {samples.shape[1]} channels, the model takes {channels}")
     return samples
 
 

@@ -1,6 +1,8 @@
-"""Hyperspectral scenes: a cube, labels of its pixels, patches around them, and a split; no torch."""
+"""Hyperspectral scenes (a cube, labels of its pixels, patches around them, a split) and image sets; no torch."""
 
 from pimsim.scenes.division import Division, divide
+from pimsim.scenes.image_load import is_image_set, load_images
+from pimsim.scenes.image_set import ImageSet, channel_statistics
 from pimsim.scenes.load import load_scene
 from pimsim.scenes.overlap import Overlap
 from pimsim.scenes.patches import Patches, extract_patches
@@ -13,15 +15,19 @@ from pimsim.scenes.trained import trained_division
 
 __all__ = [
     "Division",
+    "ImageSet",
     "Overlap",
     "Patches",
     "Scene",
     "Split",
     "SplitFile",
     "band_statistics",
+    "channel_statistics",
     "chosen_split",
     "divide",
     "extract_patches",
+    "is_image_set",
+    "load_images",
     "load_scene",
     "stratified_split",
     "trained_division",

@@ -77,7 +77,9 @@ def keys(recipe: Recipe, content: str) -> dict[str, Key]:
     leaves the checkpoints of before usable.
     """
     complete, changed = recipe.model_dump(mode="json"), recipe.model_dump(mode="json", exclude_defaults=True)
-    settings: dict[str, object] = dict(_flat({name: complete[name] for name in _DATA if name in complete}))
+    settings: dict[str, object] = dict(
+        _flat({name: complete[name] for name in _DATA if name in complete and name not in recipe.unused})
+    )
     settings[CONTENT] = content
     deciding: dict[str, object] = {CONTENT: content}
     result = {}

@@ -114,7 +114,7 @@ class Network(nn.Module):
 
     def forward_relu(self, codes: Tensor, precision: Precision) -> Tensor:
         """Centred input codes (N, C, D, H, W) → logits (N, classes)."""
-        x = codes.permute(0, 2, 3, 4, 1)
+        x = _channels_inside(codes)
         last = len(self.architecture.layers) - 1
         for index, layer in enumerate(self.architecture.layers):
             weight, scale = self.weight(index, precision)
@@ -130,7 +130,7 @@ class Network(nn.Module):
 
         ``activations`` collects every hidden layer's codes, (N, H, W, C, D).
         """
-        x = codes.permute(0, 2, 3, 4, 1)
+        x = _channels_inside(codes)
         last = len(self.architecture.layers) - 1
         for index, layer in enumerate(self.architecture.layers):
             weight, scale = self.weight(index, precision)
@@ -187,7 +187,7 @@ class Network(nn.Module):
         every hidden layer's spikes, (T, N, H, W, C, D).
         """
         count = codes.shape[0]
-        x = codes.permute(0, 2, 3, 4, 1)
+        x = _channels_inside(codes)
         for index, layer in enumerate(self.architecture.layers[:-1]):
             weight, scale = self.weight(index, precision)
             current = convolve(x, weight, layer, half=precision.half)
@@ -211,6 +211,11 @@ class Network(nn.Module):
                 leak.clamp_(0.0, 1.0)
             for threshold in self.thresholds:
                 threshold.clamp_(min=1e-3)
+
+
+def _channels_inside(codes: Tensor) -> Tensor:
+    """(N, C, D, H, W) → (N, D, H, W, C), in memory too: images as they come would slow down every layer."""
+    return codes.permute(0, 2, 3, 4, 1).contiguous()
 
 
 def _scalars(count: int) -> nn.ParameterList:

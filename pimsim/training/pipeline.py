@@ -94,9 +94,12 @@ def _network(recipe: Recipe, data: Dataset) -> Network:
 
 def _architecture(recipe: Recipe, data: Dataset) -> Architecture:
     try:
-        return recipe.network.architecture(data.bands, data.classes, recipe.patch)
+        return recipe.network.architecture(data.input_shape, data.classes)
     except ModelError as error:
-        sizes = f"patch={recipe.patch} and the {data.bands} bands of {data.scene}"
+        channels, bands, height, width = data.input_shape
+        sizes = f"patch={recipe.patch} and the {bands} bands of {data.scene}"
+        if recipe.takes_images:
+            sizes = f"the images of {data.scene}, {channels}×{height}×{width}"
         raise ModelError(f"network {recipe.network.name} does not fit {sizes}: {error}") from error
 
 

@@ -13,14 +13,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SerializerFunctionWrapHandler,
     ValidationError,
     model_serializer,
     model_validator,
 )
 
 from pimsim.errors import MissingFileError, TrainingError
-from pimsim.model.architecture import ARCHITECTURES, Architecture
+from pimsim.model.architecture import ARCHITECTURES, VGG_CHANNELS, Architecture, Shape4, vgg
 from pimsim.scenes import Split
 from pimsim.scenes.split import FILE, TRAIN_FRACTION
 from pimsim.training.split_settings import SplitSettings
@@ -103,45 +102,68 @@ class Conversion(_Strict):
 
 
 class NetworkChoice(_Strict):
-    """A network by name; of CNN-32H the edge of the pooling window and the width of the linear layer behind it."""
+    """A network by name; of CNN-32H the edge of the pooling window and the width of the linear layer behind it, of the
+    VGG networks that of their hidden linear layers.
+    """
 
-    name: Literal["cnn3d", "cnn32h"]
+    name: Literal["cnn3d", "cnn32h", "vgg6", "vgg9", "vgg11", "vgg16"]
     pool: Annotated[int, Field(ge=1, le=16)] | None = None
     width: Annotated[int, Field(ge=1, le=65536)] | None = None
+    hidden: Annotated[int, Field(ge=1, le=65536)] | None = None
 
     @model_validator(mode="after")
     def _parameters_fit(self) -> NetworkChoice:
-        if self.name != "cnn32h" and self.parameters:
-            raise ValueError(f"network.{next(iter(self.parameters))}: only cnn32h has it, this network is {self.name}")
+        for key in self.parameters:
+            if key not in _defaults(self.name):
+                owners = "the VGG networks have" if key == "hidden" else "cnn32h has"
+                raise ValueError(f"network.{key}: only {owners} it, this network is {self.name}")
         return self
 
     @property
+    def takes_images(self) -> bool:
+        """Whether it is a network for images, and not for patches of a scene."""
+        return self.name in VGG_CHANNELS
+
+    @property
     def parameters(self) -> dict[str, int]:
-        """Those that the network has, for `ARCHITECTURES`."""
-        return {key: value for key, value in (("pool", self.pool), ("width", self.width)) if value is not None}
+        """Those that the network has, for its architecture."""
+        given = {"pool": self.pool, "width": self.width, "hidden": self.hidden}
+        return {key: value for key, value in given.items() if value is not None}
 
-    @model_serializer(mode="wrap")
-    def _short(self, form: SerializerFunctionWrapHandler) -> object:
-        return form(self) if self.parameters else self.name
+    @model_serializer
+    def _short(self) -> object:
+        return {"name": self.name, **self.parameters} if self.parameters else self.name
 
-    def architecture(self, bands: int, classes: int, patch: int) -> Architecture:
-        """Raises ModelError where the network does not fit the sizes."""
-        return ARCHITECTURES[self.name](bands, classes, patch, **self.parameters)
+    def architecture(self, shape: Shape4, classes: int) -> Architecture:
+        """For inputs (C, D, H, W).  Raises ModelError where the network does not fit the sizes."""
+        channels, bands, height, width = shape
+        if self.takes_images:
+            return vgg(self.name, classes, channels=channels, height=height, width=width, **self.parameters)
+        return ARCHITECTURES[self.name](bands, classes, height, **self.parameters)
 
 
 #: what HYPER-SNN's weight counts imply (Table I)
 _CNN32H = {"pool": 2, "width": 512}
+#: width of the linear layers of the VGG networks in the papers
+_VGG = {"hidden": 4096}
+
+
+def _defaults(network: object) -> dict[str, int]:
+    """The parameters that a network has."""
+    return _CNN32H if network == "cnn32h" else _VGG if network in VGG_CHANNELS else {}
 
 
 def _named(value: object) -> object:
     """A bare name as a mapping, with the parameters that it leaves open."""
     choice = {"name": value} if isinstance(value, str) else value
-    return {**_CNN32H, **choice} if isinstance(choice, dict) and choice.get("name") == "cnn32h" else choice
+    return {**_defaults(choice.get("name")), **choice} if isinstance(choice, dict) else choice
 
 
 #: settings that a CNN has no use for, and those that a network of float weights has none for
 SPIKING_ONLY = ("time_steps", "leak_fraction_bits", "conversion", "snn")
 QUANTIZED_ONLY = ("weight_bits", "scheme", "leak_fraction_bits")
+#: settings of patches of a scene; images come whole, parted into training and test, and with a known range
+PATCHES_ONLY = ("patch", "split", "train_fraction", "input_clip")
 #: stages of which a recipe has one at most: each ends it in another network
 ENDS = ("qstdb", "ptq", "qat")
 
@@ -193,8 +215,15 @@ class Recipe(_Strict):
             raise ValueError(f"train_fraction={self.train_fraction}: a split of kind file draws nothing")
         kind = "a spiking network has it, this recipe's qat makes a CNN" if self.qat else "quantized weights need it"
         surplus = [key for key in self.unused if key in self.model_fields_set]
+        if surplus and surplus[0] in PATCHES_ONLY:
+            kind = f"networks for patches of a scene have it, {self.network.name} takes images"
         if surplus:
             raise ValueError(f"{surplus[0]}: only {kind}")
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether ``scene`` names an image set."""
+        return self.network.takes_images
 
     @property
     def start(self) -> str | None:
@@ -207,10 +236,10 @@ class Recipe(_Strict):
     @property
     def unused(self) -> tuple[str, ...]:
         """Settings that have no effect on this recipe's result."""
-        drawn = ("train_fraction",) if self.split.kind == FILE else ()
+        data = PATCHES_ONLY if self.takes_images else ("train_fraction",) if self.split.kind == FILE else ()
         if self.qat is not None:
-            return (*SPIKING_ONLY, *drawn)
-        return (*(QUANTIZED_ONLY if self.start is None else ()), *drawn)
+            return (*data, *SPIKING_ONLY)
+        return (*data, *(QUANTIZED_ONLY if self.start is None else ()))
 
     @property
     def parting(self) -> Split:

@@ -18,13 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pimsim.errors import TrainingError
-from pimsim.training.data import augment
 from pimsim.training.network import Network
 from pimsim.training.recipe import Stage
 from pimsim.training.run_folder import Effort, Run
 
 Forward = Callable[[Tensor, int], Tensor]
 """(centred codes, epoch) → logits"""
+Augment = Callable[[Tensor], Tensor]
+"""centred codes (N, C, D, H, W) → other samples of the same classes"""
 
 
 def train_stage(
@@ -33,6 +34,7 @@ def train_stage(
     forward: Forward,
     codes: Tensor,
     labels: Tensor,
+    augment: Augment,
     stage: Stage,
     run: Run,
     *,
@@ -59,7 +61,7 @@ def train_stage(
     for epoch in range(effort.epochs, stage.epochs):
         began = time.perf_counter()
         torch.manual_seed(_seed(run.seed, name, epoch))
-        message = _epoch(network, forward, optimizer, codes, labels, stage, epoch)
+        message = _epoch(network, forward, optimizer, codes, labels, augment, stage, epoch)
         effort = effort.plus(epochs=1, wall_s=time.perf_counter() - began, device=run.device)
         kept: dict[str, Any] = {"network": parameters(network, neurons=neurons), "finished": epoch + 1 == stage.epochs}
         if not kept["finished"]:  # nothing will go on from the optimizer of the last epoch
@@ -115,6 +117,7 @@ def _epoch(
     optimizer: torch.optim.Optimizer,
     codes: Tensor,
     labels: Tensor,
+    augment: Augment,
     stage: Stage,
     epoch: int,
 ) -> str:

@@ -21,7 +21,7 @@ from pimsim.training.evaluate import evaluate, spiking_forward
 from pimsim.training.network import Network, Precision
 from pimsim.training.recipe import QuantizedStage, Recipe, SpikingStage
 from pimsim.training.run_folder import Effort, Run
-from pimsim.training.stages import load_network, parameters, train_stage
+from pimsim.training.stages import Augment, load_network, parameters, train_stage
 
 Forward = Callable[[Tensor], Tensor]
 
@@ -75,9 +75,9 @@ class Job:
     run: Run
 
     @property
-    def training(self) -> tuple[Tensor, Tensor]:
-        """Input codes and labels of the training samples."""
-        return self.data.codes[self.data.train], self.data.labels[self.data.train]
+    def training(self) -> tuple[Tensor, Tensor, Augment]:
+        """Input codes and labels of the training samples, and how they are augmented."""
+        return self.data.codes[self.data.train], self.data.labels[self.data.train], self.data.augment
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def _another_name(name: str, shape: LayerShape) -> str:
 def _input(network: IntegerNetwork, index: int, source: Shape4) -> InputQuantization:
     bands = source[1]
     if index == 0:
-        return replace(network.input, mean=network.input.mean[:bands], deviation=network.input.deviation[:bands])
+        return network.input.first(source[0], bands)
     return InputQuantization(bits=1, scale=1.0, zero_point=0, mean=np.zeros(bands), deviation=np.ones(bands))
 
 

@@ -1,0 +1,114 @@
+"""Images in folders by class, ``train/CLASS/image.png`` and ``test/CLASS/image.png``, in JPEG or PNG files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from pimsim.errors import MissingPackageError, SceneError
+from pimsim.scenes.image_files import Files
+from pimsim.scenes.image_set import ImageSet
+
+TRAIN, TEST = SIDES = ("train", "test")
+FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
+MOST_EDGE = 4096
+#: of decoded pixels
+MOST_BYTES = 4 << 30
+#: what Pillow calls images whose pixels have a colour and nothing else; grey and palettes become RGB
+_MODES = ("RGB", "L", "1", "P")
+
+ByClass = dict[str, list[tuple[str, bytes]]]
+"""Class → (name of the file for messages, its content), in the order of the files' names."""
+
+
+def image_folders(name: str, sides: Mapping[str, Files], *, original: str = "", attribution: str = "") -> ImageSet:
+    """Images by class; ``sides`` has the files of `TRAIN` and of `TEST`.
+
+    ``original``: what the set was published as, where it was not published in such files: what lies in JPEG files then
+    is encoded anew, and the set's form says so.  Classes are the sorted names of the folders, images sorted by class
+    and name.  Raises SceneError where a class lacks images on a side, or an image is damaged, transparent or of
+    another size than the first; MissingPackageError without Pillow.
+    """
+    parts = {side: _by_class(files) for side, files in sides.items()}
+    origin = sides[TRAIN].origin
+    for side, other in (SIDES, SIDES[::-1]):
+        if absent := sorted(parts[side].keys() - parts[other].keys()):
+            raise SceneError(f'"{origin}": class "{absent[0]}" has {side} images and no {other} images')
+    classes = tuple(sorted(parts[TRAIN]))
+    ordered = [image for side in SIDES for label in classes for image in parts[side][label]]
+    labels = [index for side in SIDES for index, label in enumerate(classes) for _ in parts[side][label]]
+    suffixes = {PurePosixPath(path).suffix.lower() for path, _ in ordered}
+    form = _form({FORMATS[suffix] for suffix in suffixes}, original)
+    return ImageSet(
+        name=name,
+        samples=_decoded(ordered),
+        labels=np.array(labels, np.int64),
+        training=sum(map(len, parts[TRAIN].values())),
+        class_names=classes,
+        form=form,
+        attribution=f"{attribution}; {form}" if attribution else "",
+    )
+
+
+def _form(formats: set[str], original: str) -> str:
+    if original and "JPEG" in formats:
+        return "JPEG re-encoded"
+    return " and ".join(f"{name} files" for name in sorted(formats))
+
+
+def _by_class(files: Files) -> ByClass:
+    result: ByClass = {}
+    for path in sorted(files.contents, key=lambda path: path.parts[-2:]):
+        if len(path.parts) < 2:
+            raise SceneError(f'"{files.origin}": "{path}" lies in no folder of a class')
+        result.setdefault(path.parts[-2], []).append((f"{files.origin}/{path}", files.contents[path]))
+    return result
+
+
+def _decoded(images: Iterable[tuple[str, bytes]]) -> npt.NDArray[np.uint8]:
+    """Pixels (N, 3, 1, H, W); every image as large as the first."""
+    chosen = list(images)
+    reader = _pillow()
+    first = _pixels(reader, *chosen[0])
+    total = len(chosen) * first.size
+    if total > MOST_BYTES:
+        size = "×".join(map(str, first.shape))
+        raise SceneError(
+            f'"{chosen[0][0]}": {len(chosen)} images of {size} take {total >> 20} MiB, at most {MOST_BYTES >> 20}'
+        )
+    result = np.empty((len(chosen), 3, 1, *first.shape[:2]), np.uint8)
+    for (name, content), place in zip(chosen, result, strict=True):
+        pixels = _pixels(reader, name, content)
+        if pixels.shape != first.shape:
+            sizes = [f"{shape[1]}×{shape[0]}" for shape in (pixels.shape, first.shape)]
+            raise SceneError(f'"{name}" is {sizes[0]} pixels, "{chosen[0][0]}" {sizes[1]}; a set has one size')
+        place[:, 0] = pixels.transpose(2, 0, 1)
+    return result
+
+
+def _pixels(reader: ModuleType, name: str, content: bytes) -> npt.NDArray[np.uint8]:
+    """One image (H, W, 3)."""
+    try:
+        with reader.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+            if max(image.size) > MOST_EDGE:
+                raise SceneError(f'"{name}" is {image.size[0]}×{image.size[1]} pixels, at most {MOST_EDGE} a side')
+            if image.mode not in _MODES or "transparency" in image.info:
+                raise SceneError(f'"{name}" has pixels of mode {image.mode}; images are RGB or grey, 8 bits, opaque')
+            return np.asarray(image.convert("RGB"))
+    except SceneError:
+        raise
+    except (OSError, ValueError, SyntaxError, reader.DecompressionBombError) as error:
+        raise SceneError(f'"{name}" is not a readable image: {error}') from error
+
+
+def _pillow() -> ModuleType:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingPackageError('images need Pillow, not installed here: pip install "pimsim[train]"') from error
+    return Image
