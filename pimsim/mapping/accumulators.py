@@ -20,7 +20,7 @@ from pimsim.errors import AccumulatorError
 from pimsim.hardware import Event, Hardware, Mac
 from pimsim.hardware.hardware import EXACT, MULTIPLIER, Pim
 from pimsim.mapping.macro import crossbar_values
-from pimsim.mapping.placement import costs_cnn, engine_names, has_input_spikes, input_spikes_engine
+from pimsim.mapping.placement import costs_cnn, engine_called, engine_names, has_input_spikes, input_spikes_engine
 from pimsim.mapping.weights import weight_sums
 from pimsim.model.chip import build
 from pimsim.model.fixed_point import signed_digits, word_bits
@@ -57,7 +57,7 @@ def layer_numerics(
         if index == 0 and has_input_spikes(network, hardware):
             chosen.append(_of_two_phases(network, hardware, name, seed=seed, chip=chip))
             continue
-        engine = _engine(hardware, name)
+        engine = engine_called(name, hardware)
         inputs = _pooled(network.input_range(index), prod(layer.shape.pool))
         macro = crossbar_values(layer, index, engine, inputs[1] - inputs[0], seed=seed, chip=chip)
         numerics = _numerics(network, layer, engine, macro)
@@ -71,7 +71,7 @@ def layer_numerics(
 
 def code_numerics(network: IntegerNetwork, hardware: Hardware, first: LayerNumerics) -> LayerNumerics:
     """Words of the engine that sums the codes of step 1, of a first layer that computes in the words of ``first``."""
-    bits = _engine(hardware, engine_names(network, hardware)[0]).accumulator_bits
+    bits = engine_called(engine_names(network, hardware)[0], hardware).accumulator_bits
     return LayerNumerics(bits, bits, first.crossbar)
 
 
@@ -81,8 +81,8 @@ def _of_two_phases(
     """A first layer that sums codes at step 1 and input spikes behind: words of the engine that sums the latter."""
     layer, spiking = network.layers[0], input_spikes_engine(hardware)
     assert network.input_spikes is not None
-    codes, engine = network.input_range(0), _engine(hardware, spiking)
-    macro = crossbar_values(layer, 0, _engine(hardware, name), codes[1] - codes[0], seed=seed, chip=chip)
+    codes, engine = network.input_range(0), engine_called(spiking, hardware)
+    macro = crossbar_values(layer, 0, engine_called(name, hardware), codes[1] - codes[0], seed=seed, chip=chip)
     spike_macro = crossbar_values(layer, 0, engine, 1, seed=seed, chip=chip)
     numerics = replace(_numerics(network, layer, engine, macro), spike_crossbar=spike_macro)
     first, each = _sums(layer, codes, macro), _sums(layer, (0, 1), spike_macro)
@@ -95,12 +95,6 @@ def _of_two_phases(
         ends.append(_fired_once(network, layer, together))
     _prove(layer, f"engines.{spiking}", numerics, min(ends, key=_bits))
     return numerics
-
-
-def _engine(hardware: Hardware, name: str) -> Pim | Mac | Event:
-    engine = hardware.engines.named(name)
-    assert engine is not None  # the hardware file was checked for it
-    return engine
 
 
 def sum_range(layer: IntegerLayer, inputs: Range) -> Range:
@@ -173,9 +167,7 @@ def _ends(network: IntegerNetwork, layer: IntegerLayer, numerics: LayerNumerics,
         return *step, "in one pass"
     if kind in CLASSIFIERS:
         low, high = step if once else (step[0] * steps, step[1] * steps)
-        later = layer.neuron.time_weight * steps
-        beside = f"over {steps} steps" + (" of inputs that fire once" if once else "")
-        return min(low - later, low), high, beside + (f", less {later} for its time" if later else "")
+        return low, high, f"over {steps} steps" + (" of inputs that fire once" if once else "")
     ends = [_on_membranes(numerics, step)]
     if once and not numerics.membrane_shift:
         ends.append(_fired_once(network, layer, step))

@@ -14,7 +14,7 @@ from pimsim.mapping.deadlines import deadlines
 from pimsim.mapping.mapping import LayerMapping, LayerMemories, Mapping, Plan
 from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.mapping.operands import LayerFacts, leak_form, operands, phase_facts
-from pimsim.mapping.placement import costs_cnn, has_input_spikes, phase_engines
+from pimsim.mapping.placement import costs_cnn, engine_called, has_input_spikes, phase_engines
 from pimsim.mapping.plan import plan_layer, plan_sweep, sweep_lanes, swept_by
 from pimsim.mapping.storage import built_storage
 from pimsim.model.architecture import Architecture
@@ -29,9 +29,10 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
     MappingError where a layer does not fit: an accumulator too narrow for its sums (AccumulatorError), a buffer or
     array too small, an unknown layer name, activations in front of an event core.
     """
+    names = phase_engines(source, hardware)
     facts = phase_facts(source, hardware)
     numerics = _numerics(source, facts, hardware)
-    placed = _share_arrays(_placed(facts, phase_engines(source, hardware), numerics, hardware), numerics, hardware)
+    placed = _share_arrays(_placed(facts, names, numerics, hardware), numerics, hardware)
     steps = source.time_steps if isinstance(source, IntegerNetwork) and not costs_cnn(source, hardware) else 1
     if hardware.order == LAYER_MAJOR:
         placed = tuple(_all_steps(layer) for layer in placed)
@@ -45,18 +46,14 @@ def map_model(source: IntegerNetwork | Architecture, hardware: Hardware) -> Mapp
 def _placed(
     facts: tuple[LayerFacts, ...], names: tuple[str, ...], numerics: tuple[LayerNumerics, ...], hardware: Hardware
 ) -> tuple[Placed, ...]:
-    engines = [hardware.engines.named(name) for name in names]
     result = []
-    for index, (own, name, engine) in enumerate(zip(facts, names, engines, strict=True)):
-        sweeper = engine if own.swept else engines[index + 1]
-        assert engine is not None  # the hardware file was checked for both
-        assert sweeper is not None
+    for index, (own, name, widths) in enumerate(zip(facts, names, numerics, strict=True)):
+        engine = engine_called(name, hardware)
         other = index - 1 if own.input_spikes else index if own.swept else index + 1
+        lanes = sweep_lanes(engine if own.swept else engine_called(names[other], hardware))
         partner = operands(facts[other], engine) if other != index and names[other] == name else None
-        chosen, lanes = operands(own, engine), sweep_lanes(sweeper)
-        plan = plan_layer(
-            own.shape, chosen, swept_by(engine, lanes), exact=_exact(own, numerics[index]), partner=partner
-        )
+        chosen = operands(own, engine)
+        plan = plan_layer(own.shape, chosen, swept_by(engine, lanes), exact=_exact(own, widths), partner=partner)
         result.append(Placed(own, name, engine, lanes, chosen, plan, partner))
     return tuple(result)
 

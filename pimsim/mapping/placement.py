@@ -5,8 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from pimsim.errors import MappingError
-from pimsim.hardware import Hardware
-from pimsim.hardware.hardware import AUTO, EVENT, ISO_CNN
+from pimsim.hardware import Event, Hardware, Mac
+from pimsim.hardware.hardware import AUTO, EVENT, ISO_CNN, Pim
 from pimsim.model.architecture import Architecture
 from pimsim.model.network import IntegerNetwork
 
@@ -18,6 +18,13 @@ def costs_cnn(source: IntegerNetwork | Architecture, hardware: Hardware) -> bool
     that is a CNN stands for itself.
     """
     return hardware.network == ISO_CNN and not (isinstance(source, IntegerNetwork) and source.is_cnn)
+
+
+def engine_called(name: str, hardware: Hardware) -> Pim | Mac | Event:
+    """The section of an engine that a layer is placed on, for which the hardware file was checked."""
+    engine = hardware.engines.named(name)
+    assert engine is not None
+    return engine
 
 
 def has_input_spikes(source: IntegerNetwork | Architecture, hardware: Hardware) -> bool:
