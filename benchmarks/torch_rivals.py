@@ -13,16 +13,8 @@ from torch import Tensor
 
 from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape, cnn3d
-from pimsim.model.network import (
-    ACCUMULATE,
-    AFFINE,
-    LIF,
-    SINGLE_SPIKE,
-    InputQuantization,
-    IntegerLayer,
-    IntegerNetwork,
-    Neuron,
-)
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import ACCUMULATE, AFFINE, LIF, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, Neuron
 from pimsim.resources import MODEL, TRACE, find
 from pimsim.traces import Trace, load_trace
 from pimsim.traces.spikes import unpack_spikes

@@ -8,6 +8,7 @@ import made_inputs
 import numpy as np
 
 from pimsim.model.architecture import Architecture, LayerShape, vgg
+from pimsim.model.input import InputQuantization, InputSpikes
 from pimsim.model.network import (
     ACCUMULATE,
     AFFINE,
@@ -16,8 +17,6 @@ from pimsim.model.network import (
     RELU,
     SINGLE_SPIKE,
     TIMED,
-    InputQuantization,
-    InputSpikes,
     IntegerLayer,
     IntegerNetwork,
     Neuron,

@@ -8,7 +8,8 @@ import numpy as np
 
 from pimsim.model import save_network
 from pimsim.model.architecture import Architecture, LayerShape
-from pimsim.model.network import ACCUMULATE, AFFINE, LIF, InputQuantization, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import ACCUMULATE, AFFINE, LIF, IntegerLayer, IntegerNetwork, Neuron
 
 BANDS, PATCH, CLASSES = 8, 3, 3
 

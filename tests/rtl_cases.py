@@ -18,6 +18,7 @@ from pimsim.errors import AccumulatorError, MappingError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import Mapping, map_model
 from pimsim.model.architecture import CONV2D, CONV3D, Architecture, LayerShape
+from pimsim.model.input import InputQuantization
 from pimsim.model.network import (
     ACCUMULATE,
     AFFINE,
@@ -26,7 +27,6 @@ from pimsim.model.network import (
     ROUNDINGS,
     SCALE,
     SINGLE_SPIKE,
-    InputQuantization,
     IntegerLayer,
     IntegerNetwork,
     Neuron,

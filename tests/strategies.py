@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from pimsim.model.architecture import CONV2D, CONV3D, LINEAR, Architecture, LayerShape, Shape3, Shape4
+from pimsim.model.input import InputQuantization
 from pimsim.model.macro import Macro
 from pimsim.model.network import (
     ACCUMULATE,
@@ -24,7 +25,6 @@ from pimsim.model.network import (
     ROUNDINGS,
     SCHEMES,
     SINGLE_SPIKE,
-    InputQuantization,
     IntegerLayer,
     IntegerNetwork,
     LayerNumerics,

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pimsim.errors import ModelError, SceneError, TraceError
 from pimsim.model import load_network, network_hash, reference
 from pimsim.model.architecture import Architecture, LayerShape
+from pimsim.model.input import InputQuantization
 from pimsim.model.macro import Macro
 from pimsim.model.network import (
     ACCUMULATE,
     LIF,
     SCALE,
     SINGLE_SPIKE,
-    InputQuantization,
     IntegerLayer,
     IntegerNetwork,
     LayerNumerics,

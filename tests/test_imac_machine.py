@@ -15,7 +15,8 @@ from pimsim.cost.papers import imac
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import map_model
 from pimsim.model.architecture import CONV2D, Architecture, LayerShape
-from pimsim.model.network import ACCUMULATE, IF, SCALE, InputQuantization, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import ACCUMULATE, IF, SCALE, IntegerLayer, IntegerNetwork, Neuron
 from pimsim.report.analysis import imac_layer
 from pimsim.simulation import schedule
 

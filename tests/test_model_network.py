@@ -17,8 +17,9 @@ from strategies import input_quantizations
 from pimsim.errors import ModelError, SceneError
 from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape
+from pimsim.model.input import InputQuantization
 from pimsim.model.macro import Macro
-from pimsim.model.network import InputQuantization, IntegerNetwork, LayerNumerics, Neuron
+from pimsim.model.network import IntegerNetwork, LayerNumerics, Neuron
 
 
 @pytest.fixture

@@ -15,14 +15,9 @@ from strategies import Case, cases, cnns, numerics
 from pimsim.errors import ModelError, SceneError
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.model.fixed_point import word_range
+from pimsim.model.input import InputQuantization
 from pimsim.model.macro import Macro
-from pimsim.model.network import (
-    InputQuantization,
-    IntegerLayer,
-    IntegerNetwork,
-    LayerNumerics,
-    Neuron,
-)
+from pimsim.model.network import IntegerLayer, IntegerNetwork, LayerNumerics, Neuron
 from pimsim.model.reference import ReferenceRun, _product, layer_sums, run
 
 

@@ -12,7 +12,8 @@ from pimsim.errors import AccumulatorError
 from pimsim.hardware import load_hardware
 from pimsim.model import load_network, save_network
 from pimsim.model.architecture import Architecture, LayerShape, cnn3d, cnn32h
-from pimsim.model.network import ACCUMULATE, LIF, SCALE, InputQuantization, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import ACCUMULATE, LIF, SCALE, IntegerLayer, IntegerNetwork, Neuron
 from pimsim.report.fitting import fitting
 from pimsim.simulation import execute
 from pimsim.traces import save_trace

@@ -7,7 +7,8 @@ from made_trace import machine, trace_of
 
 from pimsim.mapping import map_model
 from pimsim.model.architecture import cnn3d
-from pimsim.model.network import ACCUMULATE, AFFINE, LIF, InputQuantization, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import ACCUMULATE, AFFINE, LIF, IntegerLayer, IntegerNetwork, Neuron
 from pimsim.simulation import schedule
 
 BANDS = 200

@@ -16,7 +16,8 @@ from test_schedule_event import maps, shapes
 from pimsim.hardware.hardware import Event
 from pimsim.mapping import map_model
 from pimsim.model.architecture import Architecture, LayerShape
-from pimsim.model.network import ACCUMULATE, AFFINE, LIF, InputQuantization, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import ACCUMULATE, AFFINE, LIF, IntegerLayer, IntegerNetwork, Neuron
 from pimsim.simulation import kernels_timeline_dense as dense
 from pimsim.simulation.timeline import _pipelined
 from pimsim.simulation.timeline_event import event_waves

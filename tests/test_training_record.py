@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pimsim.model.architecture import cnn3d, cnn32h  # noqa: E402
-from pimsim.model.network import InputQuantization, IntegerNetwork  # noqa: E402
+from pimsim.model.input import InputQuantization  # noqa: E402
+from pimsim.model.network import IntegerNetwork  # noqa: E402
 from pimsim.simulation import execute  # noqa: E402
 from pimsim.traces import unpack_spikes  # noqa: E402
 from pimsim.training import evaluate, record  # noqa: E402

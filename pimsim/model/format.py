@@ -20,16 +20,8 @@ from pimsim.archive.writer import encode, write_archive
 from pimsim.errors import ModelError
 from pimsim.model import checks
 from pimsim.model.architecture import CONV2D, LAYER_KINDS, LINEAR, Architecture, LayerShape, Shape3, Shape4
-from pimsim.model.network import (
-    AFFINE,
-    DIRECT,
-    FLOOR,
-    RELU,
-    InputQuantization,
-    IntegerLayer,
-    IntegerNetwork,
-    Neuron,
-)
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import AFFINE, DIRECT, FLOOR, RELU, IntegerLayer, IntegerNetwork, Neuron
 
 FORMAT, VERSION = "pimsim-model", 1
 MEAN, DEVIATION = "input.mean", "input.deviation"

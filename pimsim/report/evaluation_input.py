@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import MissingFileError, SceneError
-from pimsim.model.network import InputQuantization, IntegerNetwork
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import IntegerNetwork
 from pimsim.report.evaluation import LABELLED, PIXELS, TEST, TRAIN, Int64Array, Subject
 from pimsim.report.inputs import check_fits, is_trace, resolve, spread
 from pimsim.scenes import Division, Scene, extract_patches, load_scene, trained_division

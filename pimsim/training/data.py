@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pimsim.model.architecture import Shape4
-from pimsim.model.network import InputQuantization
+from pimsim.model.input import InputQuantization
 from pimsim.scenes import (
     band_statistics,
     channel_statistics,

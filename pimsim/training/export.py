@@ -8,16 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pimsim.model.network import (
-    ACCUMULATE,
-    FLOOR,
-    LIF,
-    RELU,
-    InputQuantization,
-    IntegerLayer,
-    IntegerNetwork,
-    Neuron,
-)
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import ACCUMULATE, FLOOR, LIF, RELU, IntegerLayer, IntegerNetwork, Neuron
 from pimsim.training.evaluate import samples_at_once
 from pimsim.training.network import Network, Precision
 from pimsim.training.quantize import Grid, fixed_ratio

@@ -16,16 +16,8 @@ from pimsim.hardware import Hardware
 from pimsim.hardware.hardware import Memories
 from pimsim.mapping.placement import engine_names
 from pimsim.model.architecture import CONV3D, LINEAR, Architecture, LayerShape, Shape3, Shape4
-from pimsim.model.network import (
-    ACCUMULATE,
-    IF,
-    RELU,
-    SCALE,
-    InputQuantization,
-    IntegerLayer,
-    IntegerNetwork,
-    Neuron,
-)
+from pimsim.model.input import InputQuantization
+from pimsim.model.network import ACCUMULATE, IF, RELU, SCALE, IntegerLayer, IntegerNetwork, Neuron
 
 UnsignedArray = npt.NDArray[np.unsignedinteger]
 
