@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SPIKES_SUFFIX = ":spikes"
-"""Behind a first layer's name: the record of its input spikes and of its neurons; no name has a colon."""
+"""Behind the name of a first layer of the encoding ``hybrid``: the record of all that follows its sums of codes."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ class Deadline:
 @dataclass(frozen=True)
 class LayerActivity:
     """One layer on its engine; counts and cycles are sums over the samples.
+
+    Of the encoding ``hybrid`` the first layer has two: the sums of its codes, and with `SPIKES_SUFFIX` behind the name
+    its input spikes and its neurons (docs/microarchitecture.md §11.4).
 
     ``dense_macs`` of one dense pass per sample; ``accumulates`` weights really added (event core) or products
     (dense engines); ``neurons`` of the layer, not summed; ``cycles`` of the layer's own activities, to which

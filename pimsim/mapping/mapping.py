@@ -137,6 +137,12 @@ class Mapping:
     input_spikes: LayerMapping | None = None
 
     @property
+    def records(self) -> tuple[LayerMapping, ...]:
+        """What an Activity has a record of: every layer, and behind the first one its input spikes, if it has any."""
+        spikes = () if self.input_spikes is None else (self.input_spikes,)
+        return (self.layers[0], *spikes, *self.layers[1:])
+
+    @property
     def of_cnn(self) -> bool:
         """Whether layers hand on activations, of a CNN that is executed or only costed."""
         return all(layer.neuron in (RELU, ACCUMULATE) for layer in self.layers)

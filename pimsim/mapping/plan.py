@@ -61,12 +61,12 @@ def plan_sweep(shape: LayerShape, engine: Engine, *, output_word_bits: int, valu
     lanes = sweep_lanes(engine)
     words = shape.positions * -(-shape.out_channels // lanes)
     output_words = -(-shape.neurons // (output_word_bits // value_bits))
-    stalls = _port_stalls(words, engine) if isinstance(engine, Event) and engine.dataflow != GATHER else 0
+    stalls = port_stalls(words, engine) if isinstance(engine, Event) and engine.dataflow != GATHER else 0
     return Sweep(lanes, engine.sweep_depth, words, output_words, value_bits, stalls)
 
 
-def _port_stalls(words: int, event: Event) -> int:
-    """Cycles that a sweep waits because a word that it reads lies in the bank of one that it writes.
+def port_stalls(words: int, event: Event) -> int:
+    """Cycles that a sweep of ``words`` waits because one that it reads lies in the bank of one that it writes.
 
     Without waiting, word i is read when word i − depth is written: in one bank where the depth is a multiple of the
     banks.  One bank then reads and writes ``depth`` words in turn; several are out of step after one cycle, until the

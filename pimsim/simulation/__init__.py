@@ -3,7 +3,8 @@
 from pimsim.simulation.execute import Progress, execute, usable_cores
 from pimsim.simulation.execute_layer import LayerRecord, record_layer
 from pimsim.simulation.rescheduling import Rescheduler
-from pimsim.simulation.schedule import in_front, schedule, time_layer
+from pimsim.simulation.schedule import schedule, time_layer
+from pimsim.simulation.schedule_records import in_front
 
 __all__ = [
     "LayerRecord",

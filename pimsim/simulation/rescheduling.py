@@ -11,6 +11,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from pimsim.activity.activity import Activity
 from pimsim.hardware import Hardware
 from pimsim.mapping import Mapping
@@ -21,12 +23,14 @@ from pimsim.simulation.schedule import (
     dense_layer,
     driven,
     event_layers,
-    in_front,
+    event_timing,
     whole_machine,
 )
 from pimsim.simulation.schedule_dataflow import Flow, Found
 from pimsim.simulation.schedule_event import EventLayer
+from pimsim.simulation.schedule_fired import Gated, gated_lanes, skips, skips_adds
 from pimsim.simulation.schedule_parallel import run_all
+from pimsim.simulation.schedule_records import behind, in_front
 from pimsim.simulation.schedule_source import count_spikes
 from pimsim.traces.trace import Trace
 
@@ -36,7 +40,7 @@ OVERHEAD_BYTES = 1024
 """A key and the objects around its arrays, roughly."""
 
 _Key = tuple[int, Flow]
-"""A layer's number and all that its kernel is told."""
+"""A record's number and all that its kernel is told."""
 
 
 @dataclass
@@ -63,6 +67,7 @@ class Rescheduler:
         self._found: OrderedDict[_Key, Found] = OrderedDict()
         self._spikes: dict[int, int] = {}
         self._pulses: dict[tuple[int, int, int | None, LayerShape], int] = {}
+        self._gated: dict[tuple[int, bool], Gated] = {}
 
     @property
     def kept_bytes(self) -> int:
@@ -71,36 +76,51 @@ class Rescheduler:
 
     def schedule(self, mapping: Mapping, hardware: Hardware, *, threads: int = 1) -> Activity:
         """The activity that `pimsim.simulation.schedule` gives; ``mapping`` is the network's on this ``hardware``."""
+        records = range(len(mapping.records))
         events = event_layers(self._trace, mapping, hardware)
         found = self._all_found(events, threads)
+        gated = [self._lanes(mapping, hardware, record) for record in records]
         timings = [
-            events[index].timing(found[index])
-            if index in events
-            else dense_layer(mapping, hardware, index, samples=self._trace.samples, driven=partial(self._driven, index))
-            for index in range(len(mapping.layers))
+            event_timing(mapping, hardware, record, events[record], found[record], gated[record])
+            if record in events
+            else dense_layer(
+                mapping, hardware, record, samples=self._trace.samples, driven=partial(self._driven, record)
+            )
+            for record in records
         ]
-        behind = [] if mapping.of_cnn else [self._counted(index, found) for index in range(1, len(timings))]
-        return whole_machine(mapping, hardware, timings, behind)
+        between = [] if mapping.of_cnn else [self._counted(record, found) for record in records[1:]]
+        return whole_machine(mapping, hardware, timings, between, gated)
 
     def _all_found(self, events: dict[int, EventLayer], threads: int) -> dict[int, Found]:
-        """What the kernels find in each layer's maps, now or at an earlier call."""
-        keys = {index: (index, layer.flow) for index, layer in events.items()}
-        found = {index: self._found[key] for index, key in keys.items() if key in self._found}
-        passes = {index: layer.start() for index, layer in events.items() if index not in found}
+        """What the kernels find in each record's maps, now or at an earlier call."""
+        keys = {record: (record, layer.flow) for record, layer in events.items()}
+        found = {record: self._found[key] for record, key in keys.items() if key in self._found}
+        passes = {record: layer.start() for record, layer in events.items() if record not in found}
         run_all([task for one in passes.values() for task in one.tasks(threads)], threads)
         self.reuse.computed += len(passes)
         self.reuse.reused += len(found)
-        found |= {index: one.found() for index, one in passes.items()}
-        for index, key in keys.items():
-            self._keep(key, found[index])
+        found |= {record: one.found() for record, one in passes.items()}
+        for record, key in keys.items():
+            self._keep(key, found[record])
         return found
 
-    def _counted(self, index: int, found: dict[int, Found]) -> int:
-        """Spikes in front of layer ``index``, which the event core has counted anyway."""
-        if index not in self._spikes:
-            known = found.get(index)
-            self._spikes[index] = known.spikes if known else count_spikes(self._trace.spikes[index - 1])
-        return self._spikes[index]
+    def _lanes(self, mapping: Mapping, hardware: Hardware, record: int) -> Gated:
+        """Lanes that ``record`` gates, which depend on the machine only in whether it gates them in beats too."""
+        layer = mapping.records[record]
+        if not skips(layer, hardware):
+            return Gated()
+        key = record, skips_adds(layer, hardware)
+        if key not in self._gated:
+            events, spikes = in_front(self._trace, record), behind(self._trace, record)
+            self._gated[key] = gated_lanes(layer, hardware, events=events, spikes=spikes)
+        return self._gated[key]
+
+    def _counted(self, record: int, found: dict[int, Found]) -> int:
+        """Spikes in front of ``record``, which the event core has counted anyway."""
+        if record not in self._spikes:
+            known, maps = found.get(record), in_front(self._trace, record)
+            self._spikes[record] = known.spikes if known else count_spikes(np.asarray(maps, np.uint8))
+        return self._spikes[record]
 
     def _keep(self, key: _Key, found: Found) -> None:
         """As the one that was used last."""
@@ -112,10 +132,10 @@ class Rescheduler:
             _, oldest = self._found.popitem(last=False)
             self._bytes -= oldest.nbytes + OVERHEAD_BYTES
 
-    def _driven(self, index: int, slice_bits: int, zero: int | None, window: LayerShape) -> int:
+    def _driven(self, record: int, slice_bits: int, zero: int | None, window: LayerShape) -> int:
         """`driven`, of which there are as many answers as windows and slices: numbers, so all are kept."""
-        key = index, slice_bits, zero, window
+        key = record, slice_bits, zero, window
         known = self._pulses.get(key)
         if known is None:
-            known = self._pulses[key] = driven(in_front(self._trace, index), slice_bits, zero, window)
+            known = self._pulses[key] = driven(in_front(self._trace, record), slice_bits, zero, window)
         return known

@@ -13,17 +13,21 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from pimsim.activity.activity import Activity
+from pimsim.activity.activity import Activity, LayerActivity
 from pimsim.errors import TraceError
 from pimsim.hardware import Event, Hardware, Mac
 from pimsim.mapping import Mapping
 from pimsim.model.architecture import LayerShape
 from pimsim.model.network import IntegerLayer, IntegerNetwork
 from pimsim.simulation import schedule_crossbar, schedule_multipliers
+from pimsim.simulation.schedule_dataflow import Found
+from pimsim.simulation.schedule_encoder import encoded, front_timing
 from pimsim.simulation.schedule_event import EventLayer
-from pimsim.simulation.schedule_layer import LayerTiming, Spikes, dense_timing, layer_activity
+from pimsim.simulation.schedule_fired import Gated, gated_lanes
+from pimsim.simulation.schedule_layer import LayerTiming, Spikes, dense_timing, front_activity, layer_activity
 from pimsim.simulation.schedule_machine import machine_time
 from pimsim.simulation.schedule_parallel import run_all
+from pimsim.simulation.schedule_records import behind, in_front, of_codes, of_input_spikes, sums_of_codes
 from pimsim.simulation.schedule_source import (
     count_spikes,
     driven_by_activations,
@@ -43,47 +47,52 @@ def schedule(
     Raises TraceError where the trace has no sample or does not belong to the network.
     """
     check_trace(trace, network)
+    records = range(len(mapping.records))
     events = event_layers(trace, mapping, hardware)
-    passes = {index: layer.start() for index, layer in events.items()}
+    passes = {record: layer.start() for record, layer in events.items()}
     run_all([task for one in passes.values() for task in one.tasks(threads)], threads)
-    found = {index: one.found() for index, one in passes.items()}
+    found = {record: one.found() for record, one in passes.items()}
+    gated = [
+        gated_lanes(mapping.records[record], hardware, events=in_front(trace, record), spikes=behind(trace, record))
+        for record in records
+    ]
     timings = [
-        events[index].timing(found[index])
-        if index in events
+        event_timing(mapping, hardware, record, events[record], found[record], gated[record])
+        if record in events
         else dense_layer(
-            mapping, hardware, index, samples=trace.samples, driven=partial(driven, in_front(trace, index))
+            mapping, hardware, record, samples=trace.samples, driven=partial(driven, in_front(trace, record))
         )
-        for index in range(len(mapping.layers))
+        for record in records
     ]
     between = [
-        found[index].spikes if index in found else count_spikes(trace.spikes[index - 1])
-        for index in range(1, len(mapping.layers))
+        found[record].spikes if record in found else count_spikes(np.asarray(in_front(trace, record), np.uint8))
+        for record in records[1:]
         if not mapping.of_cnn
     ]
-    return whole_machine(mapping, hardware, timings, between)
+    return whole_machine(mapping, hardware, timings, between, gated)
 
 
 def time_layer(
-    mapping: Mapping, hardware: Hardware, index: int, inputs: npt.NDArray[np.unsignedinteger]
+    mapping: Mapping,
+    hardware: Hardware,
+    record: int,
+    inputs: npt.NDArray[np.unsignedinteger],
+    spikes: npt.NDArray[np.uint8] | None = None,
 ) -> LayerTiming:
-    """What `schedule` finds out about layer ``index``, from the ``inputs`` in front of it (see `in_front`) alone."""
-    layer = mapping.layers[index]
+    """What `schedule` finds out about record number ``record`` of `Mapping.records`, a layer but in hybrid networks.
+
+    ``inputs`` are those in front of it (see `in_front`), ``spikes`` its own (see `behind`): without them no lane is
+    gated, whatever the hardware file says.
+    """
+    layer = mapping.records[record]
     engine = hardware.engines.named(layer.engine)
     if not isinstance(engine, Event):
-        return dense_layer(mapping, hardware, index, samples=len(inputs), driven=partial(driven, inputs))
-    events = EventLayer(layer, engine, np.asarray(inputs, np.uint8))
+        return dense_layer(mapping, hardware, record, samples=len(inputs), driven=partial(driven, inputs))
+    events = _event_layer(mapping, engine, record, inputs)
     maps = events.start()
     run_all(maps.tasks(1), 1)
-    return events.timing(maps.found())
-
-
-def in_front(trace: Trace, index: int) -> npt.NDArray[np.unsignedinteger]:
-    """What layer ``index`` reads.
-
-    Codes (N, C, D, H, W) in front of the first one; behind a layer its packed spikes uint8 (N, T, bytes), or in a CNN
-    its activations (N, neurons).
-    """
-    return trace.inputs if index == 0 else (trace.spikes or trace.activations)[index - 1]
+    gated = gated_lanes(layer, hardware, events=inputs, spikes=spikes)
+    return event_timing(mapping, hardware, record, events, maps.found(), gated)
 
 
 def check_trace(trace: Trace, network: IntegerNetwork) -> None:
@@ -123,21 +132,35 @@ def _check_activations(trace: Trace, hidden: Sequence[IntegerLayer]) -> None:
 
 
 def event_layers(trace: Trace, mapping: Mapping, hardware: Hardware) -> dict[int, EventLayer]:
-    """Layers on the event core by index; each reads the map of the layer before it."""
+    """Records on the event core by number; each reads the maps in front of it."""
     return {
-        index: EventLayer(layer, engine, trace.spikes[index - 1])
-        for index, layer in enumerate(mapping.layers)
+        record: _event_layer(mapping, engine, record, in_front(trace, record))
+        for record, layer in enumerate(mapping.records)
         if isinstance(engine := hardware.engines.named(layer.engine), Event)
     }
+
+
+def _event_layer(mapping: Mapping, event: Event, record: int, inputs: npt.NDArray[np.unsignedinteger]) -> EventLayer:
+    """Input spikes come from step 2 on."""
+    silent = int(of_input_spikes(mapping, record))
+    return EventLayer(mapping.records[record], event, np.asarray(inputs, np.uint8), silent=silent)
+
+
+def event_timing(
+    mapping: Mapping, hardware: Hardware, record: int, layer: EventLayer, found: Found, gated: Gated
+) -> LayerTiming:
+    """A record on the event core, given what its flow found, with the encoder if there is one in front."""
+    timing = layer.timing(found, gated)
+    return encoded(timing, mapping, hardware) if of_input_spikes(mapping, record) else timing
 
 
 Pulses = Callable[[int, int | None, LayerShape], int]
 """Word-line pulses in front of a layer: what `driven` tells of its inputs."""
 
 
-def dense_layer(mapping: Mapping, hardware: Hardware, index: int, *, samples: int, driven: Pulses) -> LayerTiming:
-    """A layer whose cycles do not depend on its inputs; ``driven`` tells how many word lines those pulse."""
-    layer = mapping.layers[index]
+def dense_layer(mapping: Mapping, hardware: Hardware, record: int, *, samples: int, driven: Pulses) -> LayerTiming:
+    """A record whose cycles do not depend on its inputs; ``driven`` tells how many word lines those pulse."""
+    layer = mapping.records[record]
     engine = hardware.engines.named(layer.engine)
     evaluations = samples * layer.operands.evaluations
     if isinstance(engine, Mac):
@@ -145,12 +168,16 @@ def dense_layer(mapping: Mapping, hardware: Hardware, index: int, *, samples: in
     else:
         assert engine is not None  # the hardware file was checked for it
         assert not isinstance(engine, Event)
-        zero = layer.operands.input_zero if index == 0 else None
+        zero = layer.operands.input_zero if record == 0 else None
         pulses = partial(driven, engine.dac_bits, zero)
         sums = schedule_crossbar.evaluate(layer, engine, evaluations=evaluations, driven=pulses)
-    stored = (input_writes(layer, samples),) if index == 0 else ()
+    stored = (input_writes(layer, samples),) if record == 0 else ()
     sums = replace(sums, actions=stored + sums.actions)
-    return dense_timing(layer, sums, samples=samples, steps=mapping.steps, first=index == 0)
+    if of_codes(mapping, record):
+        return front_timing(layer, sums, samples=samples, steps=mapping.steps)
+    silent = int(of_input_spikes(mapping, record))
+    timing = dense_timing(layer, sums, samples=samples, steps=mapping.steps, first=record == 0, silent=silent)
+    return encoded(timing, mapping, hardware) if silent else timing
 
 
 def driven(inputs: npt.NDArray[np.unsignedinteger], slice_bits: int, zero: int | None, window: LayerShape) -> int:
@@ -166,15 +193,23 @@ def driven(inputs: npt.NDArray[np.unsignedinteger], slice_bits: int, zero: int |
 
 
 def whole_machine(
-    mapping: Mapping, hardware: Hardware, timings: Sequence[LayerTiming], spikes: Sequence[int]
+    mapping: Mapping,
+    hardware: Hardware,
+    timings: Sequence[LayerTiming],
+    spikes: Sequence[int],
+    gated: Sequence[Gated],
 ) -> Activity:
-    """The record of a run, given its layers' times and the ``spikes`` between one layer and the next, none of a CNN."""
+    """The record of a run, given its records' times, the ``spikes`` in front of each but the first, none of a CNN, and
+    the lanes that each one gates.
+    """
     known = list(spikes) or [0] * (len(timings) - 1)
     layers = tuple(
-        layer_activity(layer, timing, Spikes(before, behind), steps=mapping.steps)
-        for layer, timing, before, behind in zip(mapping.layers, timings, [0, *known], [*known, 0], strict=True)
+        _record(mapping, record, timing, Spikes(before, behind, lanes.neurons))
+        for record, (timing, before, behind, lanes) in enumerate(
+            zip(timings, [0, *known], [*known, 0], gated, strict=True)
+        )
     )
-    time = machine_time(timings, layers, hardware)
+    time = machine_time(timings, layers, mapping, hardware)
     return Activity(
         samples=timings[0].step_cycles.shape[0],
         layers=layers,
@@ -185,3 +220,10 @@ def whole_machine(
         bottleneck=time.bottleneck,
         deadlines=mapping.deadlines,
     )
+
+
+def _record(mapping: Mapping, record: int, timing: LayerTiming, spikes: Spikes) -> LayerActivity:
+    layer = mapping.records[record]
+    if of_codes(mapping, record):
+        return front_activity(layer, timing)
+    return layer_activity(layer, timing, spikes, steps=mapping.steps, first=sums_of_codes(mapping, record))

@@ -17,6 +17,7 @@ from pimsim.hardware import Event
 from pimsim.mapping import LayerMapping
 from pimsim.mapping.fields import field_words
 from pimsim.mapping.mapping import EventPlan, GatherPlan
+from pimsim.mapping.plan import port_stalls
 from pimsim.mapping.reach import fewest_targets_between, targets_in_order, targets_per_position
 from pimsim.model.architecture import LayerShape
 from pimsim.simulation import kernels_schedule_beats as beats
@@ -93,8 +94,16 @@ class Flow(Protocol):
     def spikes(self, rows: Rows, sums: Int64Array) -> int:
         """Spikes in all maps, given the sums of what `run` found in them."""
 
-    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
-        """The layer's totals: what was found, and what its sweep and the only port of its memory add."""
+    def totals(self, found: Found, layer: LayerMapping, event: Event, *, more: int = 0) -> Totals:
+        """The layer's totals: what was found, and what its sweep and the only port of its memory add.
+
+        ``more`` sweeps than maps, each alone: their waits and accesses are in the totals, their cycles are not.
+        """
+
+
+def sweep_alone(layer: LayerMapping, event: Event) -> int:
+    """Cycles of a sweep that no scan precedes, whatever the dataflow."""
+    return layer.sweep.words + port_stalls(layer.sweep.words, event) + sweep_end(layer)
 
 
 def dataflow(layer: LayerMapping, event: Event) -> Flow:
@@ -173,7 +182,7 @@ class ScatterFlow:
     def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - others have to count them
         return int(sums[kernels.EVENTS])
 
-    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
+    def totals(self, found: Found, layer: LayerMapping, event: Event, *, more: int = 0) -> Totals:  # noqa: ARG002 - with two ports no sweep waits
         planes, events = self._planes(), int(found.sums[kernels.EVENTS])
         scanned, issued = found.steps.T
         return Totals(
@@ -245,7 +254,8 @@ class WaitingFlow:
     def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - others have to count them
         return int(sums[waits.PUSHES])
 
-    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
+    def totals(self, found: Found, layer: LayerMapping, event: Event, *, more: int = 0) -> Totals:
+        sweeps = len(found.steps) + more
         targets, events = targets_per_position(self.shape), int(found.sums[waits.PUSHES])
         reached, voids = int(found.places @ targets), int(found.places @ (targets == 0))
         return Totals(
@@ -257,15 +267,15 @@ class WaitingFlow:
             voids=voids,
             scan_stall=int(found.sums[waits.SCAN_STALL]),
             waits=int(found.sums[waits.SERVICE]) - reached * self.beats - voids,
-            sweep_waits=layer.sweep.stalls * len(found.steps),
-            port_accesses=_port_accesses(self._changes(found), event) if self.banks else 0,
+            sweep_waits=layer.sweep.stalls * sweeps,
+            port_accesses=_port_accesses(self._changes(found) + sweeps, event) if self.banks else 0,
         )
 
     def _changes(self, found: Found) -> Int64Array:
-        """How often each word of the membrane memory is read and written, sweeps included."""
+        """How often each word of the membrane memory is read and written, but for sweeps."""
         targets, number = targets_in_order(self.shape), targets_per_position(self.shape)
         visits = np.bincount(targets.outputs, np.repeat(found.places, number), self.shape.positions)
-        return np.repeat(visits.astype(np.int64), self.beats) + len(found.steps)
+        return np.repeat(visits.astype(np.int64), self.beats)
 
 
 @dataclass(frozen=True)
@@ -312,7 +322,8 @@ class GatherFlow:
     def spikes(self, rows: Rows, sums: Int64Array) -> int:  # noqa: ARG002 - here a spike is found once per field
         return count_spikes(rows)
 
-    def totals(self, found: Found, layer: LayerMapping, event: Event) -> Totals:
+    def totals(self, found: Found, layer: LayerMapping, event: Event, *, more: int = 0) -> Totals:
+        words, sweeps = layer.sweep.words, len(found.steps) + more
         return Totals(
             cycles=found.steps[:, 0] + sweep_end(layer),
             events=int(found.sums[beats.TARGETS]),
@@ -322,8 +333,8 @@ class GatherFlow:
             voids=int(found.sums[beats.VOIDS]),
             scan_stall=int(found.sums[beats.SCAN_STALL]),
             waits=int(found.sums[beats.WAITS]),
-            sweep_waits=int(found.sums[beats.SWEEP_WAITS]),
-            port_accesses=_port_accesses(np.full(layer.sweep.words, len(found.steps)), event) if self.banks else 0,
+            sweep_waits=int(found.sums[beats.SWEEP_WAITS]) + more * port_stalls(words, event),
+            port_accesses=_port_accesses(np.full(words, sweeps), event) if self.banks else 0,
         )
 
 

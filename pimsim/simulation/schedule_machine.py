@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pimsim.activity.activity import LayerActivity
 from pimsim.hardware import Hardware
 from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED
+from pimsim.mapping import Mapping
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
 from pimsim.simulation.schedule_layer import SWEEP, Int64Array, LayerTiming
 
@@ -24,11 +25,34 @@ class MachineTime:
     bottleneck: str
 
 
-def machine_time(timings: Sequence[LayerTiming], layers: Sequence[LayerActivity], hardware: Hardware) -> MachineTime:
+def machine_time(
+    timings: Sequence[LayerTiming], layers: Sequence[LayerActivity], mapping: Mapping, hardware: Hardware
+) -> MachineTime:
     """Time of the whole machine, whose layers work in turn (``shared``) or at the same time (``pipelined``)."""
     if hardware.schedule != PIPELINED:
         return _shared(timings, busiest_unit(layers))
-    return _pipelined(timings, slowest_stage(timings, layers), whole_samples=hardware.order == LAYER_MAJOR)
+    worst = slowest_stage(timings, layers, mapping)
+    return _pipelined(stages(timings, mapping), worst, whole_samples=hardware.order == LAYER_MAJOR)
+
+
+def stages(timings: Sequence[LayerTiming], mapping: Mapping) -> tuple[LayerTiming, ...]:
+    """Records as layers of a pipeline: a hybrid first layer is one, whose sums of codes are the stage in front of it.
+
+    An engine that forms those and sums input spikes too does both within the layer's steps.
+    """
+    if mapping.input_spikes is None:
+        return tuple(timings)
+    codes, spikes, *others = timings
+    cycles, front = spikes.step_cycles.copy(), codes.front_cycles
+    cycles[:, 1] += spikes.front_cycles
+    if _one_engine(mapping):
+        cycles[:, 0] += front
+        front = 0
+    return (replace(spikes, front_cycles=front, step_cycles=cycles), *others)
+
+
+def _one_engine(mapping: Mapping) -> bool:
+    return mapping.input_spikes is not None and mapping.input_spikes.engine == mapping.layers[0].engine
 
 
 def busiest_unit(layers: Sequence[LayerActivity]) -> str:
@@ -45,19 +69,25 @@ def busiest_unit(layers: Sequence[LayerActivity]) -> str:
     return f"{max(users, key=lambda layer: dict(layer.units)[unit].busy).layer}.{unit}"
 
 
-def slowest_stage(timings: Sequence[LayerTiming], layers: Sequence[LayerActivity]) -> str:
+def slowest_stage(timings: Sequence[LayerTiming], layers: Sequence[LayerActivity], mapping: Mapping) -> str:
     """The busiest unit of the pipeline's stage with the most cycles; the first one where several are equal.
 
     The first layer's sums and its sweeps are stages of their own.
     """
-    first, sums = timings[0], timings[0].front_cycles * timings[0].step_cycles.shape[0]
-    units = [dict(layer.units) for layer in layers]
-    sweeps = {SWEEP: units[0].pop(SWEEP)}
-    stages = [(sums, layers[0], units[0]), (first.cycles - sums, layers[0], sweeps)]
-    hidden = zip(timings[1:], layers[1:], units[1:], strict=True)
-    stages += [(timing.cycles, layer, own) for timing, layer, own in hidden]
-    _, layer, own = max(stages, key=lambda stage: stage[0])
-    return f"{layer.layer}.{max(own, key=lambda name: own[name].busy)}"
+    found = [(timing.cycles, [layer]) for timing, layer in zip(timings, layers, strict=True)]
+    if _one_engine(mapping):
+        (codes, one), (spikes, other), *_ = found
+        found[:2] = [(codes + spikes, one + other)]
+    elif mapping.input_spikes is None:
+        sums, swept = timings[0].front_cycles * len(timings[0].step_cycles), [_part(layers[0], SWEEP)]
+        found[:1] = [(sums, [_part(layers[0], *dict(layers[0].units).keys() - {SWEEP})]), (found[0][0] - sums, swept)]
+    _, slowest = max(found, key=lambda stage: stage[0])
+    return busiest_unit(slowest)
+
+
+def _part(layer: LayerActivity, *units: str) -> LayerActivity:
+    """The record with some of its units."""
+    return replace(layer, units=tuple((name, cycles) for name, cycles in layer.units if name in units))
 
 
 def _shared(timings: Sequence[LayerTiming], worst: str) -> MachineTime:
@@ -68,7 +98,7 @@ def _shared(timings: Sequence[LayerTiming], worst: str) -> MachineTime:
 
 
 def class_cycles(timings: Sequence[LayerTiming], hardware: Hardware) -> Int64Array:
-    """(N,) cycles until each sample's class, of samples that follow each other through a pipeline."""
+    """(N,) cycles until each sample's class, of samples that follow each other through a pipeline of `stages`."""
     return _finished(*_stages(timings, whole_samples=hardware.order == LAYER_MAJOR), alone=0)
 
 

@@ -33,9 +33,13 @@ def source_actions(layer: LayerMapping, transfers: npt.NDArray[np.int64], repeat
 
 def input_writes(layer: LayerMapping, samples: int) -> ActionCount:
     """The codes of each sample stored once, in front of the first layer."""
-    source = layer.memories.source
-    per_word = source.word_bits // layer.operands.stored_bits
-    return source.write(-(-prod(layer.shape.source_shape) // per_word) * samples)
+    return layer.memories.source.write(map_words(layer) * samples)
+
+
+def map_words(layer: LayerMapping) -> int:
+    """Words of the map in front of a layer."""
+    per_word = layer.memories.source.word_bits // layer.operands.stored_bits
+    return -(-prod(layer.shape.source_shape) // per_word)
 
 
 def driven_by_codes(window: LayerShape, codes: UnsignedArray, slice_bits: int, *, zero: int = 0) -> int:

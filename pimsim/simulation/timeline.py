@@ -17,8 +17,9 @@ from pimsim.hardware import Event, Hardware, Mac
 from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED
 from pimsim.mapping import LayerMapping, Mapping
 from pimsim.model.network import IntegerNetwork
-from pimsim.simulation.schedule import check_trace, in_front, time_layer
+from pimsim.simulation.schedule import check_trace, time_layer
 from pimsim.simulation.schedule_layer import sweep_cycles
+from pimsim.simulation.schedule_records import in_front
 from pimsim.simulation.timeline_crossbar import crossbar_waves
 from pimsim.simulation.timeline_event import event_waves
 from pimsim.simulation.timeline_multipliers import multiplier_waves
