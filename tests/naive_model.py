@@ -7,13 +7,16 @@ from docs/model-format.md.  Maps are dictionaries {(channel, d, h, w): value}; a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 from itertools import product
+from math import floor
 from typing import Any
 
 import numpy as np
 from naive_crossbar import NaiveCrossbar
 
+from pimsim.model.macro import Macro
 from pimsim.model.network import IntegerLayer, IntegerNetwork, LayerNumerics
 
 Index = tuple[int, int, int, int]
@@ -41,12 +44,42 @@ def run_naive(network: IntegerNetwork, sample: Any, numerics: tuple[LayerNumeric
     states: list[Map] = [{} for _ in network.layers]
     fired: list[set[Index]] = [set() for _ in network.layers]
     result = [NaiveLayer() for _ in network.layers]
-    first = sums(network.layers[0], codes, int(network.input.zero_point), numerics[0])
-    for _ in range(network.time_steps):
+    first = sums(network.layers[0], codes, int(network.input.zero_point), numerics[0].crossbar)
+    for step in range(1, network.time_steps + 1):
         signal: Map = {}
         for number, layer in enumerate(network.layers):
-            current = first if number == 0 else sums(layer, signal, 0, numerics[number])
+            if number > 0:
+                current = sums(layer, signal, 0, numerics[number].crossbar)
+            elif step == 1 or network.encoding == "direct":
+                current = first
+            else:
+                current = naive_spike_sums(network, codes, step, numerics[0])
             signal = _step(network, layer, current, states[number], fired[number], numerics[number], result[number])
+    return result
+
+
+def naive_spike_sums(network: IntegerNetwork, codes: Map, step: int, widths: LayerNumerics) -> Map:
+    """2^k · Σ (w − z_w) over the inputs that fire at a step behind the first."""
+    fired = {index: int(naive_firing_step(network, code) == step) for index, code in codes.items()}
+    counts = sums(network.layers[0], fired, 0, widths.spike_crossbar)
+    return {index: value * 2 ** int(network.input_spikes.shift) for index, value in counts.items()}
+
+
+def naive_firing_step(network: IntegerNetwork, code: int) -> int:
+    """T + (2 − T)(code − low) / (high − low), code between low and high, to nearest; halves go to the later step."""
+    low, high, last = int(network.input_spikes.low), int(network.input_spikes.high), network.time_steps
+    share = Fraction(max(low, min(high, code)) - low, high - low)
+    return floor(last + (2 - last) * share + Fraction(1, 2))
+
+
+def naive_outputs(network: IntegerNetwork, classifier: NaiveLayer) -> list[int]:
+    """The last running sum of every class, less its weighed time where the classifier is timed."""
+    weight, threshold = int(network.layers[-1].neuron.time_weight), int(network.layers[-1].neuron.threshold)
+    result = []
+    for channel in range(network.classes):
+        sums_ = [step[(channel, 0, 0, 0)] for step in classifier.membranes]
+        crossed = [number for number, u in enumerate(sums_, 1) if u > threshold]
+        result.append(sums_[-1] - weight * (crossed[0] if crossed else network.time_steps))
     return result
 
 
@@ -67,7 +100,7 @@ def _step(
     for index, a in current.items():
         v = state.get(index, 0) + a
         spike = 1 if v > threshold else 0
-        if kind == "accumulate":
+        if kind in ("accumulate", "timed"):
             spike, offer, bits = 0, v, widths.accumulator_bits
         elif kind == "relu":
             spike, offer, bits = naive_requantized(a, layer), a, widths.accumulator_bits
@@ -79,7 +112,7 @@ def _step(
             bits = widths.membrane_bits
         if spike:
             fired.add(index)
-        highest, step = 2 ** (bits - 1) - 1, 1 if kind in ("accumulate", "relu") else 2**widths.membrane_shift
+        highest, step = 2 ** (bits - 1) - 1, 1 if kind in ("accumulate", "timed", "relu") else 2**widths.membrane_shift
         word = offer // step if widths.membrane_rounding == "floor" else (2 * offer + step) // (2 * step)
         record.saturations += not -highest - 1 <= word <= highest
         state[index] = max(-highest - 1, min(highest, word)) * step
@@ -118,14 +151,14 @@ def naive_nearest(leak: int, fraction_bits: int, terms: int) -> int:
     return min((total for total in totals if 0 <= total <= 2**fraction_bits), key=lambda x: (abs(x - leak), x))
 
 
-def sums(layer: IntegerLayer, signal: Map, zero: int, widths: LayerNumerics) -> Map:
+def sums(layer: IntegerLayer, signal: Map, zero: int, macro: Macro | None) -> Map:
     """Σ (w − z_w)(x − z_x) at every output position and channel, or what a crossbar makes of it."""
     shape = layer.shape
     source = _pooled(_reshaped(signal, layer), layer)
     codes = layer.weight.tolist()
     result: Map = {}
     taps = list(product(*(range(k) for k in shape.kernel), range(shape.in_shape[0])))
-    crossbar = None if widths.crossbar is None else NaiveCrossbar(layer, widths.crossbar, zero, HIGHEST)
+    crossbar = None if macro is None else NaiveCrossbar(layer, macro, zero, HIGHEST)
     for position in product(*(range(n) for n in shape.out_size)):
         corner = [o * s - p for o, s, p in zip(position, shape.stride, shape.padding, strict=True)]
         operands = [source.get((c, corner[0] + d, corner[1] + h, corner[2] + w), zero) for d, h, w, c in taps]

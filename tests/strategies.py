@@ -14,17 +14,19 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from pimsim.model.architecture import CONV2D, CONV3D, LINEAR, Architecture, LayerShape, Shape3, Shape4
-from pimsim.model.input import InputQuantization
+from pimsim.model.input import InputQuantization, InputSpikes
 from pimsim.model.macro import Macro
 from pimsim.model.network import (
     ACCUMULATE,
     AFFINE,
+    HYBRID,
     IF,
     LIF,
     RELU,
     ROUNDINGS,
     SCHEMES,
     SINGLE_SPIKE,
+    TIMED,
     IntegerLayer,
     IntegerNetwork,
     LayerNumerics,
@@ -63,6 +65,29 @@ def networks(draw: st.DrawFn, max_hidden: int = 3) -> IntegerNetwork:
         leak_rounding=draw(st.sampled_from(ROUNDINGS)),
         provenance={"made": "at random"},
     )
+
+
+@st.composite
+def coded_networks(draw: st.DrawFn, max_hidden: int = 3) -> IntegerNetwork:
+    """Any encoding with any neuron and either classifier: `networks`, and hybrid ones and timed classifiers."""
+    network = draw(networks(max_hidden))
+    if draw(st.booleans()):
+        network = replace(network, layers=(*network.layers[:-1], draw(_timed(network.layers[-1]))))
+    if draw(st.integers(0, 2)) == 0:
+        return network
+    steps, highest = draw(st.integers(2, 6)), 2**network.input.bits - 1
+    low = draw(st.integers(0, highest - 1))
+    spikes = InputSpikes(low, draw(st.integers(low + 1, highest)), draw(st.sampled_from([0, 0, 1, 3, 6, 16])))
+    return replace(network, encoding=HYBRID, input_spikes=spikes, time_steps=steps)
+
+
+@st.composite
+def _timed(draw: st.DrawFn, layer: IntegerLayer) -> IntegerLayer:
+    """Thresholds that some sums pass at once, some later, some never."""
+    typical = sqrt(layer.shape.fan_in) * 2**layer.weight_bits
+    threshold = int(draw(st.sampled_from([0.0, 0.2, 0.5, 1.0, 1e5])) * typical)
+    weight = draw(st.sampled_from([0, 1, 17, 2**20, 2**31 - 1]))
+    return replace(layer, neuron=Neuron(TIMED, min(threshold, 2**31 - 1), time_weight=weight))
 
 
 @st.composite
@@ -124,15 +149,18 @@ def numerics(
     """
     result = []
     for index, _ in enumerate(network.layers):
-        serial = None
+        serial, of_spikes = None, None
         if bit_serial and (index == 0 or every_layer) and draw(st.booleans()):
             serial = Macro(rows=draw(st.integers(1, 24)), adc_bits=draw(st.integers(1, 5)))
+        if bit_serial and index == 0 and network.is_hybrid and draw(st.booleans()):
+            of_spikes = Macro(rows=draw(st.integers(1, 24)), adc_bits=draw(st.integers(1, 5)))
         membrane = draw(st.sampled_from([2, 3, 4, 6, 8, 12, 16, 24, 32, 40]))
         result.append(
             LayerNumerics(
                 accumulator_bits=42,
                 membrane_bits=membrane,
                 crossbar=serial,
+                spike_crossbar=of_spikes,
                 membrane_shift=draw(st.sampled_from([0, 0, 1, 2, min(9, 42 - membrane)])),
                 membrane_rounding=draw(st.sampled_from(ROUNDINGS)),
                 leak_terms=draw(st.sampled_from([0, 0, 1, 2])),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_model import Map, NaiveLayer, run_naive
+from naive_model import Map, NaiveLayer, naive_outputs, run_naive
 from strategies import Case, cases, cnns, numerics
 
 from pimsim.errors import ModelError, SceneError
@@ -32,6 +32,7 @@ def dense(maps: list[Map], like: Any) -> Any:
 
 def compare(case: Case, result: ReferenceRun, widths: tuple[LayerNumerics, ...]) -> None:
     samples = [run_naive(case.network, sample, widths) for sample in case.inputs]
+    assert result.outputs.tolist() == [naive_outputs(case.network, layers[-1]) for layers in samples]
     for number in range(len(case.network.layers)):
         layers: list[NaiveLayer] = [sample[number] for sample in samples]
         for n, naive in enumerate(layers):
@@ -80,8 +81,8 @@ def test_a_converter_that_is_too_narrow_clips_products_and_reference_alike() -> 
     layer = IntegerLayer(shape, np.array([3, 3, 3, 1]).reshape(1, 1, 4, 1, 1), 2, "affine", 1, 1.0, Neuron("lif", 0, 1))
     signal = np.ones((1, 1, 4, 1, 1, 1), np.int64)
     narrow = LayerNumerics(crossbar=Macro(rows=4, adc_bits=1))
-    assert layer_sums(layer, signal, (0, 1), narrow).ravel().tolist() == [2]
-    assert layer_sums(layer, signal, (0, 1), LayerNumerics()).ravel().tolist() == [6]  # 2 + 2 + 2 + 0
+    assert layer_sums(layer, signal, (0, 1), narrow.crossbar).ravel().tolist() == [2]
+    assert layer_sums(layer, signal, (0, 1)).ravel().tolist() == [6]  # 2 + 2 + 2 + 0
 
 
 @settings(max_examples=30, deadline=None)

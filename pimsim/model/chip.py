@@ -139,13 +139,21 @@ def build(layer: IntegerLayer, macro: Macro, zero: int, highest: int) -> Chip:
 
 
 def thermal_noise(
-    macro: Macro, sample: int, shape: tuple[int, ...], word: type[np.signedinteger] = np.int64
+    macro: Macro,
+    sample: int,
+    shape: tuple[int, ...],
+    word: type[np.signedinteger] = np.int64,
+    *,
+    of_input_spikes: bool = False,
 ) -> npt.NDArray[np.signedinteger]:
     """Noise of all conversions of sample number ``sample``, drawn in C order of ``shape``.
 
+    Under the encoding ``hybrid`` one layer converts sums of codes, and at later steps sums of input spikes, which
+    have a key of their own.
     In single precision and in place, because there may be a million of them per sample.
     """
-    drawn = generator(macro, THERMAL, sample).standard_normal(shape, np.float32)
+    key = (THERMAL, sample, 1) if of_input_spikes else (THERMAL, sample)
+    drawn = generator(macro, *key).standard_normal(shape, np.float32)
     np.clip(drawn, -CUT_SIGMAS, CUT_SIGMAS, out=drawn)
     drawn *= np.float32(macro.thermal_sigma_lsb * 2**FRACTION_BITS)
     return np.rint(drawn, out=drawn).astype(word)

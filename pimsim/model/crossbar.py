@@ -21,16 +21,18 @@ from pimsim.model.macro import Macro
 from pimsim.model.network import IntegerLayer
 
 
-def converted_sums(layer: IntegerLayer, columns: Int64Array, zero: int, highest: int, macro: Macro) -> Int64Array:
+def converted_sums(
+    layer: IntegerLayer, columns: Int64Array, zero: int, highest: int, macro: Macro, *, of_input_spikes: bool = False
+) -> Int64Array:
     """Σ (w − z_w)(x − z_x) as converted.
 
     columns (N, T, D', H', W', K) input codes 0 … ``highest`` with zero point ``zero``, rows in the order kD, kH,
-    kW, C_in → (N, T, D', H', W', C_out).  Sample n has the noise of index n.
+    kW, C_in → (N, T, D', H', W', C_out).  Sample n has the noise of index n, sums ``of_input_spikes`` one of their own.
     """
     chip = build(layer, macro, zero, highest)
     outputs = layer.shape.out_channels
     sums = np.zeros((*columns.shape[:-1], outputs), np.int64) + chip.constants
-    noise = _noise(chip, macro, columns.shape)
+    noise = _noise(chip, macro, columns.shape, of_input_spikes)
     for group, start in enumerate(range(0, columns.shape[-1], chip.rows)):
         rows = slice(start, start + chip.rows)
         for part in range(chip.slices):
@@ -62,9 +64,9 @@ def _digital(chip: Chip, values: Int64Array, outputs: int) -> Int64Array:
     return total
 
 
-def _noise(chip: Chip, macro: Macro, shape: tuple[int, ...]) -> Int64Array | None:
+def _noise(chip: Chip, macro: Macro, shape: tuple[int, ...], of_input_spikes: bool) -> Int64Array | None:
     """(N, T, D', H', W', groups, slices, columns), or None without noise."""
     if not macro.thermal_sigma_lsb:
         return None
     size = (*shape[1:-1], chip.groups, chip.slices, chip.columns)
-    return np.stack([thermal_noise(macro, sample, size) for sample in range(shape[0])])
+    return np.stack([thermal_noise(macro, n, size, of_input_spikes=of_input_spikes) for n in range(shape[0])])

@@ -20,14 +20,27 @@ from pimsim.archive.writer import encode, write_archive
 from pimsim.errors import ModelError
 from pimsim.model import checks
 from pimsim.model.architecture import CONV2D, LAYER_KINDS, LINEAR, Architecture, LayerShape, Shape3, Shape4
-from pimsim.model.input import InputQuantization
-from pimsim.model.network import AFFINE, DIRECT, FLOOR, RELU, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.model.input import InputQuantization, InputSpikes
+from pimsim.model.network import (
+    AFFINE,
+    DIRECT,
+    ENCODINGS,
+    FLOOR,
+    HYBRID,
+    RELU,
+    TIMED,
+    IntegerLayer,
+    IntegerNetwork,
+    Neuron,
+)
 
 FORMAT, VERSION = "pimsim-model", 1
 MEAN, DEVIATION = "input.mean", "input.deviation"
 MAX_LAYERS = 1000
 #: values widened and hashed at a time, while in a cache; 31 million at once take three times as long, and 0.4 GB
 _HASHED_AT_ONCE = 2**16
+#: keys of a layer that only one kind of neuron has
+_KIND_KEYS = {RELU: ("multiplier", "shift", "activation_bits"), TIMED: ("time_weight",)}
 
 
 def load_network(path: str | os.PathLike[str]) -> IntegerNetwork:
@@ -78,6 +91,7 @@ def describe(network: IntegerNetwork) -> dict[str, object]:
             "scale": float(network.input.scale),
             "zero_point": int(network.input.zero_point),
             **({"per_channel": True} if network.input.per_channel else {}),
+            **_describe_spikes(network.input_spikes),
         },
         "time_steps": int(network.time_steps),
         "encoding": network.encoding,
@@ -135,22 +149,25 @@ def _describe_layer(layer: IntegerLayer) -> dict[str, object]:
         "threshold": int(layer.neuron.threshold),
         "leak": int(layer.neuron.leak),
     }
-    return structure | numbers | _describe_requantization(layer.neuron)
+    return structure | numbers | _describe_kind(layer.neuron)
 
 
-def _describe_requantization(neuron: Neuron) -> dict[str, object]:
-    """Keys that only a ``relu`` layer has, so that spiking networks keep their hash."""
-    if neuron.kind != RELU:
+def _describe_spikes(spikes: InputSpikes | None) -> dict[str, object]:
+    """Keys that only the encoding ``hybrid`` has, so that other networks keep their hash."""
+    if spikes is None:
         return {}
-    return {
-        "multiplier": int(neuron.multiplier),
-        "shift": int(neuron.shift),
-        "activation_bits": int(neuron.activation_bits),
-    }
+    return {"spike_low": int(spikes.low), "spike_high": int(spikes.high), "spike_shift": int(spikes.shift)}
+
+
+def _describe_kind(neuron: Neuron) -> dict[str, object]:
+    """Keys that only one kind of neuron has, so that networks of others keep their hash."""
+    return {key: int(getattr(neuron, key)) for key in _KIND_KEYS.get(neuron.kind, ())}
 
 
 def _network(fields: Fields, archive: ArchiveReader) -> IntegerNetwork:
     name, given = fields.text("name"), Fields(fields.get("input"), f"{fields.where}.input", ModelError)
+    encoding = fields.text("encoding", DIRECT)
+    checks.choice("encoding", encoding, ENCODINGS)
     source = _shape4(given.integers("shape", 4))
     entries = [
         Fields(entry, f"{fields.where}.layers[{index}]", ModelError)
@@ -160,16 +177,22 @@ def _network(fields: Fields, archive: ArchiveReader) -> IntegerNetwork:
     archive.require([MEAN, DEVIATION, *(weight_name(shape.name) for shape in architecture.layers)])
     network = IntegerNetwork(
         architecture=architecture,
+        input_spikes=_input_spikes(given) if encoding == HYBRID else None,
         input=_input(given, archive, source),
         layers=tuple(_layer(*pair, archive) for pair in zip(entries, architecture.layers, strict=True)),
         time_steps=fields.integer("time_steps"),
-        encoding=fields.text("encoding", DIRECT),
+        encoding=encoding,
         leak_fraction_bits=fields.integer("leak_fraction_bits"),
         leak_rounding=fields.text("leak_rounding", FLOOR),
         provenance=fields.object("provenance"),
     )
     fields.finish()
     return network
+
+
+def _input_spikes(fields: Fields) -> InputSpikes:
+    low, high, shift = (fields.integer(f"spike_{key}") for key in ("low", "high", "shift"))
+    return InputSpikes(low, high, shift)
 
 
 def _input(fields: Fields, archive: ArchiveReader, source: Shape4) -> InputQuantization:
@@ -218,11 +241,10 @@ def _shape(fields: Fields, source: Shape4) -> LayerShape:
 def _layer(fields: Fields, shape: LayerShape, archive: ArchiveReader) -> IntegerLayer:
     weight = archive.array(weight_name(shape.name), "iu", file_shape(shape))
     kind = fields.text("neuron")
-    numbers = [fields.integer(key, 0) for key in ("threshold", "leak")]
-    if kind == RELU:
-        numbers += [fields.integer(key) for key in ("multiplier", "shift", "activation_bits")]
+    numbers = {key: fields.integer(key, 0) for key in ("threshold", "leak")}
+    numbers |= {key: fields.integer(key) for key in _KIND_KEYS.get(kind, ())}
     with checks.inside(f'layer "{shape.name}"'):
-        neuron = Neuron(kind, *numbers)
+        neuron = Neuron(kind, **numbers)
     layer = IntegerLayer(
         shape=shape,
         weight=weight.reshape(shape.out_channels, shape.in_shape[0], *shape.kernel),

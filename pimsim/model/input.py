@@ -98,7 +98,7 @@ class InputSpikes:
         checks.integer("input.spike_high", self.high, self.low + 1, 2**MAX_CODE_BITS - 1)
         checks.integer("input.spike_shift", self.shift, 0, MAX_SPIKE_SHIFT)
 
-    def steps(self, codes: npt.NDArray[np.unsignedinteger], time_steps: int) -> npt.NDArray[np.int64]:
+    def steps(self, codes: npt.NDArray[np.integer], time_steps: int) -> npt.NDArray[np.int64]:
         """T_i of every input code, in 2 … ``time_steps``; same shape as ``codes``.
 
         >>> InputSpikes(low=0, high=63, shift=4).steps(np.array([0, 10, 11, 31, 32, 63], np.uint8), 5).tolist()

@@ -241,6 +241,8 @@ class LayerNumerics:
             "membrane_bits": self.membrane_bits,
             "crossbar": self.crossbar.identity if self.crossbar else "",
         }
+        if self.spike_crossbar is not None:
+            words["spike_crossbar"] = self.spike_crossbar.identity
         return words | {key: value for key, value in further.items() if value}
 
 

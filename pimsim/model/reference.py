@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from pimsim.errors import ModelError, SceneError
 from pimsim.model.crossbar import converted_sums
+from pimsim.model.encoding import input_spikes
 from pimsim.model.fixed_point import Int64Array, effective_leak, leaked, requantized, rounded, stored, word_range
-from pimsim.model.network import ACCUMULATE, RELU, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.macro import Macro
+from pimsim.model.network import CLASSIFIERS, RELU, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
 from pimsim.model.windows import arrange, windows
 
 BoolArray = npt.NDArray[np.bool_]
@@ -34,7 +36,7 @@ class ReferenceRun:
     membranes   likewise: m[t] as it is read back, after leak, reset,
                 rounding and saturation; the classifier's running sum.
                 In a CNN both are the sums before requantization
-    outputs     (N, classes) int64, the classifier's sum after the last step
+    outputs     (N, classes) int64, the classifier's sum after the last step; of a ``timed`` one less its time
     membrane_low, membrane_high, saturations
                 (layers,) int64: smallest and largest value offered to the membrane write-back, and how many
                 write-backs saturated
@@ -72,9 +74,9 @@ def run(
     signal = np.moveaxis(inputs, 1, -1).astype(np.int64)[:, None]  # N, 1, D, H, W, C
     records = []
     for index, (layer, widths) in enumerate(zip(network.layers, chosen, strict=True)):
-        currents = layer_sums(layer, signal, network.input_range(index), widths)
-        if currents.shape[1] == 1:  # direct encoding: the same current at every step
-            currents = np.repeat(currents, network.time_steps, axis=1)
+        currents = layer_sums(layer, signal, network.input_range(index), widths.crossbar)
+        if index == 0:
+            currents = _presented(network, inputs, currents, widths)
         records.append(_neurons(network, layer, currents, widths))
         signal = records[-1].values.astype(np.int64)
     return _collect(records, network)
@@ -91,16 +93,35 @@ def check_inputs(network: IntegerNetwork, inputs: npt.NDArray[np.integer]) -> No
         raise SceneError(f"input codes reach from {inputs.min()} to {inputs.max()}, outside 0 … {highest}")
 
 
-def layer_sums(layer: IntegerLayer, signal: Int64Array, inputs: tuple[int, int], widths: LayerNumerics) -> Int64Array:
-    """Σ (w − z_w)(x − z_x) for every output neuron and step.
+def _presented(
+    network: IntegerNetwork, inputs: npt.NDArray[np.integer], sums: Int64Array, widths: LayerNumerics
+) -> Int64Array:
+    """Currents of all steps of the first layer from the sums (N, 1, D, H, W, C) of the input codes."""
+    if network.input_spikes is None:  # direct encoding: the same current at every step
+        return np.repeat(sums, network.time_steps, axis=1)
+    fired = input_spikes(network, inputs)[:, 1:].astype(np.int64)  # no input fires at step 1
+    later = layer_sums(network.layers[0], fired, (0, 1), widths.spike_crossbar, of_input_spikes=True)
+    return np.concatenate([sums, later << network.input_spikes.shift], axis=1)
+
+
+def layer_sums(
+    layer: IntegerLayer,
+    signal: Int64Array,
+    inputs: tuple[int, int],
+    macro: Macro | None = None,
+    *,
+    of_input_spikes: bool = False,
+) -> Int64Array:
+    """Σ (w − z_w)(x − z_x) for every output neuron and step, or what the crossbar ``macro`` makes of it.
 
     signal (N, T, D, H, W, C) codes from 0 whose values minus zero point reach over ``inputs``
-    → (N, T, D', H', W', C_out).
+    → (N, T, D', H', W', C_out).  Sums ``of_input_spikes`` have a crossbar's noise of their own.
     """
     zero, highest = -inputs[0], inputs[1] - inputs[0]
     columns = windows(arrange(signal, layer.shape), layer.shape, fill=zero)
-    if widths.crossbar is not None:
-        return converted_sums(layer, columns, zero, highest * prod(layer.shape.pool), widths.crossbar)
+    if macro is not None:
+        most = highest * prod(layer.shape.pool)
+        return converted_sums(layer, columns, zero, most, macro, of_input_spikes=of_input_spikes)
     weights = layer.centred.astype(np.int64).transpose(2, 3, 4, 1, 0).reshape(-1, layer.shape.out_channels)
     return _product(columns - zero, weights)
 
@@ -131,8 +152,8 @@ def _neurons(network: IntegerNetwork, layer: IntegerLayer, currents: Int64Array,
     spikes = np.zeros(currents.shape, np.bool_)
     membrane = np.zeros_like(currents[:, 0])
     fired = np.zeros(membrane.shape, np.bool_)
-    bits = widths.accumulator_bits if layer.neuron.kind == ACCUMULATE else widths.membrane_bits
-    shift = 0 if layer.neuron.kind == ACCUMULATE else widths.membrane_shift
+    bits = widths.accumulator_bits if layer.neuron.kind in CLASSIFIERS else widths.membrane_bits
+    shift = 0 if layer.neuron.kind in CLASSIFIERS else widths.membrane_shift
     leak = effective_leak(layer.neuron, network.leak_fraction_bits, widths.leak_terms)
     saturations = 0
     for step in range(network.time_steps):
@@ -162,7 +183,7 @@ def _fire(
 ) -> tuple[BoolArray, Int64Array]:
     """One step of a layer's neurons: v[t] → (o[t], value offered to the membrane write-back)."""
     neuron = layer.neuron
-    if neuron.kind == ACCUMULATE:
+    if neuron.kind in CLASSIFIERS:
         return np.zeros(potential.shape, np.bool_), potential
     spike = potential > neuron.threshold
     offer = leaked(potential, leak, network.leak_fraction_bits, network.leak_rounding)
@@ -180,14 +201,23 @@ def _check_word(name: str, potential: Int64Array, bits: int) -> None:
 
 
 def _collect(records: list[_Record], network: IntegerNetwork) -> ReferenceRun:
-    final, hidden = records[-1].membranes[:, -1], [record.values for record in records[:-1]]
+    hidden = [record.values for record in records[:-1]]
     return ReferenceRun(
         spikes=() if network.is_cnn else tuple(values.astype(np.bool_) for values in hidden),
         activations=tuple(values[:, 0].astype(np.int64) for values in hidden) if network.is_cnn else (),
         potentials=tuple(record.potentials for record in records),
         membranes=tuple(record.membranes for record in records),
-        outputs=final.reshape(len(final), network.classes),
+        outputs=_outputs(records[-1].membranes.reshape(-1, network.time_steps, network.classes), network),
         membrane_low=np.array([record.low for record in records], np.int64),
         membrane_high=np.array([record.high for record in records], np.int64),
         saturations=np.array([record.saturations for record in records], np.int64),
     )
+
+
+def _outputs(sums: Int64Array, network: IntegerNetwork) -> Int64Array:
+    """Running sums (N, T, classes) → outputs: the last sum, of a ``timed`` classifier less its weighed time."""
+    neuron, steps = network.layers[-1].neuron, network.time_steps
+    crossed = sums > neuron.threshold
+    first = np.where(crossed.any(1), crossed.argmax(1) + 1, steps)
+    outputs: Int64Array = sums[:, -1] - neuron.time_weight * first
+    return outputs

@@ -18,7 +18,8 @@ from pimsim.errors import TraceError
 from pimsim.hardware import Event, Hardware, Mac
 from pimsim.mapping import Mapping
 from pimsim.model.architecture import LayerShape
-from pimsim.model.network import IntegerLayer, IntegerNetwork
+from pimsim.model.encoding import packed_input_spikes
+from pimsim.model.network import SINGLE_SPIKE, IntegerLayer, IntegerNetwork
 from pimsim.simulation import schedule_crossbar, schedule_multipliers
 from pimsim.simulation.schedule_dataflow import Found
 from pimsim.simulation.schedule_encoder import encoded, front_timing
@@ -35,6 +36,7 @@ from pimsim.simulation.schedule_source import (
     driven_by_spikes,
     input_writes,
 )
+from pimsim.traces.repeats import check_input_spikes, check_single_spikes
 from pimsim.traces.trace import Trace
 
 
@@ -96,7 +98,10 @@ def time_layer(
 
 
 def check_trace(trace: Trace, network: IntegerNetwork) -> None:
-    """Whether the trace's arrays are those of the network: TraceError names the first that is not."""
+    """Whether the trace's arrays are those of the network: TraceError names the first that is not.
+
+    Input spikes are those of its encoding, and no single-spike neuron fires twice.
+    """
     if trace.samples == 0:
         raise TraceError("trace has no sample")
     if trace.inputs.shape[1:] != network.architecture.input_shape:
@@ -115,6 +120,9 @@ def check_trace(trace: Trace, network: IntegerNetwork) -> None:
             raise TraceError(
                 f'spikes of layer "{layer.name}": {maps.dtype} of shape {maps.shape}, expected uint8 of {expected}'
             )
+        if layer.neuron.kind == SINGLE_SPIKE:
+            check_single_spikes(maps, layer.name)
+    check_input_spikes(trace, packed_input_spikes(network, trace.inputs) if network.is_hybrid else None)
 
 
 def _check_activations(trace: Trace, hidden: Sequence[IntegerLayer]) -> None:

@@ -15,10 +15,11 @@ from pimsim.archive.header import Fields, check_format
 from pimsim.archive.reader import ArchiveReader
 from pimsim.archive.writer import encode, write_archive
 from pimsim.errors import TraceError
-from pimsim.traces.trace import CROSSBAR, NUMERICS_KEYS, OPTIONAL_KEYS, WIDTH_KEYS, Trace
+from pimsim.traces.trace import CROSSBAR, NUMERICS_KEYS, OPTIONAL_KEYS, SPIKE_CROSSBAR, WIDTH_KEYS, Trace
 
 FORMAT, VERSION = "pimsim-trace", 1
 MAX_LAYERS = 1000
+INPUT_SPIKES, INPUT_SPIKE_BYTES = "input_spikes", "input_spike_bytes"
 
 
 def load_trace(path: str | os.PathLike[str]) -> Trace:
@@ -71,6 +72,7 @@ def describe(trace: Trace) -> dict[str, object]:
             {key: int(widths[key]) for key in WIDTH_KEYS}
             | {key: int(widths[key]) for key in OPTIONAL_KEYS if widths.get(key)}
             | {CROSSBAR: widths[CROSSBAR]}
+            | {key: widths[key] for key in (SPIKE_CROSSBAR,) if widths.get(key)}
             | {"membrane_low": int(low), "membrane_high": int(high), "saturations": int(count)}
             for widths, low, high, count in statistics
         ],
@@ -78,18 +80,23 @@ def describe(trace: Trace) -> dict[str, object]:
 
 
 def _describe_hidden(trace: Trace) -> dict[str, object]:
-    """Sizes of the hidden layers' arrays; a CNN has the one key, a spiking network the other."""
+    """Sizes of the hidden layers' arrays; a CNN has the one key, a spiking network the other.
+
+    Input spikes have a key only where there are any, so that other traces keep their hash.
+    """
     if trace.activations:
         return {"activation_neurons": [int(values.shape[1]) for values in trace.activations]}
-    return {"spike_bytes": [int(spikes.shape[2]) for spikes in trace.spikes]}
+    sizes: dict[str, object] = {"spike_bytes": [int(spikes.shape[2]) for spikes in trace.spikes]}
+    return sizes if trace.input_spikes is None else sizes | {INPUT_SPIKE_BYTES: int(trace.input_spikes.shape[2])}
 
 
 def arrays(trace: Trace) -> dict[str, npt.NDArray[Any]]:
     """Every array of the file in its order."""
     spikes = {spike_name(index): packed for index, packed in enumerate(trace.spikes)}
     activations = {activation_name(index): values for index, values in enumerate(trace.activations)}
+    fired = {} if trace.input_spikes is None else {INPUT_SPIKES: trace.input_spikes}
     rest = {"outputs": trace.outputs.astype(np.int64), "labels": trace.labels.astype(np.int64)}
-    return {"inputs": trace.inputs, **spikes, **activations, **rest}
+    return {"inputs": trace.inputs, **fired, **spikes, **activations, **rest}
 
 
 def spike_name(index: int) -> str:
@@ -111,7 +118,8 @@ def _trace(fields: Fields, archive: ArchiveReader) -> Trace:
         _positive(fields, key, value)
     if of_cnn and steps != 1:
         raise fields.fail("steps", "1, since the trace holds activations")
-    archive.require(["inputs", "outputs", "labels", *names])
+    fired = _input_spike_bytes(fields)
+    archive.require(["inputs", "outputs", "labels", *names, *([INPUT_SPIKES] if fired else [])])
     sizes = list(zip(names, widths, strict=True))
     spikes, activations = ([], sizes) if of_cnn else (sizes, [])
     layers = [_layer(entry, index, fields) for index, entry in enumerate(fields.items("layers", MAX_LAYERS + 1))]
@@ -122,7 +130,10 @@ def _trace(fields: Fields, archive: ArchiveReader) -> Trace:
         activations=tuple(_codes(archive, name, (samples, width)) for name, width in activations),
         outputs=archive.array("outputs", "i", (samples, classes)).astype(np.int64),
         labels=archive.array("labels", "i", (samples,)).astype(np.int64),
-        **{key: np.array([layer[key] for layer in layers], np.int64) for key in _STATISTICS},
+        membrane_low=_statistic(layers, "membrane_low"),
+        membrane_high=_statistic(layers, "membrane_high"),
+        saturations=_statistic(layers, "saturations"),
+        input_spikes=archive.array(INPUT_SPIKES, "u", (samples, steps, fired)) if fired else None,
         numerics=tuple({key: layer[key] for key in NUMERICS_KEYS if key in layer} for layer in layers),
         provenance=fields.object("provenance"),
         recorded=_positive(fields, "recorded_samples", fields.integer("recorded_samples", samples)),
@@ -132,6 +143,17 @@ def _trace(fields: Fields, archive: ArchiveReader) -> Trace:
 
 
 _STATISTICS = ("membrane_low", "membrane_high", "saturations")
+
+
+def _statistic(layers: list[Mapping[str, int | str]], key: str) -> npt.NDArray[np.int64]:
+    return np.array([layer[key] for layer in layers], np.int64)
+
+
+def _input_spike_bytes(fields: Fields) -> int:
+    """0 of a trace without input spikes."""
+    if not fields.has(INPUT_SPIKE_BYTES):
+        return 0
+    return _positive(fields, INPUT_SPIKE_BYTES, fields.integer(INPUT_SPIKE_BYTES))
 
 
 def _codes(archive: ArchiveReader, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.unsignedinteger]:
@@ -145,7 +167,8 @@ def _layer(entry: object, index: int, parent: Fields) -> Mapping[str, int | str]
     fields = Fields(entry, f"{parent.where}.layers[{index}]", TraceError)
     values: dict[str, int | str] = {key: fields.integer(key) for key in (*WIDTH_KEYS, *_STATISTICS)}
     values[CROSSBAR] = _earlier_crossbar(fields) if fields.has("adc_rows") else fields.text(CROSSBAR, "")
-    further = {key: fields.integer(key, 0) for key in OPTIONAL_KEYS}
+    further: dict[str, int | str] = {key: fields.integer(key, 0) for key in OPTIONAL_KEYS}
+    further[SPIKE_CROSSBAR] = fields.text(SPIKE_CROSSBAR, "")
     fields.finish()
     return values | {key: value for key, value in further.items() if value}
 

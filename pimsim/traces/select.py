@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import TraceError
-from pimsim.traces.trace import CROSSBAR, NUMERICS_KEYS, OPTIONAL_KEYS, Trace, Widths
+from pimsim.traces.trace import CROSSBARS, NUMERICS_KEYS, OPTIONAL_KEYS, Trace, Widths
 
-_FIXED_KEYS = (CROSSBAR, *OPTIONAL_KEYS)
+_FIXED_KEYS = (*CROSSBARS, *OPTIONAL_KEYS)
 """Another value computes something else, however wide the words are."""
 
 
@@ -43,6 +43,7 @@ def _part(trace: Trace, rows: slice) -> Trace:
         input_spikes=None if trace.input_spikes is None else trace.input_spikes[rows],
         spikes=tuple(spikes[rows] for spikes in trace.spikes),
         activations=tuple(values[rows] for values in trace.activations),
+        input_spikes=None if trace.input_spikes is None else trace.input_spikes[rows],
         outputs=trace.outputs[rows],
         labels=trace.labels[rows],
         recorded=trace.recorded_samples,
@@ -64,6 +65,7 @@ def check_belongs(
 
     ``neurons`` of the hidden layers in order, and of a CNN their ``activation_bits``.  The hash alone decides
     whose trace it is; the shapes are compared so that a forged one cannot make a reader run past an array.
+    Which inputs fire and that single-spike neurons do so once is for `check_input_spikes` and `check_single_spikes`.
     Raises `TraceError`.
     """
     if trace.model_hash != model_hash:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from pimsim.errors import TraceError
 WIDTH_KEYS = ("accumulator_bits", "membrane_bits")
 #: further keys of a layer's numerics; one that is missing is 0, and one that is 0 is not written
 OPTIONAL_KEYS = ("membrane_shift", "membrane_half_up", "leak_terms")
-CROSSBAR = "crossbar"
-NUMERICS_KEYS = (*WIDTH_KEYS, CROSSBAR, *OPTIONAL_KEYS)
+CROSSBAR, SPIKE_CROSSBAR = "crossbar", "spike_crossbar"
+#: keys that name the values of a crossbar; the second one is left out where it is empty
+CROSSBARS = (CROSSBAR, SPIKE_CROSSBAR)
+NUMERICS_KEYS = (*WIDTH_KEYS, *CROSSBARS, *OPTIONAL_KEYS)
 Widths = Mapping[str, int | str]
 _MOST = {"membrane_shift": 62, "membrane_half_up": 1, "leak_terms": 62}
 _IDENTITY = re.compile(r"(bit_serial:[0-9]{1,8}:[0-9]{1,2}|[0-9a-f]{64}:[0-9]{1,10}:[0-9]{1,10})?")
@@ -30,7 +33,7 @@ class Trace:
     inputs      (N, C, D, H, W) unsigned input codes
     spikes      per hidden layer uint8 (N, T, ceil(neurons / 8)): bit i (little bit order) is neuron i in the
                 order depth, height, width, channel — the order in which the hardware scans the map; none of a CNN
-    outputs     (N, classes) int64, membrane of the classifier after the last step
+    outputs     (N, classes) int64, sums of the classifier after the last step; of a ``timed`` one less its time
     labels      (N,) int64 class index from 0, or −1 where unknown
     membrane_low, membrane_high   (layers,) int64, smallest and largest value offered to the membrane
                 write-back before saturation (for the classifier: of its running sum; for a layer of a CNN: of
@@ -39,7 +42,7 @@ class Trace:
     numerics    per layer, what it was executed with: accumulator_bits, membrane_bits, crossbar, the name of the
                 values that its crossbar computed (docs/crossbar-numerics.md), empty for exact sums, and where they
                 are not 0 membrane_shift, membrane_half_up (bits left out of the membrane's word; 1 where it was
-                rounded half up) and leak_terms
+                rounded half up) and leak_terms; spike_crossbar like crossbar, where sums of input spikes have one
     recorded    samples over which lows, highs and saturations were taken; 0 stands for these N
     activations per hidden layer of a CNN uint8 or uint16 (N, neurons), in the order of the spikes; else none
     input_spikes   of the encoding ``hybrid`` uint8 (N, T, ceil(inputs / 8)), packed and ordered like the spikes: which
@@ -124,6 +127,18 @@ def _check_hidden(trace: Trace) -> None:
         _check_array(f"activations.{index}", values, "u", (trace.samples, None))
         if values.dtype.itemsize > 2:
             raise TraceError(f"activations.{index}: expected uint8 or uint16, got {values.dtype}")
+    _check_input_spikes(trace, steps)
+
+
+def _check_input_spikes(trace: Trace, steps: int | None) -> None:
+    fired = trace.input_spikes
+    if fired is None:
+        return
+    if trace.activations:
+        raise TraceError("input_spikes: the trace holds activations; a CNN has no spikes")
+    _check_array("input_spikes", fired, "u", (trace.samples, steps, -(-prod(trace.inputs.shape[1:]) // 8)))
+    if fired.dtype != np.uint8:
+        raise TraceError(f"input_spikes: expected uint8, got {fired.dtype}")
 
 
 def _check_layers(trace: Trace) -> None:
@@ -148,14 +163,15 @@ def _check_widths(name: str, widths: Widths) -> None:
         raise TraceError(f"{name}: keys {', '.join(widths)}, expected {', '.join((*WIDTH_KEYS, CROSSBAR))}")
     for key, bits in widths.items():
         least, most = 1 if key in WIDTH_KEYS else 0, _MOST.get(key, 2**20)
-        if key != CROSSBAR and not (isinstance(bits, int) and least <= bits <= most):
+        if key not in CROSSBARS and not (isinstance(bits, int) and least <= bits <= most):
             raise TraceError(f"{name}.{key}={bits} is outside {least} … {most}")
     membrane, accumulator = int(widths["membrane_bits"]), int(widths["accumulator_bits"])
     if membrane > accumulator:
         raise TraceError(f"{name}.membrane_bits={membrane} exceeds accumulator_bits={accumulator}")
-    identity = widths[CROSSBAR]
-    if not isinstance(identity, str) or not _IDENTITY.fullmatch(identity):
-        raise TraceError(f"{name}.{CROSSBAR}={str(identity)[:80]!r} is not the name of a crossbar's values")
+    for key in CROSSBARS:
+        identity = widths.get(key, "")
+        if not isinstance(identity, str) or not _IDENTITY.fullmatch(identity):
+            raise TraceError(f"{name}.{key}={str(identity)[:80]!r} is not the name of a crossbar's values")
 
 
 def _check_array(name: str, array: npt.NDArray[Any], kind: str, shape: tuple[int | None, ...]) -> None:
