@@ -43,7 +43,6 @@ def _part(trace: Trace, rows: slice) -> Trace:
         input_spikes=None if trace.input_spikes is None else trace.input_spikes[rows],
         spikes=tuple(spikes[rows] for spikes in trace.spikes),
         activations=tuple(values[rows] for values in trace.activations),
-        input_spikes=None if trace.input_spikes is None else trace.input_spikes[rows],
         outputs=trace.outputs[rows],
         labels=trace.labels[rows],
         recorded=trace.recorded_samples,
