@@ -65,18 +65,18 @@ def test_gradient_of_a_single_step_is_the_surrogate_in_closed_form() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("rows", [1, 5])
 @pytest.mark.parametrize("count", [1, 37, neuron.BLOCK, neuron.BLOCK + 1, 3 * neuron.BLOCK - 5])
-def test_compiled_loops_do_what_whole_tensors_do(dtype: Any, rows: int, count: int) -> None:
+@pytest.mark.parametrize("once", [False, True])
+def test_compiled_loops_do_what_whole_tensors_do(dtype: Any, rows: int, count: int, once: bool) -> None:
     torch.manual_seed(count)
     current, upstream = torch.randn(rows, count).to(dtype), torch.randn(5, count).to(dtype)
     leak, threshold = torch.tensor(0.95), torch.tensor(0.5)
     inputs = [value.requires_grad_() for value in (current, leak, threshold)]
-    fired = neuron.spike(*inputs, 5)
-    membranes, expected = neuron.integrate(current.detach(), leak.detach(), threshold.detach(), 5)
+    fired = neuron.spike(*inputs, 5, once=once)
+    plain = [value.detach() for value in inputs]
+    _, expected = neuron.integrate(*plain, 5, once=once)
     assert fired.dtype == dtype
     assert torch.equal(fired, expected)
-    of_current, of_leak, of_threshold = neuron._through_time(
-        membranes, expected, upstream, leak.detach(), threshold.detach(), constant=rows == 1
-    )
+    of_current, of_leak, of_threshold = neuron._through_time(plain[0], upstream, *plain[1:], once=once)
     found = torch.autograd.grad(fired, inputs, upstream)
     precise = 2**-7 if dtype == torch.bfloat16 else 1e-5  # one step of bfloat16's 8 bits
     torch.testing.assert_close(found[0], of_current, rtol=precise, atol=1e-6)
@@ -103,3 +103,14 @@ def test_with_the_leak_rounded_the_float_neuron_is_the_integer_neuron(
         column, torch.tensor(leak / 256), torch.tensor(float(threshold)), len(currents), floor_leak=True
     )
     assert spikes[:, 0].tolist() == expected
+
+
+def single_spikes(current: Any, leak: Any, threshold: Any, steps: int, crossing: Any) -> Any:
+    """Single-spike neurons one step at a time as the product form has them, o = s Π (1 − s) over the steps before."""
+    membrane, waiting, spikes = 0.0, 1.0, []
+    for t in range(steps):
+        membrane = leak * membrane + current[min(t, len(current) - 1)]
+        crossed = crossing(membrane / threshold - 1)
+        spikes.append(crossed * waiting)
+        waiting = waiting * (1 - crossed)
+    return torch.stack(spikes)

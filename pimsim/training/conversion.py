@@ -4,6 +4,9 @@ HYPER-SNN (arXiv 2107.11979, §III-A): layers in order, leak 1, one batch; a lay
 largest over the time steps of a percentile of its input current, found while the layers before it
 already run with theirs; at the end every threshold is scaled (× 0.8 there).
 
+What a single-spike neuron hands on is when its membrane first exceeds the threshold, so its threshold is a percentile
+of the membrane's highest value over the steps, of the neurons where that is above 0; so is a timed classifier's.
+
 Of all steps only the spikes are kept, eight to a byte: the currents of one layer of CNN-32H over 100 steps
 of 50 samples are 5 GB.  They are computed twice instead, for the percentile and for the spikes.
 """
@@ -11,8 +14,9 @@ of 50 samples are 5 GB.  They are computed twice instead, for the percentile and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 
 import numpy as np
@@ -32,30 +36,35 @@ def convert(network: Network, codes: Tensor, *, steps: int, percentile: float, f
     ``codes``: one batch of centred input codes (N, C, D, H, W).  ``percentile`` in (0, 100].
     Float weights are used, as in the paper.  Raises TrainingError for a layer whose threshold would not be above 0.
     """
-    layers = network.architecture.layers
+    layers, coding = network.architecture.layers, network.coding
     with torch.no_grad():
         for leak in network.leaks:
             leak.fill_(1.0)
         spikes: list[_Packed] = []
-        for index, layer in enumerate(layers[:-1]):
-            weight = _weight(network, index)
-            if index == 0:  # the same current at every step
-                current = convolve(codes.permute(0, 2, 3, 4, 1), weight, layer)
-                peak = _peak([current], percentile)
-                spikes = _fire(repeat(current, steps), peak)
+        again: Callable[[], Iterable[Tensor]]
+        for index, layer in enumerate(layers[: len(network.thresholds)]):
+            weight, last = _weight(network, index), index == len(layers) - 1
+            if index == 0:  # of the direct encoding one current, the same at every step
+                inputs = coding.encode(codes.permute(0, 2, 3, 4, 1), network.input_grid, steps)
+                currents = [convolve(x, weight, layer) for x in inputs]
+                again = partial(_every_step, currents, steps)
             else:
-                peak = _peak(_currents(spikes, weight, layer), percentile)
-                if index < len(layers) - 2:  # nobody listens to the last hidden layer here
-                    spikes = _fire(_currents(spikes, weight, layer), peak)
-            if peak <= 0:  # z = u / v − 1 divides by it, and below 0 a neuron fires for ever
+                again = partial(_currents, spikes, weight, layer)
+            if coding.fires_once or last:
+                threshold = _highest(again(), percentile)
+            else:
+                threshold = _peak(currents if index == 0 else again(), percentile)
+            if threshold <= 0:  # z = u / v − 1 divides by it, and below 0 a neuron fires for ever
                 raise TrainingError(
-                    f'layer "{layer.name}": {percentile} % of its input currents are at or below {peak:g}, which '
+                    f'layer "{layer.name}": {percentile} % of its input currents are at or below {threshold:g}, which '
                     "leaves no threshold above 0: train the ReLU stage longer, or raise conversion.percentile"
                 )
-            network.thresholds[index].fill_(peak)
-        for threshold in network.thresholds:
-            threshold.mul_(factor)
-    return [threshold.item() for threshold in network.thresholds]
+            if index + 1 < len(network.thresholds):  # somebody listens
+                spikes = _fire(again(), threshold, once=coding.fires_once)
+            network.thresholds[index].fill_(threshold)
+        for value in network.thresholds:
+            value.mul_(factor)
+    return [value.item() for value in network.thresholds]
 
 
 def calibrate(network: Network, codes: Tensor, *, percentile: float) -> list[float]:
@@ -101,18 +110,37 @@ def _currents(spikes: Iterable[_Packed], weight: Tensor, layer: LayerShape) -> I
     return (convolve(packed.unpack(), weight, layer) for packed in spikes)
 
 
+def _every_step(currents: list[Tensor], steps: int) -> Iterable[Tensor]:
+    """A current per step, of one that is the same at all."""
+    return currents if len(currents) == steps else repeat(currents[0], steps)
+
+
 def _peak(currents: Iterable[Tensor], percentile: float) -> float:
     """The largest over the steps of a percentile of the current."""
     return max(float(np.percentile(current.numpy(), percentile)) for current in currents)
 
 
-def _fire(currents: Iterable[Tensor], threshold: float) -> list[_Packed]:
-    """Spikes of a layer without leak at every step."""
+def _highest(currents: Iterable[Tensor], percentile: float) -> float:
+    """A percentile of the largest sums of the current up to any step, of those above 0; 0 where there are none."""
+    membrane, highest = torch.zeros(()), torch.zeros(())
+    for current in currents:
+        membrane = membrane + current
+        highest = torch.maximum(highest, membrane)
+    above = highest[highest > 0].numpy()
+    return float(np.percentile(above, percentile)) if above.size else 0.0
+
+
+def _fire(currents: Iterable[Tensor], threshold: float, *, once: bool) -> list[_Packed]:
+    """Spikes of a layer without leak at every step; ``once``: of single-spike neurons."""
     membrane: Tensor | None = None
+    silent = torch.zeros((), dtype=torch.bool)
     spikes = []
     for current in currents:
         membrane = current.clone() if membrane is None else membrane.add_(current)
         fired = membrane > threshold
-        membrane.sub_(fired.float(), alpha=threshold)
+        if once:
+            fired, silent = fired & ~silent, fired | silent
+        else:
+            membrane.sub_(fired.float(), alpha=threshold)
         spikes.append(_Packed.of(fired))
     return spikes

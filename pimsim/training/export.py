@@ -9,7 +9,17 @@ import numpy as np
 import torch
 
 from pimsim.model.input import InputQuantization
-from pimsim.model.network import ACCUMULATE, FLOOR, LIF, RELU, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.model.network import (
+    ACCUMULATE,
+    DIRECT,
+    FLOOR,
+    HYBRID,
+    RELU,
+    TIMED,
+    IntegerLayer,
+    IntegerNetwork,
+    Neuron,
+)
 from pimsim.training.evaluate import samples_at_once
 from pimsim.training.network import Network, Precision
 from pimsim.training.quantize import Grid, fixed_ratio
@@ -39,6 +49,8 @@ def export(
         input=quantization,
         layers=layers,
         time_steps=time_steps,
+        encoding=DIRECT if network.coding.input_spikes is None else HYBRID,
+        input_spikes=network.coding.input_spikes,
         leak_fraction_bits=0 if network.activation_bits else chosen.leak_fraction_bits,
         leak_rounding=FLOOR,
         provenance=dict(provenance or {}),
@@ -63,12 +75,20 @@ def _layer(network: Network, index: int, precision: Precision) -> IntegerLayer:
 
 def _neuron(network: Network, index: int, grid: Grid, precision: Precision) -> Neuron:
     if index == len(network.architecture.layers) - 1:
-        return Neuron(ACCUMULATE)
+        return _classifier(network, index, grid, precision)
     if network.activation_bits:
         multiplier, shift = fixed_ratio(network.ratio(index, grid.scale).item())
         return Neuron(RELU, multiplier=multiplier, shift=shift, activation_bits=network.activation_bits)
     leak, threshold = (value.item() for value in network.neuron(index, grid.scale, precision))
-    return Neuron(LIF, threshold=round(threshold), leak=round(leak * 2**precision.leak_fraction_bits))
+    leak = round(leak * 2**precision.leak_fraction_bits)
+    return Neuron(network.coding.neuron, threshold=round(threshold), leak=leak)
+
+
+def _classifier(network: Network, index: int, grid: Grid, precision: Precision) -> Neuron:
+    if not network.coding.is_timed:
+        return Neuron(ACCUMULATE)
+    threshold = round(network.threshold(index, grid.scale, precision).item())
+    return Neuron(TIMED, threshold=threshold, time_weight=round(network.time_weight(grid.scale, precision)))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ ANN, CONVERSION, SNN, QSTDB, PTQ, QAT, EXPORT = STAGES = ("ann", "conversion", "
 _QUANTIZATION = ("weight_bits", "scheme", "time_steps", "leak_fraction_bits")
 _DEPENDS = {
     ANN: ("network", "seed", "ann"),
-    CONVERSION: ("conversion",),
+    CONVERSION: ("conversion", "encoding", "neuron", "readout", "spike_percentiles"),
     SNN: ("snn", "time_steps"),
     QSTDB: ("qstdb", *_QUANTIZATION),
     PTQ: ("ptq", *_QUANTIZATION),
@@ -84,12 +84,20 @@ def keys(recipe: Recipe, content: str) -> dict[str, Key]:
     deciding: dict[str, object] = {CONTENT: content}
     result = {}
     for stage in path(recipe):
-        for name in _DEPENDS[stage]:
+        for name in _depends(recipe, stage):
             settings |= _flat({name: complete[name]})
             deciding |= _flat({name: changed[name]} if name in changed else {})
         text = json.dumps(deciding, sort_keys=True)
         result[stage] = Key(dict(settings), hashlib.sha256(f"{stage} {text}".encode()).hexdigest()[:32])
     return result
+
+
+def _depends(recipe: Recipe, stage: str) -> tuple[str, ...]:
+    """What a stage's result depends on beside the stages before it."""
+    names = _DEPENDS[stage]
+    if stage == CONVERSION and recipe.fires_once:
+        names = (*names, "time_steps")
+    return tuple(name for name in names if name not in recipe.unused)
 
 
 def _flat(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -18,6 +18,8 @@ from pimsim.simulation.compiled import kernel, part
 ZERO, HALF, ONE = np.float32(0.0), np.float32(0.5), np.float32(1.0)
 #: added to a float32 below 2^22 in magnitude and subtracted again, it leaves the nearest integer, ties to even
 ROUNDING = np.float32(1.5 * 2**23)
+#: a membrane from which no current leads to a threshold; times a leak of 0 it is no number, which exceeds none either
+NEVER = np.float32(-np.inf)
 
 
 def _widened(typing_context, value):
@@ -68,8 +70,25 @@ def fire(current, leak, threshold, membrane, spikes):
                 o[j] = narrowed(ONE if u[j] > threshold else ZERO, o[j])
 
 
+@kernel
+def fire_once(current, leak, threshold, membrane, spikes):
+    """`fire` of neurons that fire at their first crossing only."""
+    count, last = spikes.shape[1], current.shape[0] - 1
+    for start in range(0, count, membrane.size):
+        end = min(start + membrane.size, count)
+        u = membrane[: end - start]
+        u[:] = ZERO
+        for t in range(spikes.shape[0]):
+            i, o = current[min(t, last), start:end], spikes[t, start:end]
+            for j in range(u.size):
+                now = u[j] * leak + widened(i[j])
+                fired = now > threshold
+                o[j] = narrowed(ONE if fired else ZERO, o[j])
+                u[j] = NEVER if fired else now
+
+
 @part
-def membranes_of(current, start, end, leak, threshold, membranes):
+def membranes_of(current, start, end, leak, threshold, reset_above, membranes):
     """Membranes (T + 1, block), from before the first step on, of neurons ``start`` to ``end``."""
     last = current.shape[0] - 1
     membranes[0] = ZERO
@@ -77,39 +96,77 @@ def membranes_of(current, start, end, leak, threshold, membranes):
         # one slice of a row at a time: the rows of a sliced block would have strides, and no vectors
         i, before, u = current[min(t, last), start:end], membranes[t, : end - start], membranes[t + 1, : end - start]
         for j in range(i.size):
-            reset = threshold if before[j] > threshold else ZERO
+            reset = threshold if before[j] > reset_above else ZERO
             u[j] = before[j] * leak + widened(i[j]) - reset
 
 
-@kernel
-def fire_backward(current, upstream, leak, threshold, gamma, membranes, sums, gradient, totals):
-    """Gradients of `fire`, its membranes computed anew.
+@part
+def of_crossings(upstream, start, end, threshold, membranes, waiting, following, result):
+    """Gradients (T, block) of crossings s, where o[t] = s[t] Π (1 − s[τ]) over the steps τ before t.
 
-    upstream (T, M); membranes (T + 1, block) and sums (4, block), float32, to work in; gradient (T or 1, M), the
-    current's; totals (2, block) float64, to which the leak's and the threshold's are added lane by lane.
+    Of the first crossing and the steps before it: what the spike there gains, less what the next one then loses;
+    later crossings change nothing.  ``waiting`` and ``following`` (block,) are float32 to work in.
+    """
+    size, steps = end - start, upstream.shape[0]
+    waiting[:] = np.float32(steps)
+    for t in range(steps - 1, -1, -1):
+        now = membranes[t + 1, :size]
+        for j in range(size):
+            waiting[j] = np.float32(t) if now[j] > threshold else waiting[j]
+    following[:] = ZERO
+    for t in range(steps - 1, -1, -1):
+        up, now, of_crossing = upstream[t, start:end], membranes[t + 1, :size], result[t, :size]
+        for j in range(size):
+            gain = widened(up[j])
+            of_crossing[j] = gain - following[j] if np.float32(t) <= waiting[j] else ZERO
+            following[j] = gain if now[j] > threshold else following[j]
+
+
+@part
+def widened_rows(upstream, start, end, result):
+    """Rows (T, block) of neurons ``start`` to ``end`` as float32."""
+    for t in range(upstream.shape[0]):
+        up, row = upstream[t, start:end], result[t, : end - start]
+        for j in range(row.size):
+            row[j] = widened(up[j])
+
+
+@kernel
+def fire_backward(current, upstream, leak, threshold, gamma, once, membranes, sums, gradient, totals):
+    """Gradients of `fire`, or with ``once`` of `fire_once`, their membranes computed anew.
+
+    upstream (T, M); membranes (2 T + 1, block), with room for the spikes' gradients, and sums (6, block), float32, to
+    work in; gradient (T or 1, M), the current's; totals (2, block) float64, to which the leak's and the threshold's
+    are added lane by lane.
     """
     constant = current.shape[0] == 1
     steps, count = upstream.shape
     inverse = ONE / threshold
     steepness = gamma * inverse
+    reset_above = -NEVER if once else threshold
+    of_spikes = membranes[steps + 1 :]
     for start in range(0, count, totals.shape[1]):
         end = min(start + totals.shape[1], count)
         size = end - start
-        membranes_of(current, start, end, leak, threshold, membranes)
+        membranes_of(current, start, end, leak, threshold, reset_above, membranes[: steps + 1])
+        if once:
+            of_crossings(upstream, start, end, threshold, membranes, sums[4], sums[5], of_spikes)
+        else:
+            widened_rows(upstream, start, end, of_spikes)
         sums[:] = ZERO
         delta, of_leak, of_threshold, of_current = sums[0, :size], sums[1, :size], sums[2, :size], sums[3, :size]
         for t in range(steps - 1, -1, -1):
-            up, before, now = upstream[t, start:end], membranes[t, :size], membranes[t + 1, :size]
+            of_spike, before, now = of_spikes[t, :size], membranes[t, :size], membranes[t + 1, :size]
             g = gradient[0 if constant else t, start:end]
             for j in range(size):
                 ratio = now[j] * inverse
                 distance = ratio - ONE
                 slope = ONE - (distance if distance > ZERO else -distance)
-                through_z = widened(up[j]) * ((slope if slope > ZERO else ZERO) * steepness)
+                through_z = of_spike[j] * ((slope if slope > ZERO else ZERO) * steepness)
                 whole = through_z + leak * delta[j]
                 delta[j] = whole
                 of_leak[j] += whole * before[j]
-                of_threshold[j] -= through_z * ratio + (whole if before[j] > threshold else ZERO)
+                of_threshold[j] -= through_z * ratio + (whole if before[j] > reset_above else ZERO)
                 if constant:
                     of_current[j] += whole
                 else:

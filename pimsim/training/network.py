@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from pimsim.errors import ModelError
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.model.network import AFFINE
+from pimsim.training.coding import DIRECT_RATE, Coding
 from pimsim.training.convolution import convolve
 from pimsim.training.dropout import drop
 from pimsim.training.neuron import spike
@@ -57,6 +58,7 @@ class Network(nn.Module):
         *,
         seed: int = 0,
         activation_bits: int | None = None,
+        coding: Coding = DIRECT_RATE,
     ) -> None:
         super().__init__()
         self.architecture = architecture
@@ -66,8 +68,9 @@ class Network(nn.Module):
         self.weights = nn.ParameterList([_kaiming(layer, generator) for layer in architecture.layers])
         hidden = len(architecture.layers) - 1
         self.activation_bits = activation_bits
+        self.coding = coding
         spiking, clipped = (0, hidden) if activation_bits else (hidden, 0)
-        self.thresholds = _scalars(spiking)
+        self.thresholds = _scalars(spiking + coding.is_timed)
         self.leaks = _scalars(spiking)
         self.clips = _scalars(clipped)
 
@@ -170,39 +173,63 @@ class Network(nn.Module):
     def neuron(self, index: int, scale: float, precision: Precision) -> tuple[Tensor, Tensor]:
         """Leak and threshold, the latter in units of the layer's accumulator."""
         leak: Tensor = self.leaks[index]
-        threshold: Tensor = self.thresholds[index] / self.unit(index, scale)
         if precision.weight_bits:
             one = 2**precision.leak_fraction_bits
             leak = round_through(leak * one) / one
-            threshold = round_through(threshold).clamp(min=1.0)
-        return leak, threshold
+        return leak, self.threshold(index, scale, precision)
+
+    def threshold(self, index: int, scale: float, precision: Precision) -> Tensor:
+        """Threshold of a hidden layer or of a timed classifier, in units of its accumulator."""
+        threshold: Tensor = self.thresholds[index] / self.unit(index, scale)
+        return round_through(threshold).clamp(min=1.0) if precision.weight_bits else threshold
+
+    def time_weight(self, scale: float, precision: Precision) -> float:
+        """A step of time in units of a timed classifier's accumulator."""
+        weight = 1.0 / self.unit(len(self.architecture.layers) - 1, scale)
+        return max(float(round(weight)), 1.0) if precision.weight_bits else weight
 
     def forward_spiking(
         self, codes: Tensor, precision: Precision, steps: int, spikes: list[Tensor] | None = None
     ) -> Tensor:
-        """Centred input codes (N, C, D, H, W) → classifier membrane after ``steps`` steps (N, classes), real units.
+        """Centred input codes (N, C, D, H, W) → outputs after ``steps`` steps (N, classes), real units.
 
         Direct encoding: the first convolution is computed once.  Layers run one after the other over
         all steps, which a feed-forward network without a step of delay allows.  ``spikes`` collects
         every hidden layer's spikes, (T, N, H, W, C, D).
         """
-        count = codes.shape[0]
-        x = _channels_inside(codes)
-        for index, layer in enumerate(self.architecture.layers[:-1]):
-            weight, scale = self.weight(index, precision)
-            current = convolve(x, weight, layer, half=precision.half)
-            current = current.reshape(-1, count, *current.shape[1:])
+        x = self.coding.encode(_channels_inside(codes), self.input_grid, steps)
+        for index in range(len(self.architecture.layers) - 1):
+            current, scale = self._current(x, index, precision)
             leak, threshold = self.neuron(index, scale, precision)
-            x = spike(current, leak, threshold, steps, floor_leak=precision.floor_leak)
+            x = spike(current, leak, threshold, steps, floor_leak=precision.floor_leak, once=self.coding.fires_once)
             if spikes is not None:
                 spikes.append(x.permute(0, 1, 3, 4, 5, 2))
-            x = self._dropped(x, index + 1).flatten(0, 1)
+            x = self._dropped(x, index + 1)
+        current, scale = self._current(x, len(self.architecture.layers) - 1, precision)
+        return self._read(current.float().flatten(2), scale, precision, steps)
+
+    def _current(self, x: Tensor, index: int, precision: Precision) -> tuple[Tensor, float]:
+        """A layer's input currents at all steps, (T, N, ...) → (T, N, ...), and the scale of its weights."""
+        weight, scale = self.weight(index, precision)
+        current = convolve(x.flatten(0, 1), weight, self.architecture.layers[index], half=precision.half)
+        return current.reshape(*x.shape[:2], *current.shape[1:]), scale
+
+    def _read(self, current: Tensor, scale: float, precision: Precision, steps: int) -> Tensor:
+        """The classifier's currents (1 or T, N, classes) → its outputs (N, classes), real units.
+
+        A running sum u without leak; ``timed`` takes off the step t of its first crossing, T where there is none, so
+        that softmax(u[T] − t) (arXiv 2107.12374).  t = T + Σ (t − T) o[t] over the spikes of a single-spike neuron.
+        """
         last = len(self.architecture.layers) - 1
-        weight, scale = self.weight(last, precision)
-        current = convolve(x, weight, self.architecture.layers[-1], half=precision.half).float()
-        # a network of one layer has no time axis: its constant current is added at every step
-        total = current.flatten(1).reshape(-1, count, current.shape[4]).sum(0)
-        return total * (self.unit(last, scale) * (steps if last == 0 else 1))
+        unit = self.unit(last, scale)
+        total = current.sum(0)  # a network of one layer has a constant current, which every step adds
+        if not self.coding.is_timed:
+            return total * (unit * (steps // len(current)))
+        spikes = spike(current, current.new_ones(()), self.threshold(last, scale, precision), steps, once=True)
+        times = torch.arange(1 - steps, 1, device=current.device, dtype=current.dtype)
+        when = steps + torch.tensordot(times, spikes, 1)
+        outputs: Tensor = total * (steps // len(current)) - when * self.time_weight(scale, precision)
+        return outputs * unit
 
     def clamp(self) -> None:
         """Leaks stay in [0, 1], thresholds above 0 (after each optimizer step)."""

@@ -21,6 +21,7 @@ from pimsim.scenes.trained import KEY
 from pimsim.simulation import execute
 from pimsim.traces import Trace, save_trace, unpack_spikes
 from pimsim.training import graph, record, steps
+from pimsim.training.coding import Coding, firing_range
 from pimsim.training.data import Dataset, prepare
 from pimsim.training.export import Agreement, activation_agreement, agreement, export
 from pimsim.training.network import Network
@@ -85,11 +86,17 @@ def _network(recipe: Recipe, data: Dataset) -> Network:
     """The network before training.  Raises ModelError where it does not fit, or dropout names a layer it lacks."""
     architecture = _architecture(recipe, data)
     bits = recipe.qat.activation_bits if recipe.qat else None
-    network = Network(architecture, data.grid, seed=recipe.seed, activation_bits=bits)
+    coding = _coding(recipe, data)
+    network = Network(architecture, data.grid, seed=recipe.seed, activation_bits=bits, coding=coding)
     for stage in (recipe.ann, recipe.snn, recipe.qstdb, recipe.qat):
         if stage is not None:  # a wrong name is told now, not after hours of training
             network.set_dropout(0.0, stage.dropout_layers)
     return network
+
+
+def _coding(recipe: Recipe, data: Dataset) -> Coding:
+    spikes = firing_range(data.codes[data.train], recipe.spike_percentiles, data.grid) if recipe.is_hybrid else None
+    return Coding(spikes, recipe.neuron, recipe.readout)
 
 
 def _architecture(recipe: Recipe, data: Dataset) -> Architecture:

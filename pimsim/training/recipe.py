@@ -20,6 +20,7 @@ from pydantic import (
 
 from pimsim.errors import MissingFileError, TrainingError
 from pimsim.model.architecture import ARCHITECTURES, VGG_CHANNELS, Architecture, Shape4, vgg
+from pimsim.model.network import HYBRID, SINGLE_SPIKE
 from pimsim.scenes import Split
 from pimsim.scenes.split import FILE, TRAIN_FRACTION
 from pimsim.training.split_settings import SplitSettings
@@ -28,6 +29,7 @@ Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
 Start = Literal["conversion", "snn"]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
+Percentile = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
 class _Strict(BaseModel):
@@ -160,7 +162,16 @@ def _named(value: object) -> object:
 
 
 #: settings that a CNN has no use for, and those that a network of float weights has none for
-SPIKING_ONLY = ("time_steps", "leak_fraction_bits", "conversion", "snn")
+SPIKING_ONLY = (
+    "time_steps",
+    "encoding",
+    "neuron",
+    "readout",
+    "spike_percentiles",
+    "leak_fraction_bits",
+    "conversion",
+    "snn",
+)
 QUANTIZED_ONLY = ("weight_bits", "scheme", "leak_fraction_bits")
 #: settings of patches of a scene; images come whole, parted into training and test, and with a known range
 PATCHES_ONLY = ("patch", "split", "train_fraction", "input_clip")
@@ -172,7 +183,8 @@ class Recipe(_Strict):
     """A training run from a scene to its last network; units: epochs, samples, bits, deviations.
 
     With ``qstdb`` or ``ptq`` it ends in a quantized spiking network, with ``qat`` in a CNN, with ``snn`` alone in a
-    spiking network of float weights.
+    spiking network of float weights.  ``spike_percentiles`` of the training codes are the ends of the range over which
+    an input's step depends on its code.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # of the run's folder too: not ".."
@@ -187,6 +199,10 @@ class Recipe(_Strict):
     input_clip: Annotated[float, Field(gt=0.0, le=100.0)] = 4.0
     scheme: Literal["affine", "scale"] = "affine"
     time_steps: Annotated[int, Field(ge=1, le=1000)] = 5
+    encoding: Literal["direct", "hybrid"] = "direct"
+    neuron: Literal["lif", "single_spike"] = "lif"
+    readout: Literal["accumulate", "timed"] = "accumulate"
+    spike_percentiles: Annotated[list[Percentile], Field(min_length=2, max_length=2)] = [1.0, 99.0]
     leak_fraction_bits: Annotated[int, Field(ge=1, le=16)] = 8
     ann: Stage
     conversion: Conversion = Conversion()
@@ -207,6 +223,7 @@ class Recipe(_Strict):
             raise ValueError(f"{ends[0]}.start=snn: the recipe has no snn")
         if start == "conversion" and self.snn is not None:
             raise ValueError(f"snn: {ends[0]} starts at the conversion; set {ends[0]}.start=snn, or snn=null")
+        self._check_encoding()
         self._check_surplus()
         return self
 
@@ -219,6 +236,32 @@ class Recipe(_Strict):
             kind = f"networks for patches of a scene have it, {self.network.name} takes images"
         if surplus:
             raise ValueError(f"{surplus[0]}: only {kind}")
+
+    def _check_encoding(self) -> None:
+        low, high = self.spike_percentiles
+        if low >= high:
+            raise ValueError(f"spike_percentiles=[{low}, {high}]: the first has to be below the second")
+        if not self.is_hybrid and "spike_percentiles" in self.model_fields_set:
+            raise ValueError("spike_percentiles: only inputs of the encoding hybrid fire, this recipe's is direct")
+        if self.is_hybrid and self.time_steps < 2:
+            raise ValueError(f"time_steps={self.time_steps}: inputs of the encoding hybrid fire from step 2 on")
+        if self.fires_once and "steps" in self.conversion.model_fields_set:
+            raise ValueError("conversion.steps: time_steps take its place where inputs or neurons fire once")
+
+    @property
+    def is_hybrid(self) -> bool:
+        """Whether inputs are summed up at step 1 and fire once behind it."""
+        return self.encoding == HYBRID
+
+    @property
+    def fires_once(self) -> bool:
+        """Whether inputs or neurons do: what they do over T steps is then no part of what they do over more."""
+        return self.is_hybrid or self.neuron == SINGLE_SPIKE
+
+    @property
+    def conversion_steps(self) -> int:
+        """Steps over which the ReLU network is converted."""
+        return self.time_steps if self.fires_once else self.conversion.steps
 
     @property
     def takes_images(self) -> bool:
@@ -239,7 +282,8 @@ class Recipe(_Strict):
         data = PATCHES_ONLY if self.takes_images else ("train_fraction",) if self.split.kind == FILE else ()
         if self.qat is not None:
             return (*data, *SPIKING_ONLY)
-        return (*data, *(QUANTIZED_ONLY if self.start is None else ()))
+        silent = () if self.is_hybrid else ("spike_percentiles",)
+        return (*data, *(QUANTIZED_ONLY if self.start is None else ()), *silent)
 
     @property
     def parting(self) -> Split:

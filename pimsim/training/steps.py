@@ -124,11 +124,12 @@ def set_thresholds(job: Job) -> Outcome:
         effort = Effort.of(state)
     thresholds = " ".join(f"{value.item():.3f}" for value in network.thresholds)
     run.report(graph.CONVERSION, 1, 1, f"thresholds {thresholds}")
-    forwards = {
+    steps = job.recipe.time_steps
+    forwards = {f"converted_{steps}_steps": spiking_forward(network, Precision(), steps)}
+    if not job.recipe.fires_once:
         # a spike is exact in bfloat16; over so many steps the rounding of the sums changes next to no prediction
-        f"converted_{CONVERTED_STEPS}_steps": spiking_forward(network, Precision(half=True), CONVERTED_STEPS),
-        f"converted_{job.recipe.time_steps}_steps": spiking_forward(network, Precision(), job.recipe.time_steps),
-    }
+        many = spiking_forward(network, Precision(half=True), CONVERTED_STEPS)
+        forwards = {f"converted_{CONVERTED_STEPS}_steps": many} | forwards
     return Outcome(_measure(job, graph.CONVERSION, forwards), effort)
 
 
@@ -139,7 +140,7 @@ def _convert(job: Job) -> Effort:
     convert(
         job.network,
         _one_batch(job, settings.batch),
-        steps=settings.steps,
+        steps=job.recipe.conversion_steps,
         percentile=settings.percentile,
         factor=settings.factor,
     )
