@@ -4,6 +4,7 @@
 #   make lint    style, types and import layers
 #   make figure  the picture in the README, drawn anew from a run
 #   make tables  tables and pictures of docs/accuracy.md (of RESULTS=, if given, too) and docs/results.md, made anew
+#   make hybrid  tables of docs/results.md that compare direct with hybrid encoding, made anew
 #   make study   the design spaces of docs/study.md explored (into runs/study, where they are not there), its tables and pictures anew
 #   make clean   remove what the others made
 
@@ -16,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint figure tables study clean
+.PHONY: demo test lint figure tables hybrid study clean
 
 demo: $(VENV)/plain.stamp
 	$(BIN)/pimsim run --model cnn3d_6b.npz --hw pim45nm.yaml --out $(OUT)
@@ -39,6 +40,9 @@ figure: $(VENV)/full.stamp
 tables: $(VENV)/full.stamp
 	$(BIN)/python benchmarks/accuracy.py $(RESULTS)
 	$(BIN)/python benchmarks/results.py
+
+hybrid: $(VENV)/full.stamp
+	$(BIN)/python benchmarks/hybrid.py
 
 study: $(VENV)/full.stamp
 	$(BIN)/python benchmarks/study.py --results runs/study

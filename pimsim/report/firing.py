@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -130,11 +130,15 @@ def firing_table(lines: Sequence[LayerFiring]) -> Table:
 
 def firing_title(lines: Sequence[LayerFiring]) -> str:
     """What a table of ``lines`` tells, and whether any neuron that fires once fired again."""
+    twice = fired_twice(lines)
+    return f"What fires, over all steps{f'; neurons that fired twice: {twice}' if twice else ''}"
+
+
+def fired_twice(lines: Iterable[LayerFiring]) -> str:
+    """Neurons that fired twice, of all that may not, inputs left out; empty where all may."""
     known = [line for line in lines if line.twice is not None and line.layer != INPUT]
-    if not known:
-        return "What fires, over all steps"
     twice, of = sum(line.twice or 0 for line in known), sum(line.occasions for line in known)
-    return f"What fires, over all steps; neurons that fired twice: {twice:,} of {of:,}"
+    return f"{twice:,} of {of:,}" if known else ""
 
 
 def described(network: IntegerNetwork) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from pimsim.errors import ResultsError
 from pimsim.report.paper_tables import TextTable
@@ -13,14 +13,16 @@ Part = Callable[[], Iterable[str]]
 """→ blocks of Markdown"""
 
 
-def refreshed(page: str, parts: Mapping[str, Part]) -> str:
-    """The page with its generated parts written anew; the text between them is kept.
+def refreshed(page: str, parts: Mapping[str, Part], *, kept: Collection[str] = ()) -> str:
+    """The page with its generated parts written anew; the text between them is kept, and parts of names in ``kept``.
 
-    Raises ResultsError for a part that ``parts`` does not have.
+    Raises ResultsError for a part that neither has.
     """
 
     def part(found: re.Match[str]) -> str:
         name = found[2]
+        if name in kept:
+            return found[0]
         if name not in parts:
             raise ResultsError(f'"made: {name}": no such part of the page; there are {", ".join(parts)}')
         return found[1] + "\n" + "".join(f"{block}\n\n" for block in parts[name]()) + found[3]

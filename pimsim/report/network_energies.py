@@ -20,7 +20,7 @@ from pimsim.model.network import IntegerNetwork
 from pimsim.report import numerals
 from pimsim.report.compare import comparison
 from pimsim.report.comparison import Compared, Comparison
-from pimsim.report.firing import spike_rates
+from pimsim.report.firing import described, spike_rates
 from pimsim.report.inputs import shipped_trace
 from pimsim.report.made_parts import Part, markdown
 from pimsim.report.paper_tables import ALL_SCENES, NONE, TextTable, needed_file
@@ -69,14 +69,21 @@ class NetworkEnergy:
 
 
 def shipped_snns() -> tuple[str, ...]:
-    """Names of the shipped spiking networks of 6-bit weights that have a recorded trace, in the paper's order."""
+    """Names of the shipped spiking networks of 6-bit weights that have a recorded trace, in the paper's order.
+
+    Of the paper's networks, encoding and neurons: others are compared by `pimsim.report.encodings`.
+    """
     found = []
     for path in shipped(MODEL):
         network = load_network(path)
         wide = any(layer.weight_bits != BITS for layer in network.layers)
-        if not (network.is_cnn or wide or shipped_trace(network_hash(network)) is None):
+        if _is_papers(network) and not (wide or shipped_trace(network_hash(network)) is None):
             found.append((*_order(*_identity(network)), path.stem))
     return tuple(name for *_, name in sorted(found))
+
+
+def _is_papers(network: IntegerNetwork) -> bool:
+    return network.architecture.name in NETWORKS and not (network.is_cnn or described(network))
 
 
 def identity(name: Path_) -> tuple[str, str]:
@@ -202,10 +209,14 @@ def spikes(energies: Sequence[NetworkEnergy]) -> TextTable:
     return TextTable("", columns, filled)
 
 
+PARTS = ("advantages", "energies", "spikes")
+"""Names of `parts`."""
+
+
 def parts(energies: Sequence[NetworkEnergy]) -> dict[str, Part]:
     """The generated parts of docs/results.md that speak of every network, by name."""
-    tables = {"advantages": advantages(energies), "energies": absolute(energies), "spikes": spikes(energies)}
-    return {name: partial(_block, table) for name, table in tables.items()}
+    tables = (advantages(energies), absolute(energies), spikes(energies))
+    return {name: partial(_block, table) for name, table in zip(PARTS, tables, strict=True)}
 
 
 def _block(table: TextTable) -> list[str]:
