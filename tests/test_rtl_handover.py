@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from naive_schedule import pipeline_ends
 from rtl_sweep import sweeps
 
-from pimsim.rtl.parts.signals import writes_at_once
 from pimsim.rtl.pipeline.control import PipelineControl
-from pimsim.rtl.pipeline.map_buffer import MapBuffer
+from pimsim.rtl.parts.map_buffer import MapBuffer
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
 
 
@@ -113,8 +112,8 @@ def maps_of_sweeps(draw):
 @given(maps_of_sweeps())
 def test_a_map_is_read_as_it_was_written_while_the_other_half_is_filled(made):
     design, count, contents, rng = made
-    buffer = MapBuffer("map", design, maps=count)
-    at_once = writes_at_once(design)
+    buffer = MapBuffer("map", design.packed, maps=count)
+    at_once = design.packed.at_once
 
     async def drive(ctx):
         for turn in range(3):  # the third round overwrites the first half

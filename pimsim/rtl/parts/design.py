@@ -9,8 +9,8 @@ from pimsim.hardware.hardware import SHIFTS, Mac, Pim
 from pimsim.mapping import LayerMapping, Mapping
 from pimsim.mapping.mapping import EventPlan, GatherPlan, ScatterPlan
 from pimsim.model.architecture import LayerShape
-from pimsim.model.fixed_point import effective_leak
-from pimsim.model.network import AFFINE, HALF_UP, IntegerNetwork
+from pimsim.model.fixed_point import effective_leak, word_range
+from pimsim.model.network import AFFINE, HALF_UP, TIMED, IntegerNetwork
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class NeuronDesign:
 
     ``leak`` λ in 0 … 2^``fraction_bits``, rounded half up or down; ``leak_digits`` its signed powers of two, (sign,
     place), where it is formed by shifts, none where it is multiplied (or 0, or exactly 1).  A membrane is stored
-    without its ``membrane_shift`` lowest bits in ``membrane_bits``.  The last three are those of ``relu``.
+    without its ``membrane_shift`` lowest bits in ``membrane_bits``.  ``multiplier``, ``shift`` and ``activation_bits``
+    are those of ``relu``; ``time_weight`` κ and ``steps`` T those of ``timed``.
     """
 
     kind: str
@@ -35,11 +36,56 @@ class NeuronDesign:
     multiplier: int
     shift: int
     activation_bits: int
+    time_weight: int = 0
+    steps: int = 0
+
+    @property
+    def output_bits(self) -> int:
+        """Of what classes are compared by: a sum, of ``timed`` less κ times a step."""
+        low, high = word_range(self.accumulator_bits)
+        return 1 + max(high.bit_length(), (-low - 1 + self.time_weight * self.steps).bit_length())
+
+    @property
+    def time_bits(self) -> int:
+        """Of a step's number 1 … T, 0 where none is noted."""
+        return self.steps.bit_length() if self.kind == TIMED else 0
 
     @property
     def multiplies(self) -> bool:
         """Whether a leak multiplier works: it is bypassed for a leak of 0 or 1."""
         return not self.leak_digits and self.leak not in (0, 1 << self.fraction_bits)
+
+    @property
+    def scales(self) -> bool:
+        """Whether the product of membrane and leak has ``fraction_bits`` more."""
+        return bool(self.leak_digits) or self.multiplies
+
+
+@dataclass(frozen=True)
+class PackDesign:
+    """A map of ``values`` of ``value_bits`` each, ``word_values`` to a word, docs/microarchitecture.md §4.7 *Packer*.
+
+    They come ``lanes`` at a time, with the last ones of a position ``left``.
+    """
+
+    values: int
+    value_bits: int
+    word_values: int
+    lanes: int
+    left: int
+
+    @property
+    def words(self) -> int:
+        return -(-self.values // self.word_values)
+
+    @property
+    def word_bits(self) -> int:
+        return self.word_values * self.value_bits
+
+    @property
+    def at_once(self) -> int:
+        """⌈(W − 1 + P) / W⌉, the most packed words that are complete in one cycle."""
+        return -(-(self.word_values - 1 + self.lanes) // self.word_values)
 
 
 @dataclass(frozen=True)
@@ -50,6 +96,8 @@ class SweepDesign:
     the membrane memory holds P values of ``stored_bits`` (0: there is no membrane), in ``banks`` with ``ports`` each.
     With ``adds`` a word of sums comes from elsewhere (currents, accumulators); else the membrane memory holds sums of
     weight codes.  ``weight_zero`` z_w times a position's event count of ``count_bits`` is taken off them.
+    With ``opens`` the first step's sums lie in a current memory, whatever those of later steps are (input spikes, §11).
+    With ``skips`` the lane of a neuron that has fired in an earlier step does nothing (§12).
     The target map holds ``word_values`` values of ``value_bits`` per word (0: none, behind the classifier).
     """
 
@@ -66,6 +114,8 @@ class SweepDesign:
     count_bits: int
     value_bits: int
     word_values: int
+    opens: bool = False
+    skips: bool = False
 
     @property
     def beats(self) -> int:
@@ -82,19 +132,32 @@ class SweepDesign:
         return self.positions * self.channels
 
     @property
+    def packed(self) -> PackDesign:
+        """The target map."""
+        return PackDesign(self.neurons, self.value_bits, self.word_values, self.lanes, self.left_over)
+
+    @property
+    def left_over(self) -> int:
+        """Channels of a position's final word: lanes from there on are idle in it."""
+        return self.channels - (self.beats - 1) * self.lanes
+
+    @property
     def output_words(self) -> int:
         """Words of the target map."""
-        return -(-self.neurons // self.word_values) if self.word_values else 0
+        return self.packed.words if self.word_values else 0
 
     @property
     def word_bits(self) -> int:
         """Of the target map."""
-        return self.word_values * self.value_bits
+        return self.packed.word_bits
 
 
 @dataclass(frozen=True)
 class EventDesign:
-    """A layer on the event core, docs/microarchitecture.md §4; weights are codes of ``weight_bits``."""
+    """A layer on the event core, docs/microarchitecture.md §4; weights are codes of ``weight_bits``.
+
+    They enter the adders ``shift`` places higher (input spikes, §11.3).
+    """
 
     shape: LayerShape
     gather: bool
@@ -106,6 +169,7 @@ class EventDesign:
     weight_bits: int
     weight_signed: bool
     sweep: SweepDesign
+    shift: int = 0
 
     @property
     def map_words(self) -> int:

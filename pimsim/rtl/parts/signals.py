@@ -6,7 +6,7 @@ from amaranth.hdl import Shape, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out, Signature
 
-from pimsim.rtl.parts.design import SweepDesign
+from pimsim.rtl.parts.design import PackDesign, SweepDesign
 
 
 def index_bits(count: int) -> int:
@@ -32,12 +32,12 @@ class MapWrite(Signature):
     Several packed words may be complete in one cycle; the write port is that wide (docs/microarchitecture.md §4.7).
     """
 
-    def __init__(self, *, words: int, depth: int, width: int) -> None:
+    def __init__(self, packed: PackDesign) -> None:
         super().__init__(
             {
-                "enable": Out(words),
-                "address": Out(index_bits(depth)),
-                "data": Out(data.ArrayLayout(unsigned(width), words)),
+                "enable": Out(packed.at_once),
+                "address": Out(index_bits(packed.words)),
+                "data": Out(data.ArrayLayout(unsigned(packed.word_bits), packed.at_once)),
             }
         )
 
@@ -60,9 +60,4 @@ class Probe(Signature):
         )
 
 
-def writes_at_once(sweep: SweepDesign) -> int:
-    """⌈(W − 1 + P) / W⌉, the most packed words that are complete in one cycle."""
-    return -(-(sweep.word_values - 1 + sweep.lanes) // sweep.word_values)
-
-
-__all__ = ["In", "MapWrite", "Out", "Probe", "ReadPort", "index_bits", "writes_at_once"]
+__all__ = ["In", "MapWrite", "Out", "Probe", "ReadPort", "index_bits"]

@@ -17,8 +17,8 @@ from pimsim.rtl.parts.signals import index_bits
 from pimsim.rtl.parts.sram import Sram
 from pimsim.rtl.pipeline.control import PipelineControl
 from pimsim.rtl.pipeline.current_buffer import WRITE, CurrentBuffer, FrontPort
-from pimsim.rtl.pipeline.map_buffer import MapBuffer
-from pimsim.rtl.pipeline.value_buffer import ValueBuffer
+from pimsim.rtl.parts.map_buffer import MapBuffer
+from pimsim.rtl.parts.value_buffer import ValueBuffer
 from pimsim.rtl.sweep.current_sweep import CurrentSweep
 
 Core = EventCore | PimLayer
@@ -41,7 +41,7 @@ class EventStage:
 
     def buffer(self, layer: int, sweep: SweepDesign, maps: int) -> Buffer:
         """In front of it, written by ``sweep``."""
-        return MapBuffer(f"map_{layer}", sweep, maps=maps)
+        return MapBuffer(f"map_{layer}", sweep.packed, maps=maps)
 
     def weight_memory(self, layer: int) -> Sram | None:
         design = self.design
@@ -67,7 +67,7 @@ class CrossbarStage:
         return PimLayer(self.design, self.content, self.sweep, once=self.once)
 
     def buffer(self, _layer: int, sweep: SweepDesign, maps: int) -> Buffer:
-        return ValueBuffer(sweep, maps=maps, readers=self.design.readers)
+        return ValueBuffer(sweep.packed, maps=maps, readers=self.design.readers)
 
     def weight_memory(self, layer: int) -> Sram | None:
         """Where its arrays are rewritten."""

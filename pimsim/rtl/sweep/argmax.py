@@ -28,7 +28,7 @@ class Argmax(wiring.Component):
 
     def __init__(self, design: SweepDesign) -> None:
         self.design = design
-        self.word = Shape(design.neuron.accumulator_bits, signed=True)
+        self.word = Shape(design.neuron.output_bits, signed=True)
         super().__init__(
             {
                 "enter": In(1),
@@ -56,9 +56,8 @@ class Argmax(wiring.Component):
 
     def _candidate(self, lane: int) -> _Candidate:
         """An unused lane is never larger than a used one, and behind it."""
-        left = self.design.channels - (self.design.beats - 1) * self.design.lanes
         value = self.values[lane]
-        if lane >= left:
+        if lane >= self.design.left_over:
             value = Mux(self.final, Const(word_range(self.word.width)[0], self.word), value)
         return _Candidate(value, Const(lane, index_bits(self.design.lanes)))
 

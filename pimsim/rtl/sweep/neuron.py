@@ -9,8 +9,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
 from pimsim.model.fixed_point import word_range
-from pimsim.model.network import ACCUMULATE, RELU, SINGLE_SPIKE
+from pimsim.model.network import ACCUMULATE, CLASSIFIERS, RELU, SINGLE_SPIKE, TIMED
 from pimsim.rtl.parts.design import NeuronDesign, SweepDesign
+from pimsim.rtl.parts.lookup import lookup
 from pimsim.rtl.parts.wires import wire
 
 Lane = dict[str, Value]
@@ -27,6 +28,10 @@ class Neurons(wiring.Component):
 
     Stage ``depth``: ``membrane`` m[t] on the accumulator's scale (of ``relu`` the sum); ``result`` o[t] or the
     activation; ``has_fired`` the flag to be stored (``single_spike``).
+
+    With ``skips`` a lane that ``had_fired`` hands its membrane through, and says so (``skipped``).  A class of `timed`
+    has noted the step ``earlier`` of T in which its sum first crossed (0: none), and notes in ``noted`` the ``step``
+    that is swept, held; ``output`` is its sum less κ times the step, T where there is none: of use in the last step.
     """
 
     def __init__(self, design: SweepDesign) -> None:
@@ -36,23 +41,33 @@ class Neurons(wiring.Component):
         ports: dict[str, Member] = {"occupied": In(design.depth), "active": In(lanes), "membrane": Out(sums)}
         if design.stored_bits:
             ports["stored"] = In(data.ArrayLayout(signed(design.stored_bits), lanes))
-        if design.adds:
+        if design.adds or design.opens:
             ports["addend"] = In(sums)
         if design.weight_zero:
             ports["correction"] = In(word)
         if design.word_values:
             ports["result"] = Out(data.ArrayLayout(design.value_bits, lanes))
-        if design.neuron.kind == SINGLE_SPIKE:
-            ports |= {"had_fired": In(lanes), "has_fired": Out(lanes)}
-        super().__init__(ports)
+        super().__init__(ports | self._noted())
+
+    def _noted(self) -> dict[str, Member]:
+        """What is kept of a neuron beside its membrane."""
+        neuron, lanes = self.design.neuron, self.design.lanes
+        if neuron.kind == SINGLE_SPIKE:
+            skipped = {"skipped": Out(lanes)} if self.design.skips else {}
+            return {"had_fired": In(lanes), "has_fired": Out(lanes), **skipped}
+        if neuron.kind == TIMED:
+            steps = data.ArrayLayout(neuron.time_bits, lanes)
+            outputs = data.ArrayLayout(signed(neuron.output_bits), lanes)
+            return {"step": In(neuron.time_bits), "earlier": In(steps), "noted": Out(steps), "output": Out(outputs)}
+        return {}
 
     def elaborate(self, _platform: object) -> Module:
         m = Module()
         pipeline = _Pipeline(m, self.occupied, self.design)
         lanes = pipeline.behind([self._taken(lane) for lane in range(self.design.lanes)])
-        for work in _works(self.design.neuron, pipeline):
+        for work in self._works(pipeline):
             lanes = pipeline.behind([work(lane) for lane in lanes])
-        for name in lanes[0].keys() & self.signature.members.keys():
+        for name in (name for name in lanes[0] if name in self.signature.members):
             m.d.comb += Value.cast(getattr(self, name)).eq(Cat(lane[name] for lane in lanes))
         return m
 
@@ -62,24 +77,36 @@ class Neurons(wiring.Component):
         total: Value = Const(0)
         if design.stored_bits:
             total = self.stored[lane] << stored_shift(design)
-        if design.adds:
+        kept = total
+        if design.adds or design.opens:
             total = total + self.addend[lane]
         if design.weight_zero:
             total = total - self.correction
-        if lane >= left_over(design):
+        if design.skips:
+            total = Mux(self.had_fired[lane], kept, total)
+        if lane >= design.left_over:
             total = Mux(self.active[lane], total, 0)
         taken = {"membrane": _cut(total, word)}
+        if design.neuron.kind == TIMED:
+            return taken | {"noted": self.earlier[lane]}
         return taken | {"had_fired": self.had_fired[lane]} if design.neuron.kind == SINGLE_SPIKE else taken
 
-
-def left_over(design: SweepDesign) -> int:
-    """Channels of a position's final word: lanes from there on are idle in it."""
-    return design.channels - (design.beats - 1) * design.lanes
+    def _works(self, pipeline: _Pipeline) -> tuple[Callable[[Lane], Lane], ...]:
+        """What lies between the sum and the product's register, and behind that."""
+        neuron = self.design.neuron
+        if neuron.kind == ACCUMULATE:
+            return (lambda lane: lane), (lambda lane: lane)  # v[t] is kept as it is
+        if neuron.kind == TIMED:
+            return (lambda lane: _note(neuron, lane, self.step)), (lambda lane: _timed(neuron, lane))
+        if neuron.kind == RELU:
+            return (lambda lane: _scale(neuron, lane)), (lambda lane: _activate(neuron, lane, pipeline))
+        skips = self.design.skips
+        return (lambda lane: _compare(neuron, lane, skips)), (lambda lane: _settle(neuron, lane, pipeline))
 
 
 def stored_shift(design: SweepDesign) -> int:
     """Bits that a stored membrane lacks below; none where sums are added in place, and none of the classifier's."""
-    whole = not design.adds or design.neuron.kind == ACCUMULATE
+    whole = not design.adds or design.neuron.kind in CLASSIFIERS
     return 0 if whole else design.neuron.membrane_shift
 
 
@@ -119,23 +146,32 @@ class _Pipeline:
         return wire(self.m, f"{name}_{self.stage + 1}", value)
 
 
-def _works(neuron: NeuronDesign, pipeline: _Pipeline) -> tuple[Callable[[Lane], Lane], ...]:
-    """What lies between the sum and the product's register, and behind that."""
-    if neuron.kind == ACCUMULATE:
-        return (lambda lane: lane), (lambda lane: lane)  # v[t] is kept as it is
-    if neuron.kind == RELU:
-        return (lambda lane: _scale(neuron, lane)), (lambda lane: _activate(neuron, lane, pipeline))
-    return (lambda lane: _compare(neuron, lane)), (lambda lane: _settle(neuron, lane, pipeline))
-
-
-def _compare(neuron: NeuronDesign, lane: Lane) -> Lane:
-    """o[t], and v · λ."""
+def _compare(neuron: NeuronDesign, lane: Lane, skips: bool) -> Lane:
+    """o[t], and v · λ; of a lane that is skipped what settles to the membrane that was read."""
     value = lane["membrane"]
     compared = {"product": leak_product(neuron, value), "result": value > neuron.threshold}
     if neuron.kind != SINGLE_SPIKE:
         return compared
     crossed, had = compared["result"], lane["had_fired"]
-    return compared | {"result": crossed & ~had, "has_fired": crossed | had}
+    fired = {"result": crossed & ~had, "has_fired": crossed | had}
+    if not skips:
+        return compared | fired
+    whole = value << neuron.fraction_bits if neuron.scales else value
+    product = Mux(had, whole, leak_product(neuron, Mux(had, 0, value)))
+    return fired | {"product": product, "skipped": had}
+
+
+def _note(neuron: NeuronDesign, lane: Lane, step: Value) -> Lane:
+    """The step in which u[t] first crosses."""
+    crosses = (lane["membrane"] > neuron.threshold) & (lane["noted"] == 0)
+    return lane | {"noted": Mux(crosses, step, lane["noted"])}
+
+
+def _timed(neuron: NeuronDesign, lane: Lane) -> Lane:
+    """u[t] − κ · t, one of T constants."""
+    late = [neuron.time_weight * (step or neuron.steps) for step in range(neuron.steps + 1)]
+    output = lane["membrane"] - lookup(late, lane["noted"])
+    return lane | {"output": _cut(output, signed(neuron.output_bits))}
 
 
 def _settle(neuron: NeuronDesign, lane: Lane, pipeline: _Pipeline) -> Lane:
@@ -174,8 +210,7 @@ def leak_product(neuron: NeuronDesign, value: Value) -> Value:
 
 
 def leaked(neuron: NeuronDesign, product: Value) -> Value:
-    scaled = neuron.leak_digits or neuron.multiplies
-    return product >> neuron.fraction_bits if scaled else product
+    return product >> neuron.fraction_bits if neuron.scales else product
 
 
 def clipped(value: Value, low: int, high: int) -> Value:

@@ -6,22 +6,22 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from pimsim.rtl.parts.design import SweepDesign
-from pimsim.rtl.parts.signals import MapWrite, writes_at_once
+from pimsim.rtl.parts.design import PackDesign
+from pimsim.rtl.parts.signals import MapWrite
 from pimsim.rtl.parts.wires import wire
 
 
 class Packer(wiring.Component):
-    """A register of up to W − 1 + P values.
+    """A register of up to W − 1 + P values, for a map that is packed as ``design`` says.
 
     In a cycle with ``enter`` the ``values`` of a word enter at its end, as many as the position has channels left where
     it is its ``final`` word (unused ones are 0), behind those that are there.  In the cycle after, ``busy``, every full
     word is written; with the ``last`` word of the map also the rest, padded with 0.  ``written`` counts them.
     """
 
-    def __init__(self, design: SweepDesign) -> None:
+    def __init__(self, design: PackDesign) -> None:
         self.design = design
-        self.most = writes_at_once(design)
+        self.most = design.at_once
         width = data.ArrayLayout(design.value_bits, design.lanes)
         super().__init__(
             {
@@ -31,7 +31,7 @@ class Packer(wiring.Component):
                 "last": In(1),
                 "busy": Out(1),
                 "written": Out(range(self.most + 1)),
-                "target": Out(MapWrite(words=self.most, depth=design.output_words, width=design.word_bits)),
+                "target": Out(MapWrite(design)),
             }
         )
 
@@ -76,8 +76,7 @@ class Packer(wiring.Component):
     def _fill(self, m: Module, rest: Value) -> None:
         """The new numbers of full words and values behind them: a word brings P values or those that are left."""
         design, width = self.design, self.design.word_values
-        left = design.channels - (design.beats - 1) * design.lanes
-        (words, values), (last_words, last_values) = divmod(design.lanes, width), divmod(left, width)
+        (words, values), (last_words, last_values) = divmod(design.lanes, width), divmod(design.left, width)
         total = wire(m, "total", rest + Mux(self.final, last_values, values))
         over = wire(m, "over", total >= width)
         m.d.sync += [

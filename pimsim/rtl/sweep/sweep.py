@@ -8,19 +8,20 @@ from amaranth.hdl import Cat, Const, Module, Mux, Shape, ShapeCastable, Signal, 
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Member, Out
 
-from pimsim.model.network import ACCUMULATE, IF, LIF, RELU, SINGLE_SPIKE
+from pimsim.model.network import ACCUMULATE, CLASSIFIERS, IF, LIF, RELU, SINGLE_SPIKE, TIMED
 from pimsim.rtl.parts.design import SweepDesign
 from pimsim.rtl.parts.popcount import ones
-from pimsim.rtl.parts.signals import MapWrite, Probe, index_bits, writes_at_once
+from pimsim.rtl.parts.signals import MapWrite, Probe, index_bits
 from pimsim.rtl.parts.wires import wire
 from pimsim.rtl.sweep.argmax import Argmax
-from pimsim.rtl.sweep.neuron import Neurons, left_over, stored_shift
+from pimsim.rtl.sweep.neuron import Neurons, stored_shift
 from pimsim.rtl.sweep.packer import Packer
 from pimsim.rtl.sweep.walk import Walk
 
 
 def membrane_word(sweep: SweepDesign) -> data.StructLayout:
-    """A word of the membrane memory: P values, the first in the lowest bits, and above them `single_spike`'s flags.
+    """A word of the membrane memory: P values, the first in the lowest bits, and above them `single_spike`'s flags, or
+    the steps that classes of `timed` have noted.
 
     ``value`` is of accumulator width and scale where sums are added in place (scatter); elsewhere it is the membrane as
     stored, without its lowest ``membrane_shift`` bits.
@@ -30,6 +31,8 @@ def membrane_word(sweep: SweepDesign) -> data.StructLayout:
     }
     if sweep.neuron.kind == SINGLE_SPIKE:
         fields["fired"] = unsigned(sweep.lanes)
+    if sweep.neuron.kind == TIMED:
+        fields["noted"] = data.ArrayLayout(sweep.neuron.time_bits, sweep.lanes)
     return data.StructLayout(fields)
 
 
@@ -43,20 +46,21 @@ def sweep_activity(sweep: SweepDesign) -> data.StructLayout:
     highest = {"sweep_busy": 1, "sweep_stall": 1}
     if sweep.stored_bits:
         highest |= {"membrane_memory_read": 1, "membrane_memory_write": 1}
-        highest |= {"neuron_integrate": each} if sweep.adds else {}
+        added = each * (sweep.adds or sweep.opens) + each * (neuron.kind == TIMED)
+        highest |= {"neuron_integrate": added} if added else {}
     if sweep.weight_zero:
         highest |= {} if sweep.adds else {"count_memory_read": 1, "count_memory_write": 1}
         highest |= {"correction_multiply": 1, "correction_add": each}
     if neuron.leak_digits:
         highest["neuron_shift_leak"] = each * len(neuron.leak_digits)
-    elif neuron.kind not in (RELU, ACCUMULATE) and neuron.multiplies:
+    elif neuron.kind not in (RELU, *CLASSIFIERS) and neuron.multiplies:
         highest["neuron_leak"] = each
-    highest["neuron_relu" if neuron.kind == RELU else "neuron_compare"] = each
+    highest["neuron_relu" if neuron.kind == RELU else "neuron_compare"] = each * (1 + (neuron.kind == TIMED))
     if neuron.kind in (LIF, IF):
         highest["neuron_reset"] = each
     if sweep.word_values:
         written = "activation_memory_write" if neuron.kind == RELU else "spike_memory_write"
-        highest |= {"packer_pack": 1, written: writes_at_once(sweep)}
+        highest |= {"packer_pack": 1, written: sweep.packed.at_once}
     return data.StructLayout({name: unsigned(count.bit_length()) for name, count in highest.items()})
 
 
@@ -64,6 +68,8 @@ class Sweep(wiring.Component):
     """S · B words, one per cycle at best, ``depth`` stages each.
 
     ``restart``   high in the first cycle of a step, in which word 0 may already be issued
+    ``first``     the step is the inference's first, held; where its sums lie in a current memory (``opens``) these are
+                  the ``addend``, of sums in place only then, and nothing is corrected
     ``last``      the step is the inference's last: zeros are written for membranes, the argmax counts; held
     ``ready``     the next word may be issued
     ``issue``     it is: word ``issue_word``, ``issue_first`` and ``issue_final`` of its position's; its membranes (and
@@ -92,6 +98,7 @@ class Sweep(wiring.Component):
             "probe": Out(Probe(design)),
             "activity": Out(sweep_activity(design)),
         }
+        ports |= {"first": In(1)} if design.opens else {}
         super().__init__(ports | self._operands(word) | self._results())
 
     def _operands(self, word: int) -> dict[str, Member]:
@@ -102,7 +109,7 @@ class Sweep(wiring.Component):
             width = membrane_word(design).size
             ports |= {"read_enable": Out(1), "read_address": Out(word)}
             ports |= {"read_data": In(width), "write_data": Out(width)}
-        if design.adds:
+        if design.adds or design.opens:
             sums: ShapeCastable = data.ArrayLayout(Shape(design.neuron.accumulator_bits, signed=True), design.lanes)
             ports["addend"] = In(sums)
         if design.weight_zero:
@@ -113,8 +120,7 @@ class Sweep(wiring.Component):
         design = self.design
         if not design.word_values:
             return {"winner": Out(index_bits(design.neurons))}
-        written = MapWrite(words=writes_at_once(design), depth=design.output_words, width=design.word_bits)
-        return {"target": Out(written)}
+        return {"target": Out(MapWrite(design.packed))}
 
     def connect_membranes(self, m: Module, port: Any) -> None:
         """To a memory's port of a read and a write, `Sram` or a bank's; ``m`` is that of the unit around both."""
@@ -186,7 +192,7 @@ class Sweep(wiring.Component):
         """P neurons and their operands in stage 1."""
         design = self.design
         m.submodules.neurons = neurons = Neurons(design)
-        left = left_over(design)
+        left = design.left_over
         idle = Cat(Const(0, left), self.stage_one_final.replicate(design.lanes - left))
         m.d.comb += [neurons.occupied.eq(self.occupied), neurons.active.eq(~idle)]
         if design.stored_bits:
@@ -194,11 +200,23 @@ class Sweep(wiring.Component):
             m.d.comb += neurons.stored.eq(word.value)
             if self._flags:
                 m.d.comb += neurons.had_fired.eq(word.fired)
+            if self._notes:
+                m.d.comb += [neurons.earlier.eq(word.noted), neurons.step.eq(self._step(m))]
         if design.adds:
             m.d.comb += neurons.addend.eq(self.addend)
+        elif design.opens:
+            m.d.comb += neurons.addend.as_value().eq(Mux(self.first, self.addend.as_value(), 0))
         if design.weight_zero:
-            m.d.comb += neurons.correction.eq(self._correction(m))
+            correction = self._correction(m)
+            m.d.comb += neurons.correction.eq(Mux(self.first, 0, correction) if design.opens else correction)
         return neurons
+
+    def _step(self, m: Module) -> Value:
+        """Number of the step, from 1; the one behind an inference's last is the first again."""
+        step, over = Signal(self.design.neuron.time_bits), Signal(init=1)
+        with m.If(self.restart):
+            m.d.sync += [step.eq(Mux(over, 1, step + 1)), over.eq(self.last)]
+        return step
 
     def _correction(self, m: Module) -> Value:
         """z_w · count, formed with a position's first word and kept for its others."""
@@ -213,6 +231,10 @@ class Sweep(wiring.Component):
     @property
     def _flags(self) -> bool:
         return self.design.neuron.kind == SINGLE_SPIKE
+
+    @property
+    def _notes(self) -> bool:
+        return self.design.neuron.kind == TIMED
 
     def _write(self, m: Module) -> None:
         """Stage ``depth``: zeros where the step is the last."""
@@ -230,6 +252,8 @@ class Sweep(wiring.Component):
             m.d.comb += word.value.as_value().eq(Cat(one[lowest : lowest + bits] for one in self.neurons.membrane))
             if self._flags:
                 m.d.comb += word.fired.eq(self.neurons.has_fired)
+            if self._notes:
+                m.d.comb += word.noted.eq(self.neurons.noted)
 
     def _probe(self, m: Module) -> None:
         m.d.comb += [
@@ -242,11 +266,11 @@ class Sweep(wiring.Component):
 
     @property
     def _spikes(self) -> bool:
-        return self.design.neuron.kind not in (RELU, ACCUMULATE)
+        return self.design.neuron.kind not in (RELU, *CLASSIFIERS)
 
     def _pack(self, m: Module) -> Value:
         """Whether packed words are still to be written."""
-        m.submodules.packer = self.packer = packer = Packer(self.design)
+        m.submodules.packer = self.packer = packer = Packer(self.design.packed)
         m.d.comb += [
             packer.enter.eq(self.write_enable),
             packer.final.eq(self.written.final),
@@ -263,7 +287,7 @@ class Sweep(wiring.Component):
             argmax.enter.eq(self.write_enable & self.last),
             argmax.first.eq(self.written.first),
             argmax.final.eq(self.written.final),
-            argmax.values.eq(self.neurons.membrane),
+            argmax.values.eq(self.neurons.output if self._notes else self.neurons.membrane),
             self.winner.eq(argmax.winner),
         ]
         entered = Signal()  # a cycle of its own in every step, so that all steps are alike
@@ -272,27 +296,45 @@ class Sweep(wiring.Component):
 
     def _counts(self, m: Module) -> dict[str, Value]:
         """By field of ``activity``; see `sweep_activity`."""
-        entered, wrote, left, lanes = self.stage_one, self.write_enable, left_over(self.design), self.design.lanes
-        taken = wire(m, "neurons_taken", Mux(entered, Mux(self.stage_one_final, left, lanes), 0))
-        done = wire(m, "neurons_done", Mux(wrote, Mux(self.written.final, left, lanes), 0))
+        entered, wrote, design = self.stage_one, self.write_enable, self.design
+        taken, done = self._working(m)
+        opening = self.first if design.opens else Const(0)
+        later = wire(m, "later", ~opening)
+        final = wire(m, "classified", Mux(self.last, done, 0))
+        compared = {ACCUMULATE: final, TIMED: done + final}
+        added = taken if design.adds else Mux(opening, taken, 0)
         counts = {
             "sweep_busy": self.issue,
             "sweep_stall": self.stall,
             "membrane_memory_read": self.issue,
             "membrane_memory_write": wrote,
-            "count_memory_read": self.issue & self.issue_first,
-            "count_memory_write": wrote & self.write_first,
-            "correction_multiply": entered & self.stage_one_first,
-            "correction_add": taken,
-            "neuron_integrate": taken,
+            "count_memory_read": self.issue & self.issue_first & later,
+            "count_memory_write": wrote & self.write_first & later,
+            "correction_multiply": entered & self.stage_one_first & later,
+            "correction_add": Mux(later, taken, 0),
+            "neuron_integrate": added + final if self._notes else added,
             "neuron_leak": done,
-            "neuron_shift_leak": done * len(self.design.neuron.leak_digits),
-            "neuron_compare": done if self._spikes else Mux(self.last, done, 0),
+            "neuron_shift_leak": done * len(design.neuron.leak_digits),
+            "neuron_compare": compared.get(design.neuron.kind, done),
             "neuron_relu": done,
             "packer_pack": wrote,
         }
         if self._spikes:
             counts["neuron_reset"] = Mux(wrote, ones(m, self.neurons.result.as_value()), 0)
-        if self.design.word_values:
+        if design.word_values:
             counts |= dict.fromkeys(("spike_memory_write", "activation_memory_write"), self.packer.written)
         return {name: counts[name] for name in self.activity.shape().members}
+
+    def _working(self, m: Module) -> tuple[Value, Value]:
+        """Lanes that work in stage 1, and in the stage that writes: those with a channel, and not skipped."""
+        left, lanes, found = self.design.left_over, self.design.lanes, []
+        stages = (
+            ("neurons_taken", self.stage_one, self.stage_one_final),
+            ("neurons_done", self.write_enable, self.written.final),
+        )
+        skipped = (self.neurons.had_fired, self.neurons.skipped) if self.design.skips else (None, None)
+        for (name, valid, final), gated in zip(stages, skipped, strict=True):
+            channels: Value = Mux(final, left, lanes)
+            working = channels if gated is None else channels - ones(m, gated)
+            found.append(wire(m, name, Mux(valid, working, 0)[: lanes.bit_length()]))
+        return found[0], found[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pimsim.rtl.parts.design import SweepDesign
-from pimsim.rtl.parts.signals import index_bits, writes_at_once
+from pimsim.rtl.parts.signals import index_bits
 
 COUNTER_BITS = 64
 """Of cycles and counts in the bench and its files."""
@@ -110,9 +110,9 @@ def _signals(bench: Bench) -> str:
         ]
     if sweep.word_values:
         lines += [
-            f"wire [{writes_at_once(sweep) - 1}:0] target_enable;",
+            f"wire [{sweep.packed.at_once - 1}:0] target_enable;",
             f"wire [{index_bits(sweep.output_words) - 1}:0] target_address;",
-            f"wire [{writes_at_once(sweep)}*OUTPUT_BITS-1:0] target_data;",
+            f"wire [{sweep.packed.at_once}*OUTPUT_BITS-1:0] target_data;",
         ]
     else:
         lines.append(f"wire [{index_bits(sweep.neurons) - 1}:0] winner;")
@@ -206,7 +206,7 @@ def _each_cycle(bench: Bench) -> str:
     ]
     if sweep.word_values:
         lines += [
-            f"    for (index = 0; index < {writes_at_once(sweep)}; index = index + 1)",
+            f"    for (index = 0; index < {sweep.packed.at_once}; index = index + 1)",
             "        if (target_enable[index])",
             "            written[target_address + index] = target_data[index*OUTPUT_BITS +: OUTPUT_BITS];",
         ]

@@ -6,24 +6,24 @@ from amaranth.hdl import Array, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from pimsim.rtl.parts.design import SweepDesign
+from pimsim.rtl.parts.design import PackDesign
 from pimsim.rtl.parts.divide import Divide
-from pimsim.rtl.parts.signals import MapWrite, ReadPort, index_bits, writes_at_once
+from pimsim.rtl.parts.signals import MapWrite, ReadPort, index_bits
 from pimsim.rtl.parts.sram import Sram
 from pimsim.rtl.parts.wires import wire
 
 
 class MapBuffer(wiring.Component):
-    """Two halves of ``maps`` maps each, as ``sweep`` packs them: one is read while the other is written.
+    """``halves`` of ``maps`` maps each, as they are ``packed``: one is read while the other is written.
 
     ``write`` puts words of map ``write_map`` into half ``write_half``, as many in a cycle as a packer can have full;
     they follow each other, so they lie in as many SRAM side by side, word k in number k modulo theirs.  ``read`` takes
     words of map ``read_map`` out of half ``read_half``.
     """
 
-    def __init__(self, name: str, sweep: SweepDesign, *, maps: int) -> None:
-        self._words, self._maps, self._width = sweep.output_words, maps, sweep.word_bits
-        self._total, self._at_once = 2 * maps * sweep.output_words, writes_at_once(sweep)
+    def __init__(self, name: str, packed: PackDesign, *, maps: int, halves: int = 2) -> None:
+        self._words, self._maps, self._width = packed.words, maps, packed.word_bits
+        self._total, self._at_once = halves * maps * packed.words, packed.at_once
         depth = -(-self._total // self._at_once)
         self.srams = [
             Sram(name if self._at_once == 1 else f"{name}_{k}", width=self._width, depth=depth)
@@ -32,7 +32,7 @@ class MapBuffer(wiring.Component):
         number = index_bits(maps)
         super().__init__(
             {
-                "write": In(MapWrite(words=self._at_once, depth=self._words, width=self._width)),
+                "write": In(MapWrite(packed)),
                 "write_half": In(1),
                 "write_map": In(number),
                 "read": In(ReadPort(depth=self._words, shape=unsigned(self._width))),
