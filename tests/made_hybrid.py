@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import made_inputs
 import numpy as np
@@ -70,6 +71,28 @@ def images(classes: int = 4) -> IntegerNetwork:
         input=InputQuantization(6, 0.12, 30, np.full(1, 120.0), np.full(1, 60.0)),
         layers=tuple(layers),
         time_steps=5,
+    )
+
+
+@cache
+def of(architecture: Architecture, *, kind: str = SINGLE_SPIKE) -> IntegerNetwork:
+    """A hybrid network of any size, T = 5: normal weights of 6 bits, their range four deviations to each side."""
+    rng = np.random.default_rng(0)
+    layers = []
+    for shape in architecture.layers:
+        drawn = rng.standard_normal((shape.out_channels, shape.in_shape[0], *shape.kernel), dtype=np.float32)
+        weight = np.clip(np.rint(32 + 8 * drawn), 0, 63).astype(np.uint8)
+        last = shape is architecture.layers[-1]
+        neuron = Neuron(TIMED, 200, time_weight=50) if last else Neuron(kind, 1000, 4000)
+        layers.append(IntegerLayer(shape, weight, 6, AFFINE, 32, 0.02, neuron))
+    bands = architecture.input_shape[1]
+    return IntegerNetwork(
+        architecture=architecture,
+        input=InputQuantization(6, 0.07, 28, np.zeros(bands), np.ones(bands)),
+        layers=tuple(layers),
+        time_steps=5,
+        encoding=HYBRID,
+        input_spikes=SPIKES,
     )
 
 

@@ -7,22 +7,32 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
 from made_trace import machine
-from strategies import cases, networks
+from strategies import cases, coded_networks, networks
 
-from pimsim.errors import MappingError
+from pimsim.errors import AccumulatorError, MappingError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import layer_numerics
-from pimsim.mapping.accumulators import crossbar_range, membrane_shift, sum_range
+from pimsim.mapping.accumulators import crossbar_range, ends_of_sums, membrane_shift, sum_range
 from pimsim.model import load_network
 from pimsim.model.architecture import LayerShape
 from pimsim.model.crossbar import converted_sums
 from pimsim.model.fixed_point import word_bits
 from pimsim.model.macro import Macro
-from pimsim.model.network import AFFINE, SCALE, IntegerLayer, Neuron
+from pimsim.model.network import (
+    AFFINE,
+    IF,
+    SCALE,
+    SINGLE_SPIKE,
+    TIMED,
+    IntegerLayer,
+    IntegerNetwork,
+    LayerNumerics,
+    Neuron,
+)
 from pimsim.model.reference import run
 from pimsim.resources import MODEL, find
 
@@ -72,6 +82,51 @@ def test_the_narrowest_word_holds_both_ends_and_no_narrower_one_does(a, b):
 def test_a_network_that_passes_the_proof_never_leaves_its_words(case):
     hardware = machine("digital45nm", engines__event__membrane_bits=10)
     run(case.network, case.inputs, layer_numerics(case.network, hardware))  # raises where a potential leaves its word
+
+
+def narrowest(network: IntegerNetwork, keys: dict[str, object]) -> tuple[LayerNumerics, ...]:
+    """Words of digital45nm with ``keys``, every accumulator as narrow as the proof lets it be."""
+    try:
+        return layer_numerics(network, load_hardware("digital45nm", keys))
+    except AccumulatorError as error:
+        key, bits = error.key, error.bits
+    assume(bits <= 32)
+    assert bits > keys[key]
+    return narrowest(network, {**keys, key: bits})
+
+
+@settings(max_examples=60)
+@given(cases(of=coded_networks()), st.sampled_from(["mac", "event"]), st.integers(4, 12), st.booleans())
+def test_the_narrowest_words_that_pass_the_proof_are_never_left(case, spikes, membrane_bits, rounds):
+    """Of input spikes, neurons that fire once and timed classifiers as well; `run` raises where a word is left."""
+    assume(case.network.input_spikes is None or case.network.input_spikes.shift < 8)
+    words = {"membrane_bits": membrane_bits, "membrane_step": "auto" if rounds else "exact"}
+    keys = {f"engines.{name}.{key}": value for name in ("mac", "event") for key, value in words.items()}
+    keys |= {f"engines.{name}.accumulator_bits": membrane_bits for name in ("mac", "event")}
+    keys |= {"layers.input_spikes": spikes}
+    run(case.network, case.inputs, narrowest(case.network, keys))
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 999), st.sampled_from([IF, SINGLE_SPIKE, TIMED]), st.sampled_from([0, 1, 5, 9, 40]))
+def test_inputs_that_fire_once_bring_every_weight_once(seed, kind, threshold):
+    """Four inputs fire at step 1, 2, 3 or never: all that they can do is tried, with membranes that forget nothing."""
+    layer = small_layer(np.random.default_rng(seed))
+    weights = layer.centred.reshape(2, 4)
+    resets = threshold if kind == IF else 0
+    lowest = highest = 0
+    for when in product(range(4), repeat=4):
+        u = np.zeros(2, int)
+        for step in (1, 2, 3):
+            u = u + weights @ (np.array(when) == step)
+            lowest, highest = min(lowest, int(u.min())), max(highest, int(u.max()))
+            u = u - resets * (u > threshold)
+    low, high = sum_range(layer, (0, 1))
+    layer = replace(layer, neuron=Neuron(kind, threshold, 0 if kind == TIMED else 1))
+    ends = ends_of_sums(layer, LayerNumerics(32, 24), (low, high), steps=3, once=True)
+    assert ends == (low - resets, high, "over 3 steps of inputs that fire once")
+    assert ends[0] <= lowest
+    assert (lowest, highest) == (low, high) or (resets and lowest >= low - resets and highest <= high)
 
 
 @settings(max_examples=40)

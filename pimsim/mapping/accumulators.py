@@ -63,7 +63,8 @@ def layer_numerics(
         numerics = _numerics(network, layer, engine, macro)
         if not costed:
             once = index > 0 and macro is None and network.layers[index - 1].neuron.kind == SINGLE_SPIKE
-            ends = _ends(network, layer, numerics, _sums(layer, inputs, macro), once)
+            step = _sums(layer, inputs, macro)
+            ends = ends_of_sums(layer, numerics, step, steps=network.time_steps, once=once)
             _prove(layer, f"engines.{name}", numerics, ends)
         chosen.append(numerics)
     return tuple(chosen)
@@ -92,7 +93,7 @@ def _of_two_phases(
     ends = [(min(low, first[0]), max(high, first[1]), beside)]
     if spike_macro is None and not numerics.membrane_shift:
         together = first[0] + each[0], first[1] + each[1]
-        ends.append(_fired_once(network, layer, together))
+        ends.append(_fired_once(layer, together, network.time_steps))
     _prove(layer, f"engines.{spiking}", numerics, min(ends, key=_bits))
     return numerics
 
@@ -160,9 +161,9 @@ def _sums(layer: IntegerLayer, inputs: Range, macro: Macro | None) -> Range:
     return sum_range(layer, inputs) if macro is None else crossbar_range(layer, inputs, macro)
 
 
-def _ends(network: IntegerNetwork, layer: IntegerLayer, numerics: LayerNumerics, step: Range, once: bool) -> Ends:
-    """Where the sums of a layer end that are within ``step`` at each step, or with ``once`` over all steps together."""
-    kind, steps = layer.neuron.kind, network.time_steps
+def ends_of_sums(layer: IntegerLayer, numerics: LayerNumerics, step: Range, *, steps: int, once: bool) -> Ends:
+    """Of a layer's sums and membranes, of which each step adds ``step``, or with ``once`` all ``steps`` together do."""
+    kind = layer.neuron.kind
     if kind == RELU:
         return *step, "in one pass"
     if kind in CLASSIFIERS:
@@ -170,7 +171,7 @@ def _ends(network: IntegerNetwork, layer: IntegerLayer, numerics: LayerNumerics,
         return low, high, f"over {steps} steps" + (" of inputs that fire once" if once else "")
     ends = [_on_membranes(numerics, step)]
     if once and not numerics.membrane_shift:
-        ends.append(_fired_once(network, layer, step))
+        ends.append(_fired_once(layer, step, steps))
     return min(ends, key=_bits)
 
 
@@ -181,10 +182,10 @@ def _on_membranes(numerics: LayerNumerics, step: Range) -> Ends:
     return step[0] - (half << shift), step[1] + (half - 1 << shift), beside
 
 
-def _fired_once(network: IntegerNetwork, layer: IntegerLayer, together: Range) -> Ends:
+def _fired_once(layer: IntegerLayer, together: Range, steps: int) -> Ends:
     """Membranes of neurons that get ``together`` in the whole inference, stored with every bit."""
     reset = 0 if layer.neuron.kind == SINGLE_SPIKE else layer.neuron.threshold
-    return together[0] - reset, together[1], f"over {network.time_steps} steps of inputs that fire once"
+    return together[0] - reset, together[1], f"over {steps} steps of inputs that fire once"
 
 
 def _bits(ends: Ends) -> int:
