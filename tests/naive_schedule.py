@@ -227,3 +227,47 @@ class Pipeline:
 def pipeline_ends(service, front, steps, together=1):
     """Cycle in which each sample leaves the last layer."""
     return Pipeline(service, front, steps, together).run()
+
+
+class Encoder:
+    """Codes, a word of them per cycle, become the packed map of one step; ``fires`` tells of each whether it does.
+
+    The map is written in words of ``width`` bits.
+    """
+
+    def __init__(self, codes, fires, *, port, width):
+        self.words = [codes[start : start + port] for start in range(0, len(codes), port)]
+        self.fires, self.width = fires, width
+        self.count, self.map = Counter(), []
+        # registers
+        self.next_read = 0
+        self.output = None  # the input memory's output register
+        self.held, self.last = [], False  # bits in the packer, and whether no more will come
+        self.finished = False
+
+    def run(self):
+        cycles = 0
+        while not self.finished:
+            self.step()
+            cycles += 1
+        return cycles
+
+    def step(self):
+        if self.next_read == len(self.words) and self.output is None and not self.last:
+            self.finished = True
+            return
+        while len(self.held) >= self.width or (self.last and self.held):
+            self.map += self.held[: self.width]
+            self.held = self.held[self.width :]
+            self.count["writes"] += 1
+        self.last = False
+        if self.output is not None:
+            self.held += [self.fires(code) for code in self.output]
+            self.count["compared"] += 2 * len(self.output)
+            self.count["packed"] += 1
+            self.last = self.next_read == len(self.words)
+            self.output = None
+        if self.next_read < len(self.words):
+            self.output = self.words[self.next_read]
+            self.next_read += 1
+            self.count["reads"] += 1

@@ -14,6 +14,7 @@ from made_inputs import network as made_network
 from made_trace import machine, rates, trace_of
 from strategies import networks
 from test_schedule import runs
+from test_schedule_hybrid import runs as hybrid_runs
 
 from pimsim.errors import MappingError, TraceError
 from pimsim.mapping import map_model
@@ -53,15 +54,22 @@ def check(network, trace, hardware, mapping, sample):
                 assert max(banks) == unit.busy
                 continue
             assert (found[index, f"{name}_busy"], found[index, f"{name}_stall"]) == (unit.busy, unit.stall), name
-        check_actions(mapping.layers[index], index, layer, found)
+        first = mapping.layers[0] if index == 1 and mapping.input_spikes else None
+        check_actions(mapping.records[index], index, layer, found, first)
     return line
 
 
-def check_actions(placed, index, layer, found):
+ENCODED = {"neuron_compare": "encoder_compare", "packer_pack": "encoder_pack", "spike_memory_write": "encoder_write"}
+"""The encoder's signals of actions that sweeps have too."""
+
+
+def check_actions(placed, index, layer, found, first=None):
+    """``first`` forms the sums that the record's sweep of step 1 reads."""
     counts = Counter()
     for one in layer.actions:
         counts[one.component, one.action] += one.count
     memories = (placed.memories.source, placed.memories.membrane, placed.memories.weight, placed.memories.current)
+    memories += (first.memories.source, first.memories.current) if first else ()
     wide = {plan.component: plan.wide for plan in (*memories, placed.memories.target, placed.memories.count) if plan}
     for (component, action), count in counts.items():
         if component not in SHOWN or (component, action) == ("input_memory", "write"):
@@ -70,7 +78,8 @@ def check_actions(placed, index, layer, found):
             continue
         if component == "current_memory" and layer.engine == "mac":  # counted by macros that are touched
             continue
-        words = found[index, f"{component}_{action}"]
+        name = f"{component}_{action}"
+        words = found[index, name] + found[index, ENCODED.get(name, "")]
         if component == "accumulator":
             words += found[index, f"counter_{action}"]
         assert words * wide.get(component, 1) == count, (component, action)
@@ -81,6 +90,18 @@ def check_actions(placed, index, layer, found):
 def test_signals_add_up_to_the_units_cycles_and_the_actions_of_the_sample(run, data):
     network, trace, hardware, mapping = run
     check(network, trace, hardware, mapping, data.draw(st.integers(0, trace.samples - 1)))
+
+
+@FEW
+@given(hybrid_runs(), st.data())
+def test_so_do_those_of_input_spikes_on_any_pair_of_engines(run, data):
+    network, trace, hardware, mapping = run
+    line = check(network, trace, hardware, mapping, data.draw(st.integers(0, trace.samples - 1)))
+    own = [phase for phase in line.phases if phase.layer == 1]
+    assert [phase.kind for phase in own][0] == "sweep"
+    encoded = [phase.step for phase in own if phase.kind == "encoder"]
+    assert encoded == list(range(1, network.time_steps))
+    assert all(a.stop <= b.start for a, b in pairwise(own))
 
 
 @FEW

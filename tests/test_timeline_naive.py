@@ -21,6 +21,7 @@ from pimsim.model.network import ACCUMULATE, AFFINE, LIF, IntegerLayer, IntegerN
 from pimsim.simulation import kernels_timeline_dense as dense
 from pimsim.simulation.timeline import _pipelined
 from pimsim.simulation.timeline_event import event_waves
+from pimsim.simulation.timeline_sweep import Swept, active_lanes
 
 small = st.integers(1, 9)
 
@@ -105,7 +106,7 @@ def test_every_signal_of_a_step_is_that_of_the_machine_stepped_by_the_clock(data
     event, layer = hardware.engines.event, map_model(network_around(shape, zero), hardware).layers[1]
     assert isinstance(event, Event)
     row, fired = np.packbits(np.array(bits, np.uint8), bitorder="little"), np.zeros(layer.sweep.words, np.int64)
-    waves = {wave.name: wave for wave in event_waves(layer, event, row, last=False, fired=fired)}
+    waves = {wave.name: wave for wave in event_waves(layer, event, row, Swept(fired, active_lanes(layer), False))}
     record = Recorder(core_of(bits, layer.shape, event))
     while not record.core.finished:
         record.step()
@@ -133,7 +134,8 @@ def test_a_word_is_in_the_scan_register_from_the_cycle_behind_its_load():
     hardware = machine("digital45nm", engines__event__scan_width=8, engines__event__lanes=1)
     layer = map_model(network_around(shape, 0), hardware).layers[1]
     row = np.array([0b10000001, 0, 0b00000100], np.uint8)
-    found = event_waves(layer, hardware.engines.event, row, last=False, fired=np.zeros(1, np.int64))
+    swept = Swept(np.zeros(1, np.int64), active_lanes(layer), last=False)
+    found = event_waves(layer, hardware.engines.event, row, swept)
     waves = {wave.name: wave.dense(8).tolist() for wave in found}
     assert waves["scanner_word"] == [0, 0, 0, 0, 1, 2, 2, 2]
     assert waves["scanner_load"] == [0, 1, 0, 1, 1, 0, 0, 0]
@@ -234,11 +236,12 @@ def made_layer(index, steps, service, front):
     """What `_pipelined` asks a layer: its number, and jobs of so many cycles."""
 
     def job(kind, cycles):
-        return SimpleNamespace(kind=kind, cycles=cycles, draw=tuple)
+        return SimpleNamespace(kind=kind, step=None, cycles=cycles, draw=tuple)
 
     return SimpleNamespace(
         index=index,
         steps=steps,
+        sweeps=True,
         front=lambda: [job("sums", front)] if front and index == 0 else [],
         step=lambda step: [job("step", service[step])],
     )

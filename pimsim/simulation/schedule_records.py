@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pimsim.activity.activity import SPIKES_SUFFIX
 from pimsim.mapping import LayerMapping, Mapping
 from pimsim.traces.trace import Trace
 
@@ -24,6 +25,11 @@ def of_codes(mapping: Mapping, record: int) -> bool:
 def of_input_spikes(mapping: Mapping, record: int) -> bool:
     """Whether the record is that of a first layer's input spikes, and of its neurons in all steps."""
     return mapping.input_spikes is not None and record == INPUT_SPIKES
+
+
+def record_name(mapping: Mapping, record: int) -> str:
+    """As an Activity has it."""
+    return mapping.records[record].name + (SPIKES_SUFFIX if of_input_spikes(mapping, record) else "")
 
 
 def sums_of_codes(mapping: Mapping, record: int) -> LayerMapping | None:

@@ -22,10 +22,12 @@ from pimsim.simulation import kernels_timeline as kernels
 from pimsim.simulation.kernels_timeline import SCAN_FILL
 from pimsim.simulation.timeline_sweep import (
     Issues,
+    Swept,
     active_lanes,
     beats_of,
     correction_waves,
     issues_one_port,
+    membrane_waves,
     sweep_waves,
     uninterrupted,
 )
@@ -52,10 +54,8 @@ class Step:
     sweep: Issues
 
 
-def event_waves(
-    layer: LayerMapping, event: Event, row: npt.NDArray[np.uint8], *, last: bool, fired: Int64Array | None
-) -> tuple[Wave, ...]:
-    """All signals of one step that reads the packed map ``row`` and whose sweep's words fire ``fired`` spikes each."""
+def event_waves(layer: LayerMapping, event: Event, row: npt.NDArray[np.uint8], swept: Swept) -> tuple[Wave, ...]:
+    """All signals of one step that reads the packed map ``row`` and then sweeps."""
     gathers = isinstance(layer.plan, GatherPlan)
     bits = np.flatnonzero(np.unpackbits(row, count=_neurons(layer.shape), bitorder="little")).astype(np.int64)
     step = _gathered(layer, event, bits) if gathers else _scattered(layer, event, bits)
@@ -63,10 +63,28 @@ def event_waves(
         *_scanner_waves(step),
         *_fifo_waves(event, step),
         *_generator_waves(step),
-        *(_register_waves if gathers else _memory_waves)(layer, event, step),
-        *sweep_waves(layer, step.sweep, last=last, fired=fired),
-        *correction_waves(layer, step.sweep.issued),
+        *(_register_waves(layer, event, step) if gathers else _memory_waves(layer, event, step, swept.lanes)),
+        *sweep_waves(layer, step.sweep, swept),
+        *correction_waves(layer, step.sweep.issued, swept.lanes),
     )
+
+
+def sweep_alone_waves(layer: LayerMapping, event: Event, swept: Swept) -> tuple[Wave, ...]:
+    """All signals of a step without a scan, which adds the sums that another engine has formed."""
+    issues = _from(layer, event, 0)
+    reads, writes = issues.issued, issues.issued + layer.sweep.depth
+    return (
+        *membrane_waves(layer, issues.issued),
+        *_bank_waves(event, np.concatenate([reads, writes]), np.tile(np.arange(layer.sweep.words), 2)),
+        *sweep_waves(layer, issues, swept, currents=True),
+    )
+
+
+def _from(layer: LayerMapping, event: Event, cycle: int) -> Issues:
+    """A sweep's words that wait for their port alone, from ``cycle`` on."""
+    if event.membrane_ports == 1:
+        return issues_one_port(layer, cycle, event.membrane_banks)
+    return uninterrupted(layer, cycle)
 
 
 def _scattered(layer: LayerMapping, event: Event, bits: Int64Array) -> Step:
@@ -90,10 +108,7 @@ def _scattered(layer: LayerMapping, event: Event, bits: Int64Array) -> Step:
     passed = _passed(bits // width, pushed, layer.plan.scan_words)
     written = int(issued[-1]) + event.pipeline_depth if len(issued) else 0
     begin = max(int(passed[-1]), written) + 2
-    if event.membrane_ports == 1:
-        sweep = issues_one_port(layer, begin, event.membrane_banks)
-    else:
-        sweep = uninterrupted(layer, begin)
+    sweep = _from(layer, event, begin)
     scanned = np.arange(layer.plan.scan_words, dtype=np.int64)
     return Step(pushed, popped, np.ones(len(bits), np.bool_), scanned, passed, issued, word, sweep)
 
@@ -177,8 +192,8 @@ def _generator_waves(step: Step) -> tuple[Wave, ...]:
     )
 
 
-def _memory_waves(layer: LayerMapping, event: Event, step: Step) -> tuple[Wave, ...]:
-    """Lanes that add to the membrane memory, and the sweep's accesses of it."""
+def _memory_waves(layer: LayerMapping, event: Event, step: Step, lanes: Int64Array) -> tuple[Wave, ...]:
+    """Lanes that add to the membrane memory, ``lanes`` of each word, and the sweep's accesses of it."""
     beat = step.word >= 0
     issued, word = step.issued[beat], step.word[beat]
     read, written = issued + 1, issued + event.pipeline_depth
@@ -186,7 +201,7 @@ def _memory_waves(layer: LayerMapping, event: Event, step: Step) -> tuple[Wave, 
     reads, writes = np.concatenate([read, swept]), np.concatenate([written, swept + layer.sweep.depth])
     words = np.concatenate([word, numbers])
     return (
-        *_lane_waves(layer, event, issued, word),
+        *_lane_waves(layer, event, issued, word, lanes),
         counting("membrane_memory", "membrane_memory_read", reads),
         counting("membrane_memory", "membrane_memory_write", writes),
         *_bank_waves(event, np.concatenate([reads, writes]), np.tile(words, 2)),
@@ -214,7 +229,7 @@ def _register_waves(layer: LayerMapping, event: Event, step: Step) -> tuple[Wave
     sums = np.concatenate([issued + event.pipeline_depth, swept + 1])
     amounts = np.concatenate([lanes[word], lanes])
     return (
-        *_lane_waves(layer, event, issued, word),
+        *_lane_waves(layer, event, issued, word, lanes),
         counting("accumulator", "accumulator_read", sums, amounts),
         counting("accumulator", "accumulator_write", sums, amounts),
         *_counter_waves(layer, sums, np.concatenate([word, numbers])),
@@ -232,12 +247,14 @@ def _counter_waves(layer: LayerMapping, sums: Int64Array, words: Int64Array) -> 
     return tuple(counting("accumulator", name, first) for name in ("counter_read", "counter_write"))
 
 
-def _lane_waves(layer: LayerMapping, event: Event, issued: Int64Array, word: Int64Array) -> tuple[Wave, ...]:
+def _lane_waves(
+    layer: LayerMapping, event: Event, issued: Int64Array, word: Int64Array, lanes: Int64Array
+) -> tuple[Wave, ...]:
     """Beats in stage 1, where weights are addressed, and in the stage that adds."""
     adds = issued + adding_stage(layer, event)
     waves = [
         counting("lanes", "lanes_busy", adds),
-        counting("lanes", "lane_accumulate", adds, active_lanes(layer)[word]),
+        counting("lanes", "lane_accumulate", adds, lanes[word]),
         counting("weight_memory", "weight_memory_read", issued + 1),
     ]
     if layer.operands.weight_zero:

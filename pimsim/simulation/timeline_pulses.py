@@ -104,7 +104,7 @@ class RoundWork:
 
         One per sum of the round for the weights' zero point, and in the round of an output's first row its constant.
         """
-        lanes, channels = self.pim.neuron_lanes, self.layer.shape.out_channels
+        lanes, channels = self.layer.sweep.lanes, self.layer.shape.out_channels
         inside, begins = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
         for tile in self.one.tiles:
             own = slice(tile.output, tile.output + tile.outputs)

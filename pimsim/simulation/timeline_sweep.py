@@ -12,8 +12,8 @@ import numpy as np
 
 from pimsim.mapping import LayerMapping
 from pimsim.mapping.mapping import GatherPlan
-from pimsim.model.network import ACCUMULATE, IF, LIF, RELU
-from pimsim.simulation.waves import Int64Array, Wave, changing, counting, spread
+from pimsim.model.network import CLASSIFIERS, IF, LIF, RELU, TIMED
+from pimsim.simulation.waves import Int64Array, Wave, changing, counting, merged, spread
 
 SWEEP = "sweep"
 
@@ -51,27 +51,38 @@ def issues_one_port(layer: LayerMapping, first: int, banks: int) -> Issues:
     return Issues(issued, earliest)
 
 
-def sweep_waves(layer: LayerMapping, issues: Issues, *, last: bool, fired: Int64Array | None) -> tuple[Wave, ...]:
-    """All signals of the sweep; ``fired`` spikes of each word, None where neurons do not fire.
+@dataclass(frozen=True, eq=False)
+class Swept:
+    """One sweep over a layer's neurons: ``fired`` spikes of each word, None where neurons do not fire; ``lanes`` of
+    each word that are at work, all that there are or those not gated; ``last``: it is that of the inference's last
+    step, in which the classifier compares.
+    """
 
-    ``last``: it is the inference's last step, in which the classifier compares.  Accesses of the membrane memory are
-    left to the caller, for other units have some too.
+    fired: Int64Array | None
+    lanes: Int64Array
+    last: bool
+
+
+def sweep_waves(layer: LayerMapping, issues: Issues, swept: Swept, *, currents: bool = False) -> tuple[Wave, ...]:
+    """All signals of the sweep but accesses of the membrane memory, of which other units have some too.
+
+    With ``currents`` it adds the sums of another engine, whatever it adds at other steps.
     """
     issued, depth = issues.issued, layer.sweep.depth
-    lanes, written = active_lanes(layer), issued + depth
+    written, adds = issued + depth, currents or layer.memories.current is not None
     waves = [
         counting(SWEEP, "sweep_busy", issued),
         counting(SWEEP, "sweep_stall", issues.stalled),
         changing(SWEEP, "sweep_word", issued + 1, np.arange(1, len(issued) + 1) % len(issued)),
     ]
-    if layer.memories.current is not None:
+    if adds:
         waves.append(counting("current_memory", "current_memory_read", issued))
-    if (layer.memories.membrane is not None and layer.memories.current is not None) or _gathers(layer):
-        waves.append(counting("neuron", "neuron_integrate", issued + 1, lanes))
-    waves += _neuron_waves(layer, written, lanes, last=last)
-    if fired is not None and layer.neuron in (LIF, IF):
-        waves.append(counting("neuron", "neuron_reset", written, fired))
-    return (*waves, *_packer_waves(layer, written, lanes))
+    if (layer.memories.membrane is not None and adds) or _gathers(layer):
+        waves.append(counting("neuron", "neuron_integrate", issued + 1, swept.lanes))
+    waves += _neuron_waves(layer, written, swept)
+    if swept.fired is not None and layer.neuron in (LIF, IF):
+        waves.append(counting("neuron", "neuron_reset", written, swept.fired))
+    return (*merged(waves), *_packer_waves(layer, written))
 
 
 def membrane_waves(layer: LayerMapping, issued: Int64Array) -> tuple[Wave, ...]:
@@ -84,13 +95,13 @@ def membrane_waves(layer: LayerMapping, issued: Int64Array) -> tuple[Wave, ...]:
     )
 
 
-def correction_waves(layer: LayerMapping, issued: Int64Array) -> tuple[Wave, ...]:
-    """The event core takes the zero point off its sums, in stage 1; nothing where the zero point is 0."""
+def correction_waves(layer: LayerMapping, issued: Int64Array, lanes: Int64Array) -> tuple[Wave, ...]:
+    """The event core takes the zero point off the sums of ``lanes`` at work, in stage 1; nothing where it is 0."""
     if not layer.operands.weight_zero:
         return ()
     return (
         counting("correction", "correction_multiply", issued[:: beats_of(layer)] + 1),
-        counting("correction", "correction_add", issued + 1, active_lanes(layer)),
+        counting("correction", "correction_add", issued + 1, lanes),
     )
 
 
@@ -110,30 +121,40 @@ def _gathers(layer: LayerMapping) -> bool:
     return isinstance(layer.plan, GatherPlan)
 
 
-def _neuron_waves(layer: LayerMapping, written: Int64Array, lanes: Int64Array, *, last: bool) -> list[Wave]:
-    """Leak and comparison of every neuron."""
-    waves = []
+def _neuron_waves(layer: LayerMapping, written: Int64Array, swept: Swept) -> list[Wave]:
+    """Leak and comparison of every neuron; in the last step a classifier's argmax, and what its time costs."""
+    waves, lanes = [], swept.lanes
     if layer.leak_terms:
         waves.append(counting("neuron", "neuron_shift_leak", written, lanes * layer.leak_terms))
     elif layer.leak_bits:
         waves.append(counting("neuron", "neuron_leak", written, lanes))
     if layer.neuron == RELU:
         waves.append(counting("neuron", "neuron_relu", written, lanes))
-    elif layer.neuron != ACCUMULATE or last:
+    elif layer.neuron not in CLASSIFIERS or layer.neuron == TIMED:
+        waves.append(counting("neuron", "neuron_compare", written, lanes))
+    if layer.neuron == TIMED and swept.last:
+        waves.append(counting("neuron", "neuron_integrate", written, lanes))
+    if layer.neuron in CLASSIFIERS and swept.last:
         waves.append(counting("neuron", "neuron_compare", written, lanes))
     return waves
 
 
-def _packer_waves(layer: LayerMapping, written: Int64Array, lanes: Int64Array) -> tuple[Wave, ...]:
+def _packer_waves(layer: LayerMapping, written: Int64Array) -> tuple[Wave, ...]:
     """Values gather in the packer; full words leave it in the cycle behind, behind the last word the rest as well."""
     target = layer.memories.target
     if target is None:
         return ()
-    values = np.cumsum(lanes)
-    full = values // (target.word_bits // layer.sweep.value_bits)
-    full[-1] = layer.sweep.output_words
+    full = words_written(active_lanes(layer), target.word_bits // layer.sweep.value_bits)
     memory = "activation_memory" if layer.neuron == RELU else "spike_memory"
     return (
         counting("packer", "packer_pack", written),
-        counting(memory, f"{memory}_write", written + 1, np.diff(full, prepend=0)),
+        counting(memory, f"{memory}_write", written + 1, full),
     )
+
+
+def words_written(packed: Int64Array, per_word: int) -> Int64Array:
+    """Words of a map that leave the packer behind each of its inputs of ``packed`` values; the last one empties it."""
+    values = np.cumsum(packed)
+    full = values // per_word
+    full[-1] = -(-values[-1] // per_word)
+    return np.diff(full, prepend=0)
