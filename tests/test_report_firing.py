@@ -17,6 +17,7 @@ from made_trace import trace_of, unpacked
 
 from pimsim.cost.papers import hypersnn
 from pimsim.model.architecture import vgg
+from pimsim.model.encoding import codes_by_step, described
 from pimsim.model.network import LIF, SINGLE_SPIKE, IntegerNetwork
 from pimsim.report import analysis, firing, render
 from pimsim.report.files import write
@@ -63,14 +64,12 @@ def test_nothing_is_told_of_direct_encoding_and_neurons_that_fire_freely(hybrid:
     network = made_hybrid.network(hybrid=hybrid, kind=kind, timed=False)
     told = hybrid or kind == SINGLE_SPIKE
     assert bool(firing.firing(network, traced(network))) == told
-    assert bool(firing.described(network)) == told
-    assert ("one spike per input" in firing.described(network)) == hybrid
+    assert bool(described(network)) == told
+    assert ("one spike per input" in described(network)) == hybrid
 
 
 def test_a_timed_classifier_is_told_of_behind_any_neurons() -> None:
-    assert firing.described(made_hybrid.network(hybrid=False, kind=LIF)) == (
-        "direct encoding, lif neurons, timed classifier"
-    )
+    assert described(made_hybrid.network(hybrid=False, kind=LIF)) == ("direct encoding, lif neurons, timed classifier")
 
 
 def test_neurons_that_fired_twice_are_counted() -> None:
@@ -89,9 +88,9 @@ def test_neurons_that_fired_twice_are_counted() -> None:
     ("hybrid", "kind", "paper", "in_memory"),
     [
         (False, LIF, "HYPER-SNN", "ACE-SNN / IMAC"),
-        (False, SINGLE_SPIKE, "HYPER-SNN, single-spike (ours)", "ACE-SNN / IMAC, single-spike (ours)"),
-        (True, SINGLE_SPIKE, "single-spike hybrid", "ACE-SNN / IMAC, hybrid (ours)"),
-        (True, LIF, "hybrid encoding (ours)", "ACE-SNN / IMAC, hybrid (ours)"),
+        (False, SINGLE_SPIKE, "single-spike HYPER-SNN (ours)", "single-spike ACE-SNN / IMAC (ours)"),
+        (True, SINGLE_SPIKE, "single-spike hybrid", "hybrid ACE-SNN / IMAC (ours)"),
+        (True, LIF, "hybrid encoding (ours)", "hybrid ACE-SNN / IMAC (ours)"),
     ],
 )
 def test_each_formula_names_its_paper_or_itself_as_ours(hybrid: bool, kind: str, paper: str, in_memory: str) -> None:
@@ -143,7 +142,7 @@ def test_a_run_that_tells_what_fires_writes_it_and_takes_it_away_again(tmp_path:
     network = made_hybrid.network()
     lines = firing.firing(network, traced(network))
     plain = hand_made_run.result()
-    write(replace(plain, firing=lines, encoding=firing.described(network)), tmp_path)
+    write(replace(plain, firing=lines, encoding=described(network)), tmp_path)
     rows = list(csv.DictReader((tmp_path / "firing.csv").read_text(encoding="utf-8").splitlines()))
     assert list(rows[0]) == [*firing.COLUMNS, *(f"spikes_per_neuron_step_{step}" for step in (1, 2, 3, 4))]
     assert [row["fired_twice"] for row in rows] == ["0", "0", "0"]
@@ -155,7 +154,7 @@ def test_a_run_that_tells_what_fires_writes_it_and_takes_it_away_again(tmp_path:
 def test_the_report_says_how_a_network_is_encoded_and_that_none_fired_twice() -> None:
     network = made_hybrid.network()
     lines = firing.firing(network, traced(network))
-    told = render.text(replace(hand_made_run.result(), firing=lines, encoding=firing.described(network)), 100)
+    told = render.text(replace(hand_made_run.result(), firing=lines, encoding=described(network)), 100)
     assert "hybrid encoding (codes at step 1, one spike per input at steps 2 … 4), single_spike neurons, timed" in told
     occasions = 6 * sum(layer.shape.neurons for layer in network.layers[:-1])
     assert f"neurons that fired twice: 0 of {occasions:,}" in told
@@ -167,3 +166,9 @@ def test_samples_in_parts_add_up_to_all_of_them() -> None:
     trace = traced(network)
     parts = [firing.firing(network, single(trace, sample)) for sample in range(trace.samples)]
     assert tuple(reduce(add, lines) for lines in zip(*parts, strict=True)) == firing.firing(network, trace)
+
+
+def test_every_code_fires_at_one_step_brighter_ones_earlier() -> None:
+    """T = 4, low 8, high 56: T_i = round(4 − 2 (q − 8) / 48), so 2 from q = 44 on, 3 from 20 on, halves rounded up."""
+    assert codes_by_step(made_hybrid.network()) == {2: "45-63", 3: "21-44", 4: "0-20"}
+    assert codes_by_step(made_hybrid.network(hybrid=False)) == {}

@@ -47,6 +47,7 @@ def _archive(path: Path) -> dict[str, object]:
     """A model, unless the header says trace: a file that is neither is judged as a model."""
     from pimsim.archive.reader import ArchiveReader
     from pimsim.model import format as models
+    from pimsim.model.encoding import codes_by_step, described
     from pimsim.traces import format as traces
 
     with ArchiveReader(path, TraceError) as archive:
@@ -55,6 +56,8 @@ def _archive(path: Path) -> dict[str, object]:
         trace = traces.load_trace(path)
         return {"hash": traces.trace_hash(trace), **traces.describe(trace), "provenance": dict(trace.provenance)}
     network = models.load_network(path)
-    structure = {"macs": network.architecture.macs, "neurons": network.architecture.neurons}
+    structure: dict[str, object] = {"macs": network.architecture.macs, "neurons": network.architecture.neurons}
+    firing: dict[str, object] = {"firing": described(network), "input_codes_by_step": codes_by_step(network)}
+    structure |= {name: value for name, value in firing.items() if value}
     details = {**structure, **models.describe(network), "provenance": dict(network.provenance)}
     return {"hash": models.network_hash(network), **details}

@@ -37,14 +37,14 @@ class SpikeRates:
         """Whose formula it is for multipliers in the first layer."""
         if self.inputs:
             return SINGLE_SPIKE_HYBRID if self.once and all(self.once) else f"hybrid encoding {OURS}"
-        return f"{HYPERSNN}, single-spike {OURS}" if any(self.once) else HYPERSNN
+        return f"single-spike {HYPERSNN} {OURS}" if any(self.once) else HYPERSNN
 
     @property
     def pim_paper(self) -> str:
         """Likewise for a first layer in memory, which ACE-SNN has with direct encoding."""
         if self.inputs:
-            return f"{ACE_SNN}, hybrid {OURS}"
-        return f"{ACE_SNN}, single-spike {OURS}" if any(self.once) else ACE_SNN
+            return f"hybrid {ACE_SNN} {OURS}"
+        return f"single-spike {ACE_SNN} {OURS}" if any(self.once) else ACE_SNN
 
     def energy_pj(self, macs: Sequence[int], energies: OperationEnergies, convention: str) -> float:
         """Energy of one inference: first layer MACs and input spikes, all others accumulates."""

@@ -17,6 +17,7 @@ from pimsim.mapping import costs_cnn
 from pimsim.model import load_network, network_hash
 from pimsim.model.accuracy import Accuracy
 from pimsim.model.architecture import LayerShape
+from pimsim.model.encoding import described
 from pimsim.model.network import IntegerNetwork
 from pimsim.report import analysis, compare_document, compare_plot, compare_rows
 from pimsim.report.accuracies import SIMULATED, accuracy_of
@@ -25,7 +26,7 @@ from pimsim.report.baselines import cnn as cnn_systems
 from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.comparison import Compared, Comparison
 from pimsim.report.files import check_writable, csv_text, json_text, write_together
-from pimsim.report.firing import described, spike_rates
+from pimsim.report.firing import spike_rates
 from pimsim.report.fitting import fitting
 from pimsim.report.inputs import Recorded, Source, resolve
 from pimsim.report.picture import FORMATS

@@ -17,10 +17,11 @@ from pimsim.cost import ACCOUNTINGS, Cost, CostTable
 from pimsim.cost.timing import Timing
 from pimsim.hardware import Hardware
 from pimsim.model.accuracy import Accuracy
+from pimsim.model.encoding import described
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.analysis import Analysis
 from pimsim.report.chips import Chips
-from pimsim.report.firing import LayerFiring, described
+from pimsim.report.firing import LayerFiring
 from pimsim.report.inputs import Recorded, Source
 from pimsim.report.result import Baseline
 from pimsim.traces import Trace, trace_hash

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from pimsim.model.accuracy import Accuracy
+from pimsim.model.encoding import described
 from pimsim.report import numerals
 from pimsim.report.evaluation import TEST, Evaluation, Subject
-from pimsim.report.firing import described, firing_title
+from pimsim.report.firing import firing_title
 from pimsim.report.render import aligned_table, firing_lines, plain_text
 
 

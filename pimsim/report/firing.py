@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pimsim.model.network import CLASSIFIERS, HYBRID, SINGLE_SPIKE, TIMED, IntegerNetwork
+from pimsim.model.encoding import tells_time
+from pimsim.model.network import CLASSIFIERS, HYBRID, SINGLE_SPIKE, IntegerNetwork
 from pimsim.report.analysis import SpikeRates
 from pimsim.report.rows import Cell, Table, spikes_per_neuron
 from pimsim.traces import Trace, fired, fired_again
@@ -86,14 +87,9 @@ class LayerFiring:
         return {**dict(zip(COLUMNS, cells, strict=True)), **steps}
 
 
-def tells(network: IntegerNetwork) -> bool:
-    """Whether a network has anything that fires at a time of its own: inputs, or neurons that fire once."""
-    return network.is_hybrid or any(layer.neuron.kind == SINGLE_SPIKE for layer in network.layers)
-
-
 def firing(network: IntegerNetwork, trace: Trace) -> tuple[LayerFiring, ...]:
-    """The inputs of hybrid encoding, then every hidden layer; () for networks of which it `tells` nothing."""
-    return tuple(_lines(network, trace)) if tells(network) else ()
+    """The inputs of hybrid encoding, then every hidden layer; () where no spike `tells_time`."""
+    return tuple(_lines(network, trace)) if tells_time(network) else ()
 
 
 def _lines(network: IntegerNetwork, trace: Trace) -> Iterator[LayerFiring]:
@@ -139,18 +135,6 @@ def fired_twice(lines: Iterable[LayerFiring]) -> str:
     known = [line for line in lines if line.twice is not None and line.layer != INPUT]
     twice, of = sum(line.twice or 0 for line in known), sum(line.occasions for line in known)
     return f"{twice:,} of {of:,}" if known else ""
-
-
-def described(network: IntegerNetwork) -> str:
-    """Encoding, neurons and classifier in words; empty for direct encoding, neurons that fire freely, running sums."""
-    kinds = ", ".join(dict.fromkeys(layer.neuron.kind for layer in network.layers[:-1]))
-    readout = network.layers[-1].neuron.kind
-    if not (tells(network) or readout == TIMED):
-        return ""
-    encoding = f"{network.encoding} encoding"
-    if network.is_hybrid:
-        encoding += f" (codes at step 1, one spike per input at steps 2 … {network.time_steps})"
-    return f"{encoding}, {kinds} neurons, {readout} classifier"
 
 
 def spike_rates(network: IntegerNetwork, trace: Trace) -> SpikeRates:

@@ -16,11 +16,12 @@ from pimsim.cost.papers import hypersnn
 from pimsim.errors import MissingFileError
 from pimsim.model import load_network, network_hash
 from pimsim.model.architecture import ARCHITECTURES
+from pimsim.model.encoding import described
 from pimsim.model.network import IntegerNetwork
 from pimsim.report import numerals
 from pimsim.report.compare import comparison
 from pimsim.report.comparison import Compared, Comparison
-from pimsim.report.firing import described, spike_rates
+from pimsim.report.firing import spike_rates
 from pimsim.report.inputs import shipped_trace
 from pimsim.report.made_parts import Part, markdown
 from pimsim.report.paper_tables import ALL_SCENES, NONE, TextTable, needed_file

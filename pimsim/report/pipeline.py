@@ -14,6 +14,7 @@ from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import Mapping as Mapping_
 from pimsim.mapping import costs_cnn, layer_numerics, map_model
 from pimsim.model import load_network, network_hash
+from pimsim.model.encoding import described
 from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.report.accuracies import accuracy_of
 from pimsim.report.analysis import Analysis, analyse
@@ -22,7 +23,7 @@ from pimsim.report.chips import Chips, random_seed, run_chips
 from pimsim.report.cnn_model import CnnModel, find_cnn, run_cnn
 from pimsim.report.document import Document, Inputs
 from pimsim.report.files import ALL_RUN_FILES, check_writable, write
-from pimsim.report.firing import described, firing, spike_rates
+from pimsim.report.firing import firing, spike_rates
 from pimsim.report.inputs import Recorded, Samples, Source, resolve
 from pimsim.report.result import RunResult
 from pimsim.report.waveform_files import Views, write_views
