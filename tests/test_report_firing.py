@@ -169,6 +169,6 @@ def test_samples_in_parts_add_up_to_all_of_them() -> None:
 
 
 def test_every_code_fires_at_one_step_brighter_ones_earlier() -> None:
-    """T = 4, low 8, high 56: T_i = round(4 − 2 (q − 8) / 48), so 2 from q = 44 on, 3 from 20 on, halves rounded up."""
+    """T = 4, low 8, high 56: T_i = round(4 − 2 (q − 8) / 48): 2 from q = 45, 3 from 21 on; halves (20, 44) round up."""
     assert codes_by_step(made_hybrid.network()) == {2: "45-63", 3: "21-44", 4: "0-20"}
     assert codes_by_step(made_hybrid.network(hybrid=False)) == {}
