@@ -55,11 +55,14 @@ narrowed: Any = intrinsic(_narrowed)
 
 
 @kernel
-def fire(current, leak, threshold, membrane, spikes):
-    """Spikes (T, M) as 0 and 1 for a current (T or 1, M); ``membrane`` is a block of float32 to work in."""
-    count, last = spikes.shape[1], current.shape[0] - 1
-    for start in range(0, count, membrane.size):
-        end = min(start + membrane.size, count)
+def fire(current, leak, threshold, first, stop, membrane, spikes):
+    """Spikes (T, M) of neurons ``first`` … ``stop`` − 1 as 0 and 1 for a current (T or 1, M).
+
+    ``membrane`` is a block of float32 to work in.
+    """
+    last = current.shape[0] - 1
+    for start in range(first, stop, membrane.size):
+        end = min(start + membrane.size, stop)
         u = membrane[: end - start]
         u[:] = ZERO
         for t in range(spikes.shape[0]):
@@ -71,11 +74,11 @@ def fire(current, leak, threshold, membrane, spikes):
 
 
 @kernel
-def fire_once(current, leak, threshold, membrane, spikes):
+def fire_once(current, leak, threshold, first, stop, membrane, spikes):
     """`fire` of neurons that fire at their first crossing only."""
-    count, last = spikes.shape[1], current.shape[0] - 1
-    for start in range(0, count, membrane.size):
-        end = min(start + membrane.size, count)
+    last = current.shape[0] - 1
+    for start in range(first, stop, membrane.size):
+        end = min(start + membrane.size, stop)
         u = membrane[: end - start]
         u[:] = ZERO
         for t in range(spikes.shape[0]):
@@ -101,30 +104,22 @@ def membranes_of(current, start, end, leak, threshold, reset_above, membranes):
 
 
 @part
-def of_crossings(upstream, start, end, threshold, membranes, waiting, following, result):
-    """Gradients (T, block) of crossings s, where o[t] = s[t] Π (1 − s[τ]) over the steps τ before t.
+def until_crossing(upstream, start, end, threshold, membranes, waiting, result):
+    """Rows (T, block) of ``upstream`` as float32 up to each neuron's first crossing, 0 behind it.
 
-    Of the first crossing and the steps before it: what the spike there gains, less what the next one then loses;
-    later crossings change nothing.  ``waiting`` and ``following`` (block,) are float32 to work in.
+    ``waiting`` is a block of float32 to work in.
     """
-    size, steps = end - start, upstream.shape[0]
-    waiting[:] = np.float32(steps)
-    for t in range(steps - 1, -1, -1):
-        now = membranes[t + 1, :size]
-        for j in range(size):
-            waiting[j] = np.float32(t) if now[j] > threshold else waiting[j]
-    following[:] = ZERO
-    for t in range(steps - 1, -1, -1):
-        up, now, of_crossing = upstream[t, start:end], membranes[t + 1, :size], result[t, :size]
-        for j in range(size):
-            gain = widened(up[j])
-            of_crossing[j] = gain - following[j] if np.float32(t) <= waiting[j] else ZERO
-            following[j] = gain if now[j] > threshold else following[j]
+    waiting[:] = ONE
+    for t in range(upstream.shape[0]):
+        up, now, row = upstream[t, start:end], membranes[t + 1, : end - start], result[t, : end - start]
+        for j in range(row.size):
+            row[j] = widened(up[j]) if waiting[j] > ZERO else ZERO
+            waiting[j] = ZERO if now[j] > threshold else waiting[j]
 
 
 @part
 def widened_rows(upstream, start, end, result):
-    """Rows (T, block) of neurons ``start`` to ``end`` as float32."""
+    """Rows (T, block) of ``upstream`` as float32."""
     for t in range(upstream.shape[0]):
         up, row = upstream[t, start:end], result[t, : end - start]
         for j in range(row.size):
@@ -132,25 +127,25 @@ def widened_rows(upstream, start, end, result):
 
 
 @kernel
-def fire_backward(current, upstream, leak, threshold, gamma, once, membranes, sums, gradient, totals):
+def fire_backward(current, upstream, leak, threshold, gamma, once, first, stop, membranes, sums, gradient, totals):
     """Gradients of `fire`, or with ``once`` of `fire_once`, their membranes computed anew.
 
-    upstream (T, M); membranes (2 T + 1, block), with room for the spikes' gradients, and sums (6, block), float32, to
+    upstream (T, M); membranes (2 T + 1, block), with room for the spikes' gradients, and sums (4, block), float32, to
     work in; gradient (T or 1, M), the current's; totals (2, block) float64, to which the leak's and the threshold's
     are added lane by lane.
     """
     constant = current.shape[0] == 1
-    steps, count = upstream.shape
+    steps = upstream.shape[0]
     inverse = ONE / threshold
     steepness = gamma * inverse
     reset_above = -NEVER if once else threshold
     of_spikes = membranes[steps + 1 :]
-    for start in range(0, count, totals.shape[1]):
-        end = min(start + totals.shape[1], count)
+    for start in range(first, stop, totals.shape[1]):
+        end = min(start + totals.shape[1], stop)
         size = end - start
         membranes_of(current, start, end, leak, threshold, reset_above, membranes[: steps + 1])
         if once:
-            of_crossings(upstream, start, end, threshold, membranes, sums[4], sums[5], of_spikes)
+            until_crossing(upstream, start, end, threshold, membranes, sums[0], of_spikes)
         else:
             widened_rows(upstream, start, end, of_spikes)
         sums[:] = ZERO

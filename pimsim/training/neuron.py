@@ -22,9 +22,13 @@ tensors.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -34,6 +38,9 @@ from pimsim.training.words import has_words, words
 GAMMA = 0.3
 #: neurons at a time: five steps of their membranes, and sums, stay in a first-level cache
 BLOCK = 512
+#: neurons from which on threads share them; fewer take less time than it takes to hand them out
+SHARED = 1 << 16
+Result = TypeVar("Result")
 
 
 def integrate(
@@ -76,9 +83,13 @@ class LeakyIntegrateFire(torch.autograd.Function):
         if floor_leak or not has_words(current):
             return integrate(current, leak, threshold, steps, floor_leak=floor_leak, once=once)[1]
         spikes = current.new_empty((steps, current.shape[1]))
-        block = np.empty(BLOCK, np.float32)
         fire = kernels.fire_once if once else kernels.fire
-        fire(words(current), np.float32(leak), np.float32(threshold), block, words(spikes))
+        given = (words(current), np.float32(leak), np.float32(threshold))
+
+        def part(first: int, stop: int) -> None:
+            fire(*given, first, stop, np.empty(BLOCK, np.float32), words(spikes))
+
+        _in_parts(part, current.shape[1])
         return spikes
 
     @staticmethod
@@ -97,13 +108,32 @@ class LeakyIntegrateFire(torch.autograd.Function):
 def _through_time_compiled(
     current: Tensor, upstream: Tensor, leak: Tensor, threshold: Tensor, *, once: bool
 ) -> tuple[Tensor, float, float]:
-    gradient = torch.empty_like(current)
-    membranes, sums = np.empty((2 * len(upstream) + 1, BLOCK), np.float32), np.empty((6, BLOCK), np.float32)
-    totals = np.zeros((2, BLOCK))
-    scalars = (np.float32(leak), np.float32(threshold), np.float32(GAMMA))
-    kernels.fire_backward(words(current), words(upstream), *scalars, once, membranes, sums, words(gradient), totals)
-    of_leak, of_threshold = totals.sum(1)
+    gradient, steps = torch.empty_like(current), len(upstream)
+    scalars = (np.float32(leak), np.float32(threshold), np.float32(GAMMA), once)
+
+    def part(first: int, stop: int) -> npt.NDArray[np.float64]:
+        room = np.empty((2 * steps + 1, BLOCK), np.float32), np.empty((4, BLOCK), np.float32)
+        totals = np.zeros((2, BLOCK))
+        kernels.fire_backward(words(current), words(upstream), *scalars, first, stop, *room, words(gradient), totals)
+        return totals
+
+    of_leak, of_threshold = np.add.reduce(_in_parts(part, current.shape[1])).sum(1)
     return gradient, float(of_leak), float(of_threshold)
+
+
+def _in_parts(part: Callable[[int, int], Result], neurons: int) -> list[Result]:
+    """``part(first, stop)`` over all neurons, on as many threads as the library computes with."""
+    threads = torch.get_num_threads()
+    if threads == 1 or neurons < SHARED:
+        return [part(0, neurons)]
+    share = -(-neurons // (BLOCK * threads)) * BLOCK
+    firsts = range(0, neurons, share)
+    return list(_pool(threads).map(part, firsts, (min(first + share, neurons) for first in firsts)))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)
 
 
 def _through_time(
@@ -111,7 +141,7 @@ def _through_time(
 ) -> tuple[Tensor, float, float]:
     """Gradients of current, leak and threshold in whole tensors."""
     membranes, spikes = integrate(current, leak, threshold, len(upstream), floor_leak=floor_leak, once=once)
-    of_spikes = of_crossings(membranes > threshold, upstream.to(membranes.dtype)) if once else upstream
+    of_spikes = until_crossing(membranes > threshold, upstream) if once else upstream
     ratio = membranes / threshold
     delta = (1.0 - (ratio - 1.0).abs()).clamp_(min=0.0) * of_spikes * (GAMMA / float(threshold))
     of_threshold = -torch.sum(delta * ratio, dtype=torch.float64)
@@ -124,15 +154,10 @@ def _through_time(
     return of_current.to(current.dtype), float(of_leak), float(of_threshold)
 
 
-def of_crossings(crossed: Tensor, upstream: Tensor) -> Tensor:
-    """Gradients (T, M) of the crossings of single-spike neurons, from those of their spikes (T, M)."""
-    following = torch.zeros_like(upstream[0])
-    result = torch.empty_like(upstream)
-    for t in range(len(upstream) - 1, -1, -1):
-        result[t] = upstream[t] - following
-        following = torch.where(crossed[t], upstream[t], following)
-    late = crossed.cumsum(0) - crossed.to(torch.int64) > 0
-    return result.masked_fill_(late, 0.0)
+def until_crossing(crossed: Tensor, upstream: Tensor) -> Tensor:
+    """``upstream`` (T, M) up to each neuron's first crossing, 0 behind it."""
+    before = crossed.cumsum(0) - crossed.to(torch.int64)
+    return upstream.masked_fill(before > 0, 0.0)
 
 
 def spike(
