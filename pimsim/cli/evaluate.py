@@ -16,7 +16,8 @@ from pimsim.cli import options
     "--input",
     "source",
     metavar="FILE",
-    help="Scene with labels (indian_pines, .mat, .npy), or a trace. [default: the scene that MODEL was trained on]",
+    help="Scene with labels (indian_pines, .mat, .npy), images (cifar10, folder, .tar.gz), or a trace. [default: what "
+    "MODEL was trained on]",
 )
 @click.option("--labels", type=click.Path(path_type=Path), metavar="FILE", help="Labels, if not beside the scene.")
 @click.option(

@@ -18,7 +18,8 @@ INPUT = click.option(
     "--input",
     "source",
     metavar="FILE",
-    help="Trace (.npz), or scene with labels (indian_pines, .mat, .npy). [default: the model's shipped trace]",
+    help="Trace (.npz), scene with labels (indian_pines, .mat, .npy), or images (cifar10, folder, .tar.gz). [default: "
+    "the model's shipped trace]",
 )
 SAMPLES = click.option(
     "--samples", type=click.IntRange(min=1), help="Take that many samples of the input. [default: all]"

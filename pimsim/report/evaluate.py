@@ -33,13 +33,13 @@ def evaluate(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Accuracy and spikes of a model on the pixels of a scene, or on the samples of a trace.
+    """Accuracy and spikes of a model on the pixels of a scene, on images, or on the samples of a trace.
 
     model          path or shipped name of a model, ``cnn3d_6b``
-    input          a scene with labels, or a trace; None: the scene that the model was trained on
+    input          a scene with labels, an image set, or a trace; None: what the model was trained on
     labels         file of the scene's labels; None: as `pimsim.scenes.load_scene` finds them
     pixels         ``test``, ``train`` or ``labelled``; None: the test pixels of the model's own split, or all
-                   labelled ones where the model was not trained on this scene
+                   labelled ones where the model was not trained on this scene; of images the test images
     samples        that many of them, evenly spaced; of a trace its first ones; None: all
     membrane_bits  also the accuracy with membranes of that many bits, 4 … 32, each as `Membranes`
     whole_scene    also classify every pixel of the scene
@@ -57,7 +57,7 @@ def evaluate(
     words = [(bits, membrane_numerics(network, bits)) for bits in dict.fromkeys(membrane_bits)]
     source = source_of(network, path.stem, network_hash(network), Wish(input, labels, pixels, samples))
     if whole_scene and source.scene is None:
-        raise SceneError(f"a map needs a whole scene, {source.subject.source} is a trace")
+        raise SceneError(f"a map needs a whole scene, {source.subject.source} is none")
     template = None if results is None else template_of(path, source.subject, Path(results))
     work = Work(network, source, amount(source, len(words), whole_scene=whole_scene), threads, progress)
     found = work.run(source.indices)

@@ -64,7 +64,7 @@ class SceneMap:
 class Subject:
     """What was evaluated, and on which samples.
 
-    kind        ``scene`` or ``trace``; ``source`` is its name, ``selection`` which of its samples in words
+    kind        ``scene``, ``images`` or ``trace``; ``source`` is its name, ``selection`` which of its samples in words
     pixels      one of `PIXELS`; empty for a trace
     complete    whether these are all such pixels of the scene
     class_ids   ids as published, in the order of the network's classes; ``class_names`` likewise

@@ -1,9 +1,9 @@
-"""Which samples an evaluation is of: pixels of a scene, quantized once, or those that a trace holds."""
+"""Which samples an evaluation is of: pixels of a scene, quantized once, images, or those that a trace holds."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,18 @@ from pimsim.errors import MissingFileError, SceneError
 from pimsim.model.input import InputQuantization
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.evaluation import LABELLED, PIXELS, TEST, TRAIN, Int64Array, Subject
-from pimsim.report.inputs import check_fits, is_trace, resolve, spread
-from pimsim.scenes import Division, Scene, extract_patches, load_scene, trained_division
+from pimsim.report.inputs import check_fits, check_images_fit, is_trace, resolve, spread
+from pimsim.scenes import (
+    Division,
+    ImageSet,
+    Scene,
+    extract_patches,
+    is_image_set,
+    load_images,
+    load_scene,
+    trained_division,
+)
+from pimsim.scenes.trained import KEY
 from pimsim.traces import Trace
 
 Codes = npt.NDArray[np.unsignedinteger]
@@ -28,7 +38,7 @@ class Source:
 
     indices  (N,) of the samples to evaluate, ``labels`` (N,) their class indices
     take     indices (n,) → input codes (n, C, D, H, W)
-    scene    of which the indices are pixels in row-major order; None for a trace
+    scene    of which the indices are pixels in row-major order; None for a trace or images
     """
 
     subject: Subject
@@ -55,6 +65,8 @@ def source_of(network: IntegerNetwork, model: str, model_hash: str, wish: Wish) 
     given = _trained_on(network, model) if wish.input is None else wish.input
     if is_trace(given):
         return _of_trace(network, model, model_hash, given, wish)
+    if is_image_set(given):
+        return _of_images(network, model, model_hash, load_images(given), wish)
     scene = load_scene(given, labels=wish.labels)
     check_fits(network, scene)
     return _of_scene(network, model, model_hash, scene, wish)
@@ -117,6 +129,40 @@ def _of_scene(network: IntegerNetwork, model: str, model_hash: str, scene: Scene
         split=division.describe() if division else {},
     )
     return Source(subject, chosen, every.labels[chosen], every.take, scene)
+
+
+def _of_images(network: IntegerNetwork, model: str, model_hash: str, images: ImageSet, wish: Wish) -> Source:
+    if wish.labels is not None:
+        raise SceneError(f"labels={wish.labels} is of a scene; {images.name} is an image set, whose files carry labels")
+    check_images_fit(network, images)
+    kind = wish.pixels or TEST
+    everything = np.arange(len(images.labels), dtype=np.int64)
+    eligible = {TEST: images.test, TRAIN: images.train, LABELLED: everything}[kind]
+    words = {TEST: "test", TRAIN: "training", LABELLED: "labelled"}[kind]
+    chosen = spread(eligible, wish.samples, images.name)
+    subject = Subject(
+        model=model,
+        network=network,
+        model_hash=model_hash,
+        kind="images",
+        source=images.name,
+        selection=f"{len(chosen)} of {len(eligible)} {words} images, {images.form}" + _trained_form(network, images),
+        pixels=kind,
+        complete=len(chosen) == len(eligible),
+        class_ids=tuple(range(network.classes)),
+        class_names=images.class_names,
+        attribution=images.attribution,
+        split=images.describe(),
+    )
+    return Source(subject, chosen, images.labels[chosen], lambda part: network.input.quantize(images.samples[part]))
+
+
+def _trained_form(network: IntegerNetwork, images: ImageSet) -> str:
+    """In which files the training had these images, where that was in others."""
+    split = network.provenance.get(KEY)
+    form = split.get("form", images.form) if isinstance(split, Mapping) else images.form
+    known = network.provenance.get("scene") == images.name and form != images.form
+    return f"; the model was trained on them in another form, {form}" if known else ""
 
 
 def codes_of(quantization: InputQuantization, cube: npt.NDArray[Any]) -> Codes:

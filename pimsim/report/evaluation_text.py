@@ -46,7 +46,8 @@ def _headline(found: Evaluation) -> str:
 def _overlap(subject: Subject) -> str:
     """What a random split hides: how much of the test lay in training patches."""
     shared = subject.split.get(SHARING)
-    return f"{shared} % of test patches share pixels with training patches\n" if subject.pixels == TEST else ""
+    told = subject.pixels == TEST and shared is not None
+    return f"{shared} % of test patches share pixels with training patches\n" if told else ""
 
 
 def _accuracies(found: Evaluation) -> Table:

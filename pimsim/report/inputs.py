@@ -1,4 +1,4 @@
-"""What a run works on: a recorded trace, or samples cut from a labelled scene and quantized for the model."""
+"""What a run works on: a recorded trace, or samples of a labelled scene or an image set, quantized for the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from pimsim.archive.reader import ArchiveReader
 from pimsim.errors import MissingFileError, SceneError, TraceError
 from pimsim.model.network import IntegerNetwork
 from pimsim.resources import TRACE, find, shipped
-from pimsim.scenes import Patches, Scene, extract_patches, load_scene, trained_division
+from pimsim.scenes import (
+    ImageSet,
+    Patches,
+    Scene,
+    extract_patches,
+    is_image_set,
+    load_images,
+    load_scene,
+    trained_division,
+)
 from pimsim.traces import Trace, check_belongs, load_trace, select
 
 BATCH = 1024
@@ -32,7 +41,7 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A recorded trace or samples; ``kind`` is trace or scene, ``selection`` says which samples were taken."""
+    """A recorded trace or samples; ``kind`` is trace, scene or images, ``selection`` says which samples were taken."""
 
     kind: str
     name: str
@@ -65,12 +74,14 @@ def resolve(
         path = shipped_trace(model_hash)
         if path is None:
             raise MissingFileError(
-                f"no trace of this model (hash {model_hash[:12]}…) is shipped; give a trace or a scene with labels as "
-                "--input"
+                f"no trace of this model (hash {model_hash[:12]}…) is shipped; give a trace, or a scene or images with "
+                "labels, as --input"
             )
         return _from_trace(network, model_hash, path, samples)
     if is_trace(given):
         return _from_trace(network, model_hash, find(TRACE, given), samples)
+    if is_image_set(given):
+        return _from_images(network, load_images(given), samples)
     return _from_scene(network, load_scene(given), samples)
 
 
@@ -121,6 +132,25 @@ def _from_scene(network: IntegerNetwork, scene: Scene, samples: int | None) -> S
     return Source("scene", scene.name, selection, Samples(codes, patches.labels[chosen]), scene.attribution)
 
 
+def _from_images(network: IntegerNetwork, images: ImageSet, samples: int | None) -> Source:
+    check_images_fit(network, images)
+    chosen = spread(images.test, samples, images.name)
+    selection = f"{len(chosen)} of {len(images.test)} test images, {images.form}, evenly spaced"
+    content = Samples(network.input.quantize(images.samples[chosen]), images.labels[chosen])
+    return Source("images", images.name, selection, content, images.attribution)
+
+
+def check_images_fit(network: IntegerNetwork, images: ImageSet) -> None:
+    """Refuse images of another size or another number of classes than the network's.  Raises SceneError."""
+    found, wanted = images.samples.shape[1:], network.architecture.input_shape
+    if found != wanted:
+        sizes = ["×".join(map(str, shape)) for shape in (found, wanted)]
+        raise SceneError(f'image set "{images.name}" has images of {sizes[0]}, the model takes {sizes[1]}')
+    if len(images.class_names) != network.classes:
+        have = len(images.class_names)
+        raise SceneError(f'image set "{images.name}" has {have} classes, the model tells {network.classes}')
+
+
 def check_fits(network: IntegerNetwork, scene: Scene) -> None:
     """Refuse a scene with other bands or another number of classes than the network's.  Raises SceneError."""
     channels, bands, height, width = network.architecture.input_shape
@@ -145,7 +175,7 @@ def spread(indices: npt.NDArray[np.int64], samples: int | None, name: str) -> np
     if samples is None:
         return indices
     if not 1 <= samples <= len(indices):
-        raise SceneError(f'samples={samples} is outside 1 … {len(indices)}, what scene "{name}" has')
+        raise SceneError(f'samples={samples} is outside 1 … {len(indices)}, what "{name}" has')
     return indices[np.arange(samples) * len(indices) // samples]
 
 

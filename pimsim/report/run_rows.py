@@ -30,8 +30,8 @@ RANDOM = "random"
 CONVERSION = "conversion"
 """Start of a Q-STDB that states none."""
 _STARTS = {QSTDB: CONVERSION, PTQ: SNN, QAT: ""}
-_PAPER = {"pool": 2, "width": 512}
-"""Parameters of CNN-32H that its name alone stands for."""
+_PAPER = {"pool": 2, "width": 512, "hidden": 4096}
+"""Parameters of CNN-32H and of the VGG networks that their names alone stand for."""
 _CONVERTED = re.compile(r"converted_([1-9][0-9]*)_steps")
 _MEMBRANE = re.compile(r"export_membrane_([1-9][0-9]*)")
 _EXPORTS = {"export": INTEGER, "export_scale_weights": SCALE_WEIGHTS}

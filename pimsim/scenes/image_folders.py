@@ -26,12 +26,12 @@ ByClass = dict[str, list[tuple[str, bytes]]]
 """Class → (name of the file for messages, its content), in the order of the files' names."""
 
 
-def image_folders(name: str, sides: Mapping[str, Files], *, original: str = "", attribution: str = "") -> ImageSet:
+def image_folders(name: str, sides: Mapping[str, Files], attribution: str = "") -> ImageSet:
     """Images by class; ``sides`` has the files of `TRAIN` and of `TEST`.
 
-    ``original``: what the set was published as, where it was not published in such files: what lies in JPEG files then
-    is encoded anew, and the set's form says so.  Classes are the sorted names of the folders, images sorted by class
-    and name.  Raises SceneError where a class lacks images on a side, or an image is damaged, transparent or of
+    ``attribution``: whom to credit for a public set.  None was published in JPEG files: what lies in such was encoded
+    anew, and the set's form says so.  Classes are the sorted names of the folders, images sorted by class and name.
+    Raises SceneError where a class lacks images on a side, or an image is damaged, transparent or of
     another size than the first; MissingPackageError without Pillow.
     """
     parts = {side: _by_class(files) for side, files in sides.items()}
@@ -43,7 +43,7 @@ def image_folders(name: str, sides: Mapping[str, Files], *, original: str = "", 
     ordered = [image for side in SIDES for label in classes for image in parts[side][label]]
     labels = [index for side in SIDES for index, label in enumerate(classes) for _ in parts[side][label]]
     suffixes = {PurePosixPath(path).suffix.lower() for path, _ in ordered}
-    form = _form({FORMATS[suffix] for suffix in suffixes}, original)
+    form = _form({FORMATS[suffix] for suffix in suffixes}, public=bool(attribution))
     return ImageSet(
         name=name,
         samples=_decoded(ordered),
@@ -55,8 +55,8 @@ def image_folders(name: str, sides: Mapping[str, Files], *, original: str = "", 
     )
 
 
-def _form(formats: set[str], original: str) -> str:
-    if original and "JPEG" in formats:
+def _form(formats: set[str], *, public: bool) -> str:
+    if public and "JPEG" in formats:
         return "JPEG re-encoded"
     return " and ".join(f"{name} files" for name in sorted(formats))
 

@@ -62,7 +62,7 @@ class ImageSet:
     @property
     def label(self) -> str:
         """How it is parted, and what of the images, for tables."""
-        return f"{GIVEN}, {self.form}"
+        return f"{GIVEN} {self.form}"
 
     @property
     def summary(self) -> str:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pimsim.errors import MissingFileError, SceneError
 from pimsim.scenes.arrays import SUFFIXES, pick, read_arrays, whole_numbers
 from pimsim.scenes.catalogue import INDIAN_PINES, PUBLISHED, SOURCE, Published, published
+from pimsim.scenes.image_catalogue import published_images
 from pimsim.scenes.scene import Scene
 
 #: the scene that needs no file
@@ -41,6 +42,8 @@ def load_scene(
     if os.fspath(name) == BUNDLED:
         return _from_tensorly()
     path = _find_cube(Path(name))
+    if path is None:
+        raise MissingFileError(_not_found(Path(name), published(Path(name).name)))
     arrays = read_arrays(path)
     cube = pick(arrays, 3, path, role="the cube (height, width, bands)", key=cube_key)
     label_path = _find_labels(path, None if labels is None else Path(labels), arrays)
@@ -69,14 +72,19 @@ def _from_tensorly() -> Scene:
     return Scene(BUNDLED, cube, labels, INDIAN_PINES.names, INDIAN_PINES.attribution)
 
 
-def _find_cube(given: Path) -> Path:
+def is_scene(given: Path) -> bool:
+    """Whether a name or a path means a scene that is there."""
+    return os.fspath(given) == BUNDLED or _find_cube(given) is not None
+
+
+def _find_cube(given: Path) -> Path | None:
     known = published(given.name)
     for folder in folders_of(given):
         names = [given.name, *(given.name + suffix for suffix in SUFFIXES), *([known.file] if known else [])]
         for candidate in (folder / name for name in names):
             if candidate.is_file():
                 return candidate
-    raise MissingFileError(_not_found(given, known))
+    return None
 
 
 def folders_of(given: Path) -> list[Path]:
@@ -88,6 +96,8 @@ def folders_of(given: Path) -> list[Path]:
 
 
 def _not_found(given: Path, known: Published | None) -> str:
+    if published_images(given.name) is not None or given.is_dir():
+        return f'"{given}" is an image set, parted as it is into training and test; a scene is a .mat or .npy file'
     if known is None:
         names = ", ".join([BUNDLED, *(scene.file for scene in PUBLISHED)])
         return f'scene "{given}" does not exist; give a .mat or .npy file, or one of {names}'
