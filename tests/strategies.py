@@ -49,7 +49,7 @@ def networks(draw: st.DrawFn, max_hidden: int = 3) -> IntegerNetwork:
     architecture = draw(architectures(max_hidden))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     fraction_bits = draw(st.sampled_from([0, 1, 4, 12, 16]))
-    quantization = draw(input_quantizations(architecture.input_shape[1]))
+    quantization = draw(input_quantizations(architecture.input_shape))
     spread = 2**quantization.bits / sqrt(12)
     layers = []
     for shape in architecture.layers:
@@ -95,7 +95,7 @@ def cnns(draw: st.DrawFn, max_hidden: int = 3, max_bits: int = 16) -> IntegerNet
     """An integer CNN of 1 … ``max_hidden`` ReLU layers and a classifier; activations of different widths."""
     architecture = draw(architectures(max_hidden))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    quantization = draw(input_quantizations(architecture.input_shape[1]))
+    quantization = draw(input_quantizations(architecture.input_shape))
     spread = 2**quantization.bits / sqrt(12)
     layers = []
     for shape in architecture.layers:
@@ -186,15 +186,17 @@ def architectures(draw: st.DrawFn, max_hidden: int = 3) -> Architecture:
 
 
 @st.composite
-def input_quantizations(draw: st.DrawFn, bands: int) -> InputQuantization:
+def input_quantizations(draw: st.DrawFn, source: Shape4) -> InputQuantization:
+    """With statistics of the bands of a map ``source``, or of its channels and bands."""
+    statistics = source[:2] if draw(st.booleans()) else source[1:2]
     bits = draw(st.sampled_from([1, 2, 4, 6, 8, 9]))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     return InputQuantization(
         bits=bits,
         scale=draw(st.floats(1e-3, 10)),
         zero_point=draw(st.integers(0, 2**bits - 1)),
-        mean=rng.normal(0, 100, bands),
-        deviation=rng.uniform(0.1, 50, bands),
+        mean=rng.normal(0, 100, statistics),
+        deviation=rng.uniform(0.1, 50, statistics),
     )
 
 

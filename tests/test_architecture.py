@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pimsim.errors import ModelError
-from pimsim.model.architecture import CONV2D, CONV3D, LINEAR, Architecture, LayerShape, cnn3d, cnn32h
+from pimsim.model.architecture import CONV2D, CONV3D, LINEAR, VGG_CHANNELS, Architecture, LayerShape, cnn3d, cnn32h, vgg
 
 # HYPER-SNN (arXiv 2107.11979), Table I: bands and classes of Indian Pines, Pavia University, Salinas
 CNN3D_MACS = {
@@ -45,6 +45,45 @@ def test_the_pool_of_cnn32h_changes_the_macs_of_the_layer_behind_it_alone(pool: 
     # behind conv3 lies a map of 23 × 86: ⌊23/p⌋ · ⌊86/p⌋ · 128 · 512
     network = cnn32h(200, 16, pool=pool)
     assert tuple(layer.macs for layer in network.layers) == (393_660, 1_267_200, 145_833_984, fc1, 8_192)
+
+
+def test_vgg16_has_the_published_macs() -> None:
+    # arXiv 2107.12374 builds on VGG-16 for CIFAR-100: 32 × 32 × 3 images, linear layers of 4096
+    network = vgg("vgg16", 100)
+    assert network.macs == 338_771_968
+    assert network.layers[0].macs == 64 * 3 * 9 * 32 * 32 == 1_769_472
+    # 13 convolutions on maps of 32, 16, 8, 4 and 2, then 4096 · (512 · 2²), 4096² and 100 · 4096
+    edges = [32] * 2 + [16] * 2 + [8] * 3 + [4] * 3 + [2] * 4 + [1] * 2
+    assert [layer.in_shape[2] for layer in network.layers] == edges
+    assert [layer.macs for layer in network.layers[13:]] == [8_388_608, 16_777_216, 409_600]
+
+
+@pytest.mark.parametrize(("name", "convolutions"), [("vgg6", 3), ("vgg9", 7), ("vgg11", 8), ("vgg16", 13)])
+@pytest.mark.parametrize("hidden", [1, 512])
+def test_the_number_of_a_vgg_network_counts_its_layers(name: str, convolutions: int, hidden: int) -> None:
+    network = vgg(name, 10, hidden=hidden)
+    assert len(network.layers) == int(name[3:])
+    kinds = [layer.kind for layer in network.layers]
+    assert kinds == [CONV2D] * convolutions + [LINEAR] * (len(kinds) - convolutions)
+    assert {layer.out_channels for layer in network.layers[convolutions:-1]} == {hidden}
+    assert network.layers[-1].out_shape == (10, 1, 1, 1)
+    for layer in network.layers[:convolutions]:
+        assert (layer.kernel, layer.padding, layer.out_size[1:]) == ((1, 3, 3), (0, 1, 1), layer.in_shape[2:])
+    pools = sum(layer.pool == (1, 2, 2) for layer in network.layers)
+    assert pools == VGG_CHANNELS[name].count(0)
+    assert {layer.pool for layer in network.layers} == {(1, 1, 1), (1, 2, 2)}
+
+
+def test_vgg6_has_the_macs_of_its_layers() -> None:
+    # 64·27·32², 128·576·16² and 128·1152·16², then 512·(128·8²), 512² and 10·512
+    macs = [1_769_472, 18_874_368, 37_748_736, 4_194_304, 262_144, 5_120]
+    assert [layer.macs for layer in vgg("vgg6", 10, hidden=512).layers] == macs
+
+
+def test_images_too_small_for_the_pools_are_refused() -> None:
+    assert vgg("vgg6", 10, height=4, width=4).layers[3].in_shape == (128, 1, 1, 1)
+    with pytest.raises(ModelError, match=r'layer "fc1": pool=\(1, 2, 2\) is larger'):
+        vgg("vgg6", 10, height=2, width=4)
 
 
 @given(

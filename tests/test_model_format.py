@@ -23,6 +23,7 @@ from pimsim.archive.header import decode
 from pimsim.archive.writer import pack
 from pimsim.errors import MissingFileError, ModelError, OutputError
 from pimsim.model import load_network, network_hash, save_network
+from pimsim.model.format import describe
 from pimsim.model.network import IntegerNetwork
 
 
@@ -156,6 +157,17 @@ def test_provenance_does_not_change_the_hash_and_everything_else_does(tmp_path: 
     assert len({network_hash(network) for network in [base, *changed]}) == len(changed) + 1
 
 
+def test_means_per_channel_change_the_hash_of_a_network_of_several_channels(tmp_path: Path) -> None:
+    base = load_network(model_files.write(tmp_path / "a.npz"))
+    channels = base.architecture.input_shape[0]
+    rows = {key: np.repeat(getattr(base.input, key)[None], channels, axis=0) for key in ("mean", "deviation")}
+    wide = replace(base, input=replace(base.input, **rows))
+    assert channels == 2
+    assert describe(wide)["input"] == {**model_files.HEADER["input"], "per_channel": True}
+    assert describe(base)["input"] == model_files.HEADER["input"]  # so that their hash is that of before
+    assert network_hash(wide) != network_hash(base)
+
+
 # Hostile input: each entry damages the header or the arrays; the message must hold the given words.
 
 Damage = Callable[[dict[str, Any], dict[str, Any]], object]
@@ -274,6 +286,8 @@ HOSTILE: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "NaN mean": (cell("input.mean", np.nan), ("input.mean[3]", "nan", "finite")),
     "zero deviation": (cell("input.deviation", 0), ("input.deviation[3]", "0.0", "above 0")),
     "integer mean": (array("input.mean", lambda a: a.astype(int)), ('"input.mean"', "floats", "int64")),
+    "means of one channel": (put("input", "per_channel", True), ('"input.mean"', "(2, 4)", "(4,)")),
+    "channels as number": (put("input", "per_channel", 1), ("input.per_channel", "true or false")),
     "means of other bands": (array("input.mean", lambda a: a[:3]), ('"input.mean"', "(4,)", "(3,)")),
 }
 

@@ -33,15 +33,16 @@ def quantization(**changes: Any) -> InputQuantization:
 
 
 @settings(max_examples=60)
-@given(data=st.data(), bands=st.integers(1, 5))
-def test_codes_are_the_rounded_clipped_quotients(data: st.DataObject, bands: int) -> None:
-    rule = data.draw(input_quantizations(bands))
-    finite = st.floats(-1e6, 1e6)
-    raw = np.array(data.draw(st.lists(finite, min_size=6 * bands, max_size=6 * bands))).reshape(2, 1, bands, 3, 1)
+@given(data=st.data(), channels=st.integers(1, 2), bands=st.integers(1, 4))
+def test_codes_are_the_rounded_clipped_quotients(data: st.DataObject, channels: int, bands: int) -> None:
+    rule = data.draw(input_quantizations((channels, bands, 3, 1)))
+    count = 6 * channels * bands
+    values = data.draw(st.lists(st.floats(-1e6, 1e6), min_size=count, max_size=count))
+    raw = np.array(values).reshape(2, channels, bands, 3, 1)
     codes = rule.quantize(raw)
     for index in np.ndindex(*raw.shape):
-        band = index[2]
-        quotient = (float(raw[index]) - float(rule.mean[band])) / float(rule.deviation[band]) / rule.scale
+        place = index[1:3] if rule.per_channel else index[2]
+        quotient = (float(raw[index]) - float(rule.mean[place])) / float(rule.deviation[place]) / rule.scale
         nearest = round(Fraction(quotient)) + rule.zero_point  # Python rounds halves to even
         assert codes[index] == min(max(nearest, 0), 2**rule.bits - 1)
 
@@ -62,6 +63,22 @@ def test_codes_take_the_narrowest_unsigned_type(bits: int, dtype: type) -> None:
 def test_codes_do_not_depend_on_the_type_of_the_samples(dtype: type) -> None:
     raw = np.arange(12).reshape(1, 2, 2, 3, 1)
     assert (quantization().quantize(raw.astype(dtype)) == quantization().quantize(raw.astype(float))).all()
+
+
+def test_channels_have_means_of_their_own_where_the_rule_says_so() -> None:
+    rng = np.random.default_rng(0)
+    mean, deviation = rng.normal(0, 50, (3, 2)), rng.uniform(1, 50, (3, 2))
+    rule = quantization(mean=mean, deviation=deviation)
+    raw = rng.integers(0, 256, (4, 3, 2, 5, 6), np.uint8)
+    codes = rule.quantize(raw)
+    for channel in range(3):  # a channel's codes are those of a rule of its own mean and deviation
+        alone = quantization(mean=mean[channel], deviation=deviation[channel])
+        assert np.array_equal(alone.quantize(raw[:, channel : channel + 1])[:, 0], codes[:, channel])
+    assert rule.fits((3, 2, 9, 9))
+    assert not rule.fits((1, 2, 9, 9))
+    assert np.array_equal(rule.first(2, 1).quantize(raw[:, :2, :1]), codes[:, :2, :1])
+    with pytest.raises(SceneError, match="input samples have 2 channels, the model takes 3"):
+        rule.quantize(raw[:, :2])
 
 
 def test_quantizing_leaves_the_samples_as_they_are_and_takes_none_at_all() -> None:

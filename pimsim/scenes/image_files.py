@@ -84,7 +84,7 @@ def _archived(origin: Path, wanted: Wanted) -> Iterator[tuple[PurePosixPath, byt
     with tarfile.open(origin, "r|*") as archive:  # a stream: read once, from front to back
         for member in archive:
             path = PurePosixPath(member.name)
-            if member.isdir() or path.name.startswith("."):
+            if member.isdir() or any(part.startswith(".") and part != ".." for part in path.parts):
                 continue
             if not member.isreg():
                 raise SceneError(f'"{origin}": "{path}" is a link or a device; an image set holds files')
