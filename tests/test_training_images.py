@@ -80,9 +80,11 @@ def test_a_network_is_trained_on_images_run_and_evaluated(place: Path) -> None:
     assert found.subject.class_names == made.CLASSES
 
     outcome = report.run(place / "run" / "made.npz", "ann45nm", "cifar10", samples=5)
-    assert outcome.source.samples == 5
-    assert outcome.source.selection == "5 of 12 test images, JPEG re-encoded, evenly spaced"
-    assert "JPEG re-encoded" in outcome.source.attribution
+    given = outcome.document["input"]
+    assert isinstance(given, dict)
+    assert (given["kind"], given["name"], outcome.trace.samples) == ("images", "cifar10", 5)
+    assert given["selection"] == "5 of 12 test images, JPEG re-encoded, evenly spaced"
+    assert "JPEG re-encoded" in given["attribution"]
 
 
 def test_images_that_are_run_are_those_that_lie_there(place: Path) -> None:
