@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from naive_schedule import pipeline_ends
 from rtl_sweep import sweeps
 
-from pimsim.rtl.pipeline.control import PipelineControl
 from pimsim.rtl.parts.map_buffer import MapBuffer
+from pimsim.rtl.pipeline.control import PipelineControl
 from pimsim.simulation.kernels_schedule_pipeline import pipeline
 
 

@@ -13,12 +13,12 @@ from pimsim.rtl.crossbar.layer import PimLayer
 from pimsim.rtl.crossbar.place import PimContent
 from pimsim.rtl.event.core import EventCore, event_core
 from pimsim.rtl.parts.design import EventDesign, SweepDesign
+from pimsim.rtl.parts.map_buffer import MapBuffer
 from pimsim.rtl.parts.signals import index_bits
 from pimsim.rtl.parts.sram import Sram
+from pimsim.rtl.parts.value_buffer import ValueBuffer
 from pimsim.rtl.pipeline.control import PipelineControl
 from pimsim.rtl.pipeline.current_buffer import WRITE, CurrentBuffer, FrontPort
-from pimsim.rtl.parts.map_buffer import MapBuffer
-from pimsim.rtl.parts.value_buffer import ValueBuffer
 from pimsim.rtl.sweep.current_sweep import CurrentSweep
 
 Core = EventCore | PimLayer
