@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from pathlib import Path
 from typing import get_args
 
@@ -89,6 +91,22 @@ def test_an_override_replaces_one_value_and_changes_the_hash():
     assert changed.engines.pim == base.engines.pim
     assert changed.content_hash != base.content_hash
     assert load_hardware("pim45nm", {"engines.event.lanes": base.engines.event.lanes}) == base
+
+
+def test_keys_that_older_files_lack_change_the_hash_only_where_they_say_something():
+    """The hash is that of the file as it resolved before there were such keys."""
+    base = load_hardware("digital45nm")
+    content = base.to_dict()
+    assert content["layers"]["input_spikes"] == "auto"
+    for section in (content["layers"], *content["engines"].values()):
+        section.pop("input_spikes", None)
+        section.pop("skip_fired", None)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    assert base.content_hash == hashlib.sha256(text.encode()).hexdigest()
+    said = ({"layers.input_spikes": "auto"}, {"engines.mac.skip_fired": False}, {"engines.event.skip_fired": False})
+    assert {load_hardware("digital45nm", keys).content_hash for keys in said} == {base.content_hash}
+    new = ({"layers.input_spikes": "event"}, {"engines.mac.skip_fired": True}, {"engines.event.skip_fired": True})
+    assert len({load_hardware("digital45nm", keys).content_hash for keys in new} | {base.content_hash}) == 4
 
 
 def test_an_override_can_add_a_section():

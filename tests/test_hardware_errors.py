@@ -64,6 +64,12 @@ SET = " (set by override {path})"
         ("engines.pim.weight_encoding", "offset",
          'engines.pim.weight_encoding: unknown key; a key of style="bit_serial"'),
         ("engines.pim.cell_bits", 2, 'engines.pim.cell_bits: unknown key; a key of style="bit_serial"'),
+        ("layers.input_spikes", "gpu", "layers.input_spikes='gpu': must be one of 'auto', 'pim', 'mac' or 'event'"),
+        ("layers.input_spike", "pim", 'layers.input_spike: unknown key; did you mean "input_spikes"?'),
+        ("layers.input_spikes", None, "layers.input_spikes=None: must be one of 'auto', 'pim', 'mac' or 'event'"),
+        ("engines.event.skip_fired", "yes", "engines.event.skip_fired='yes': must be true or false"),
+        ("engines.pim.skip_fired", 1, "engines.pim.skip_fired=1: must be true or false"),
+        ("engines.pim.skip_firing", True, 'engines.pim.skip_firing: unknown key; did you mean "skip_fired"?'),
         ("engines.pim.copies_in_array", "some",
          "engines.pim.copies_in_array='some': must be one of 'none', 'diagonal' or 'shifted'"),
         ("clock_ghz", 0.4, 'clock_ghz: unknown key; this quantity is given as "clock_mhz"'),
@@ -98,6 +104,7 @@ def test_a_bad_value_is_named_with_its_path_and_limit(path, value, message):
         ({"layers.first": "event"},
          'layers.first="event": the first layer has multi-bit inputs and needs "pim" or "mac"'),
         ({"layers.first": "mac"}, 'layers.first="mac" but the file has no section engines.mac'),
+        ({"layers.input_spikes": "mac"}, 'layers.input_spikes="mac" but the file has no section engines.mac'),
         ({"layers.by_name.conv3": "mac"}, 'layers.by_name.conv3="mac" but the file has no section engines.mac'),
         ({"network": "iso_cnn"}, 'layers.first="pim": with network="iso_cnn" every layer runs on "mac"'),
         ({"format": 2}, "format=2 is not supported, this version reads 1"),
@@ -109,6 +116,13 @@ def test_values_that_contradict_each_other_are_named_together(changes, message):
     with pytest.raises(HardwareError) as caught:
         load_hardware("pim45nm", changes)
     assert str(caught.value) == f"pim45nm.yaml: {message}"
+
+
+def test_input_spikes_of_a_costed_cnn_run_where_all_of_it_does():
+    event = load_hardware("digital45nm").to_dict()["engines"]["event"]
+    load_hardware("ann45nm", {"layers.input_spikes": "mac"})
+    with pytest.raises(HardwareError, match=r'input_spikes="event": with network="iso_cnn" every layer runs on "mac"$'):
+        load_hardware("ann45nm", {"engines.event": event, "layers.input_spikes": "event"})
 
 
 def test_more_rows_than_the_array_has_are_refused():

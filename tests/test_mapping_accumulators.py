@@ -129,6 +129,17 @@ def test_inputs_that_fire_once_bring_every_weight_once(seed, kind, threshold):
     assert (lowest, highest) == (low, high) or (resets and lowest >= low - resets and highest <= high)
 
 
+def test_rounded_membranes_may_grow_beyond_what_inputs_that_fire_once_bring():
+    # Steps of 2, halves upwards: a membrane of 1 is stored as 2, so four spikes on weights of 1, one by one, give
+    # 1 → 2, 3 → 4, 5 → 6, 7, of which they brought 4.
+    layer = small_layer(np.random.default_rng(0))
+    layer = replace(layer, weight=np.ones_like(layer.weight), zero_point=0, neuron=Neuron(SINGLE_SPIKE, 40, 1))
+    widths = {"membrane_bits": 6, "membrane_rounding": "half_up"}
+    for shift, expected in ((0, (0, 4)), (1, (-64, 66))):
+        numerics = LayerNumerics(16, membrane_shift=shift, **widths)
+        assert ends_of_sums(layer, numerics, sum_range(layer, (0, 1)), steps=4, once=True)[:2] == expected
+
+
 @settings(max_examples=40)
 @given(networks(), st.integers(1, 6), st.integers(1, 200))
 def test_a_converter_is_called_clipping_exactly_when_it_is(network, adc_bits, rows):
