@@ -17,7 +17,8 @@ from pimsim.mapping import map_model
 from pimsim.rtl.bench.recorded import CLOCK, words_of_any_width
 from pimsim.rtl.verify.run_pipeline import pipeline_bench
 from pimsim.simulation import execute
-from pimsim.simulation.timeline import SUMS, timeline
+from pimsim.simulation.timeline import timeline
+from pimsim.simulation.timeline_records import SUMS
 from pimsim.simulation.waves import counting
 
 MOST_CYCLES = 1500

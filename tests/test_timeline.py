@@ -98,7 +98,7 @@ def test_so_do_those_of_input_spikes_on_any_pair_of_engines(run, data):
     network, trace, hardware, mapping = run
     line = check(network, trace, hardware, mapping, data.draw(st.integers(0, trace.samples - 1)))
     own = [phase for phase in line.phases if phase.layer == 1]
-    assert [phase.kind for phase in own][0] == "sweep"
+    assert own[0].kind == "sweep"
     encoded = [phase.step for phase in own if phase.kind == "encoder"]
     assert encoded == list(range(1, network.time_steps))
     assert all(a.stop <= b.start for a, b in pairwise(own))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pimsim.simulation.timeline import STEP, SUMS, Phase, Timeline
+from pimsim.simulation.timeline import Phase, Timeline
+from pimsim.simulation.timeline_records import STEP, SUMS
 from pimsim.simulation.waves import Int64Array, Wave
 
 MOST_SLICES = 100_000

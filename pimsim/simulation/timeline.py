@@ -8,40 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 import numpy.typing as npt
 
-from pimsim.hardware import Event, Hardware, Mac
+from pimsim.hardware import Hardware
 from pimsim.hardware.hardware import LAYER_MAJOR, PIPELINED
-from pimsim.mapping import LayerMapping, Mapping
+from pimsim.mapping import Mapping
 from pimsim.model.network import IntegerNetwork
-from pimsim.simulation.schedule import check_trace, time_layer
-from pimsim.simulation.schedule_encoder import encoder_cycles
-from pimsim.simulation.schedule_fired import skips
-from pimsim.simulation.schedule_layer import sweep_cycles
-from pimsim.simulation.schedule_records import behind, in_front, of_codes, of_input_spikes, record_name
-from pimsim.simulation.timeline_crossbar import crossbar_waves
-from pimsim.simulation.timeline_encoder import encoder_waves
-from pimsim.simulation.timeline_event import event_waves, sweep_alone_waves
-from pimsim.simulation.timeline_multipliers import multiplier_waves
-from pimsim.simulation.timeline_sweep import Swept, active_lanes, membrane_waves, sweep_waves, uninterrupted
-from pimsim.simulation.waves import Int64Array, Wave, changing, lasting
+from pimsim.simulation.schedule import check_trace
+from pimsim.simulation.schedule_records import behind, in_front, record_name
+from pimsim.simulation.timeline_records import Job, RecordWork, record_work
+from pimsim.simulation.waves import Wave, changing, lasting
 from pimsim.traces import Trace, single
 
 CORE = "core"
 """Scope of the signals that a layer's controller has."""
-
-SUMS, STEP, SWEEPS, ENCODING = "sums", "step", "sweep", "encoder"
-"""Kinds of phases: a dense engine's sums, a step of the event core, a sweep from currents, the encoder in front."""
 
 
 @dataclass(frozen=True, eq=False)
 class Phase:
     """One activity of record ``layer`` of `Mapping.records`, in the cycles ``start`` … ``stop`` − 1 of the inference.
 
-    ``kind`` is one of `SUMS`, `STEP`, `SWEEPS`, `ENCODING`; ``step`` its step of ``steps``, from 0, None of sums that
+    ``kind`` is one of those of `timeline_records`; ``step`` its step of ``steps``, from 0, None of sums that
     are computed for all of them.
     """
 
@@ -77,16 +66,6 @@ class Timeline:
     phases: tuple[Phase, ...]
 
 
-@dataclass(frozen=True)
-class _Job:
-    """A phase before it has its place: of a step, or of all steps."""
-
-    kind: str
-    step: int | None
-    cycles: int
-    draw: Callable[[], tuple[Wave, ...]]
-
-
 def timeline(
     trace: Trace, network: IntegerNetwork, mapping: Mapping, hardware: Hardware, *, sample: int = 0
 ) -> Timeline:
@@ -99,7 +78,9 @@ def timeline(
     jobs = []
     for record in range(len(mapping.records)):
         spikes = None if mapping.of_cnn else behind(alone, record)
-        jobs.append(_made(mapping, hardware, record, in_front(alone, record), None if spikes is None else spikes[0]))
+        jobs.append(
+            record_work(mapping, hardware, record, in_front(alone, record), None if spikes is None else spikes[0])
+        )
     phases = sorted(_placed(jobs, hardware), key=lambda phase: (phase.start, phase.layer))
     return Timeline(
         sample=sample,
@@ -122,153 +103,7 @@ def layer_phases(
     ``inputs`` of one sample as `pimsim.simulation.in_front` gives them; ``spikes`` uint8 (T, bytes) that the layer
     fires, None where its neurons do not.
     """
-    return tuple(_in_turn(_made(mapping, hardware, index, inputs, spikes).in_turn()))
-
-
-class _Layer:
-    """What a layer has to do for one sample; arguments as of `layer_phases`."""
-
-    sweeps = True
-    """Whether it has neurons, and so steps."""
-
-    def __init__(
-        self,
-        mapping: Mapping,
-        hardware: Hardware,
-        index: int,
-        inputs: npt.NDArray[np.unsignedinteger],
-        spikes: npt.NDArray[np.uint8] | None,
-    ) -> None:
-        self.index, self.steps = index, mapping.steps
-        self._layer, self._inputs, self._spikes = mapping.records[index], inputs, spikes
-        self._timing = time_layer(mapping, hardware, index, inputs)
-        self._engine = hardware.engines.named(self._layer.engine)
-        self._skips = skips(self._layer, hardware)
-
-    def in_turn(self) -> list[tuple[_Layer, int | None]]:
-        """Its turns alone on the machine: what comes in front of all steps, None, then step by step."""
-        return [(self, step) for step in (None, *range(self.steps))]
-
-    def front(self) -> list[_Job]:
-        """Sums that are computed once, for all steps."""
-        return [self._sums(self._timing.front_cycles, None)] if self._timing.front_cycles else []
-
-    def step(self, step: int) -> list[_Job]:
-        """In step ``step``, from 0."""
-        return self._step(step, int(self._timing.step_cycles[0, step]))
-
-    def _step(self, step: int, cycles: int) -> list[_Job]:
-        """A step that takes ``cycles``: on the event core one phase, else sums, if it has its own, and a sweep."""
-        layer, engine, swept = self._layer, self._engine, self._swept(step)
-        if isinstance(engine, Event):
-            row = np.asarray(self._inputs[0, step], np.uint8)
-            return [_Job(STEP, step, cycles, lambda: event_waves(layer, engine, row, swept))]
-        sweep = sweep_cycles(layer)
-        sums = [self._sums(cycles - sweep, step)] if cycles > sweep else []
-        return [*sums, _Job(SWEEPS, step, sweep, lambda: _dense_sweep(layer, swept))]
-
-    def _sums(self, cycles: int, step: int | None) -> _Job:
-        """Of one step, or of all of them."""
-        layer, engine = self._layer, self._engine
-        if isinstance(engine, Mac):
-            return _Job(SUMS, step, cycles, lambda: multiplier_waves(layer, engine))
-        assert engine is not None  # the hardware file was checked for it
-        assert not isinstance(engine, Event)  # whose sums are part of its steps
-        return _Job(SUMS, step, cycles, lambda: crossbar_waves(layer, engine, self._maps(step)))
-
-    def _maps(self, step: int | None) -> npt.NDArray[np.integer]:
-        """What the sums are of, (maps, D, H, W, C): codes, activations, or spikes of one step or of all with any."""
-        values = self._inputs[0]
-        channels, *size = self._layer.shape.source_shape
-        if self.index == 0:
-            values = np.moveaxis(values, 0, -1)
-        elif self._inputs.ndim == 3:  # spikes
-            chosen = np.asarray(values[-self._layer.operands.passes :] if step is None else values[[step]], np.uint8)
-            values = np.unpackbits(chosen, axis=1, count=prod(self._layer.shape.source_shape), bitorder="little")
-        maps: npt.NDArray[np.integer] = values.reshape(-1, *size, channels)
-        return maps
-
-    def _swept(self, step: int) -> Swept:
-        """The sweep of a step: what fires in it, and which lanes are at work."""
-        lanes, last = active_lanes(self._layer), step == self.steps - 1
-        if self._spikes is None:
-            return Swept(None, lanes, last)
-        if self._skips:
-            lanes = lanes - spikes_per_word(self._layer, np.bitwise_or.reduce(self._spikes[:step], axis=0, initial=0))
-        return Swept(spikes_per_word(self._layer, self._spikes[step]), lanes, last)
-
-
-class _Codes(_Layer):
-    """The sums of step 1 of the encoding ``hybrid``, whose neurons are those of the input spikes."""
-
-    sweeps = False
-
-    def in_turn(self) -> list[tuple[_Layer, int | None]]:
-        return [(self, None)]
-
-
-class _InputSpikes(_Layer):
-    """Input spikes: a sweep from the sums of codes, then in every step the encoder in front of what any layer does."""
-
-    def __init__(
-        self,
-        mapping: Mapping,
-        hardware: Hardware,
-        index: int,
-        inputs: npt.NDArray[np.unsignedinteger],
-        spikes: npt.NDArray[np.uint8] | None,
-    ) -> None:
-        super().__init__(mapping, hardware, index, inputs, spikes)
-        self._codes, self._encoding = mapping.layers[0], encoder_cycles(mapping)
-        self._together = hardware.order == LAYER_MAJOR
-
-    def in_turn(self) -> list[tuple[_Layer, int | None]]:
-        """Step 1 waits for nothing that is encoded, so it comes first."""
-        return [(self, step) for step in (0, None, *range(1, self.steps))]
-
-    def front(self) -> list[_Job]:
-        """Layer-major, all maps are encoded before the first is summed."""
-        return [*map(self._encoded, range(1, self.steps) if self._together else ()), *super().front()]
-
-    def step(self, step: int) -> list[_Job]:
-        cycles = int(self._timing.step_cycles[0, step])
-        if step == 0:
-            return [_Job(SWEEPS, step, cycles, self._first_sweep)]
-        encoded = [] if self._together else [self._encoded(step)]
-        return [*encoded, *self._step(step, cycles - self._encoding)]
-
-    def _encoded(self, step: int) -> _Job:
-        codes, spikes = self._codes, self._layer
-        return _Job(ENCODING, step, self._encoding, lambda: encoder_waves(codes, spikes))
-
-    def _first_sweep(self) -> tuple[Wave, ...]:
-        if isinstance(self._engine, Event):
-            return sweep_alone_waves(self._layer, self._engine, self._swept(0))
-        return _dense_sweep(self._layer, self._swept(0))
-
-
-def _made(
-    mapping: Mapping,
-    hardware: Hardware,
-    index: int,
-    inputs: npt.NDArray[np.unsignedinteger],
-    spikes: npt.NDArray[np.uint8] | None,
-) -> _Layer:
-    """What the record has to do."""
-    kind = _InputSpikes if of_input_spikes(mapping, index) else _Codes if of_codes(mapping, index) else _Layer
-    return kind(mapping, hardware, index, inputs, spikes)
-
-
-def spikes_per_word(layer: LayerMapping, row: npt.NDArray[np.uint8]) -> Int64Array:
-    """(words,) set bits of a layer's packed map in each word of its sweep."""
-    bits = np.unpackbits(row, count=layer.shape.neurons, bitorder="little").astype(np.int64)
-    lanes = active_lanes(layer)
-    return np.add.reduceat(bits, np.cumsum(lanes) - lanes)
-
-
-def _dense_sweep(layer: LayerMapping, swept: Swept) -> tuple[Wave, ...]:
-    issues = uninterrupted(layer, 0)
-    return (*membrane_waves(layer, issues.issued), *sweep_waves(layer, issues, swept))
+    return tuple(_in_turn(record_work(mapping, hardware, index, inputs, spikes).in_turn()))
 
 
 def _controller(phase: Phase) -> tuple[Wave, ...]:
@@ -289,7 +124,7 @@ def _controller(phase: Phase) -> tuple[Wave, ...]:
     )
 
 
-def _placed(layers: list[_Layer], hardware: Hardware) -> list[Phase]:
+def _placed(layers: list[RecordWork], hardware: Hardware) -> list[Phase]:
     """docs/microarchitecture.md §8, for one sample alone."""
     if hardware.order == LAYER_MAJOR:  # alone, a sample overlaps with none in a pipeline either
         return _in_turn([turn for layer in layers for turn in layer.in_turn()])
@@ -299,7 +134,7 @@ def _placed(layers: list[_Layer], hardware: Hardware) -> list[Phase]:
     return _in_turn([(layer, None) for layer in layers] + [(layer, step) for step in steps for layer in swept])
 
 
-def _in_turn(turns: list[tuple[_Layer, int | None]]) -> list[Phase]:
+def _in_turn(turns: list[tuple[RecordWork, int | None]]) -> list[Phase]:
     """One thing at a time: a layer's step, or what it computes in front of all steps."""
     phases: list[Phase] = []
     for layer, step in turns:
@@ -308,7 +143,7 @@ def _in_turn(turns: list[tuple[_Layer, int | None]]) -> list[Phase]:
     return phases
 
 
-def _started(layer: _Layer, jobs: list[_Job], start: int) -> list[Phase]:
+def _started(layer: RecordWork, jobs: list[Job], start: int) -> list[Phase]:
     phases = []
     for job in jobs:
         phases.append(Phase(layer.index, job.kind, job.step, layer.steps, start, start + job.cycles, job.draw))
@@ -316,7 +151,7 @@ def _started(layer: _Layer, jobs: list[_Job], start: int) -> list[Phase]:
     return phases
 
 
-def _pipelined(layers: list[_Layer]) -> list[Phase]:
+def _pipelined(layers: list[RecordWork]) -> list[Phase]:
     """start(l, g) = max(end(l, g − 1), end(l − 1, g), end(l + 1, g − 2)), behind the first layer's sums."""
     phases = _started(layers[0], layers[0].front(), 0)
     ready = phases[-1].stop if phases else 0
