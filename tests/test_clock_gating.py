@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_inputs import network as made_network
 from made_trace import machine, rates, trace_of
-from strategies import networks
+from strategies import coded_networks
 
 from pimsim.activity.activity import Activity, LayerActivity, Storage, UnitCycles
 from pimsim.cost import evaluate, load_table
 from pimsim.cost.cost import MACHINE
+from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
 from pimsim.simulation import schedule
 
@@ -32,13 +33,15 @@ def named(layer):
 
 
 @settings(max_examples=25)
-@given(networks(), FILES, st.sampled_from(["shared", "pipelined"]), rates, st.integers(0, 99))
-def test_gating_saves_clock_and_changes_nothing_else(network, name, order, rate, seed):
+@given(coded_networks(), FILES, st.booleans(), st.sampled_from(["shared", "pipelined"]), rates, st.integers(0, 99))
+def test_gating_saves_clock_and_changes_nothing_else(network, name, one_engine, order, rate, seed):
     """A unit is busy in at most every cycle, so a gated register is clocked at most as often."""
+    assume(network.input_spikes is None or network.input_spikes.shift < 8)
+    spikes = load_hardware(name).layers.first if one_engine else "auto"
     trace = trace_of(network, np.random.default_rng(seed), 2, rate)
     found = []
     for gating in ("none", "units"):
-        hardware = machine(name, schedule=order, clock_gating=gating)
+        hardware = machine(name, schedule=order, clock_gating=gating, layers__input_spikes=spikes)
         found.append((schedule(trace, network, map_model(network, hardware), hardware), hardware))
     (free, gated), (clocked, all_of_it) = [a for a, _ in found], zip(*(clock_aj(*pair) for pair in found), strict=True)
     assert replace(gated, storage=free.storage) == free
