@@ -2,8 +2,9 @@
 
 The smoothed networks replace every step function by one with a derivative, through the same point: a spike o
 becomes o* + S(z) − S(z*) with S the integral of the surrogate gradient, o* and z* of the network as it is, and
-the spike in the reset term stays o*.  At the parameters that gave o* the smoothed network *is* the network, and
-its derivative, which central differences give, is what backpropagation through time must return.
+the spike in the reset term stays o*; of a neuron that fires once, so do the crossings that stand before a step.
+At the parameters that gave o* the smoothed network *is* the network, and its derivative, which central differences
+give, is what backpropagation through time must return.
 """
 
 from __future__ import annotations
@@ -62,20 +63,25 @@ def pooled(x: Array, pool: Sequence[int]) -> Array:
 class Spiking:
     """A spiking network at one point: its spikes and z = u/v − 1 of every layer and step, and the smoothed network.
 
-    ``inputs`` (N, C, D, H, W), the same at every step; per layer one weight, per hidden layer one threshold and
-    one leak, all in one unit (pools are sums).  ``spikes``, ``z``: per hidden layer a list over the steps.
+    ``inputs`` per step (N, C, D, H, W); per layer one weight, per hidden layer one threshold and one leak, all in one
+    unit (pools are sums).  ``once``: neurons fire at their first crossing only.  With ``time_weight`` the classifier
+    has the last threshold, and outputs u[T] − time_weight · t, t the step of its first crossing, T without one.
+    ``spikes``, ``z``: per layer with a threshold a list over the steps, of crossings where only the first is a spike.
     """
 
     def __init__(
         self,
         architecture: Architecture,
-        inputs: Array,
+        inputs: Sequence[Array],
         weights: Sequence[Array],
         thresholds: Sequence[float],
         leaks: Sequence[float],
-        steps: int,
+        *,
+        once: bool = False,
+        time_weight: float | None = None,
     ) -> None:
-        self.layers, self.inputs, self.steps = architecture.layers, inputs, steps
+        self.layers, self.inputs, self.steps = architecture.layers, inputs, len(inputs)
+        self.once, self.time_weight = once, time_weight
         self.spikes: list[list[Array]] = []
         self.z: list[list[Array]] = []
         self.logits = self._run(weights, thresholds, leaks, None)
@@ -91,23 +97,42 @@ class Spiking:
         leaks: Sequence[float],
         fixed: list[list[Array]] | None,
     ) -> Array:
-        signal = [self.inputs] * self.steps
+        signal = list(self.inputs)
         for index, layer in enumerate(self.layers[:-1]):
-            v, leak = thresholds[index], leaks[index]
-            membrane, reset = 0.0, 0.0
-            spikes, zs, following = [], [], []
-            for t in range(self.steps):
-                membrane = leak * membrane + convolution(signal[t], weights[index], layer) - v * reset
-                z = membrane / v - 1
-                spikes.append((membrane > v) * 1.0)
-                zs.append(z)
-                reset = spikes[t] if fixed is None else fixed[index][t]
-                following.append(reset if fixed is None else reset + integral(z) - integral(self.z[index][t]))
-            signal = following
-            if fixed is None:
-                self.spikes.append(spikes)
-                self.z.append(zs)
-        return sum(convolution(x, weights[-1], self.layers[-1]) for x in signal).reshape(len(self.inputs), -1)
+            currents = [convolution(x, weights[index], layer) for x in signal]
+            signal = self._fire(currents, index, thresholds[index], leaks[index], self.once, fixed)
+        currents = [convolution(x, weights[-1], self.layers[-1]) for x in signal]
+        total = sum(currents)
+        if self.time_weight is not None:
+            crossed = self._fire(currents, len(self.layers) - 1, thresholds[-1], 1.0, True, fixed)
+            first = self.steps + sum((t + 1 - self.steps) * o for t, o in enumerate(crossed))
+            total = total - self.time_weight * first
+        return total.reshape(len(total), -1)
+
+    def _fire(
+        self,
+        currents: list[Array],
+        index: int,
+        v: float,
+        leak: float,
+        once: bool,
+        fixed: list[list[Array]] | None,
+    ) -> list[Array]:
+        membrane, reset, waiting = 0.0, 0.0, 1.0
+        crossings, zs, following = [], [], []
+        for t, current in enumerate(currents):
+            membrane = leak * membrane + current - (0.0 if once else v * reset)
+            z = membrane / v - 1
+            crossings.append((membrane > v) * 1.0)
+            zs.append(z)
+            reset = crossings[t] if fixed is None else fixed[index][t]
+            smooth = reset if fixed is None else reset + integral(z) - integral(self.z[index][t])
+            following.append(smooth * waiting if once else smooth)
+            waiting = waiting * (1 - reset)
+        if fixed is None:
+            self.spikes.append(crossings)
+            self.z.append(zs)
+        return following
 
 
 class Requantizing:

@@ -105,6 +105,14 @@ def test_a_split_and_parameters_of_the_network_are_named() -> None:
     assert row.split == "blocks guard 2"
 
 
+def test_the_coding_of_a_spiking_network_is_named_and_its_relu_network_is_any_others() -> None:
+    coded = document(accuracy={"ann": FIGURES, "converted_5_steps": FIGURES, "qstdb": FIGURES})
+    coded["recipe"] |= {"encoding": "hybrid", "neuron": "single_spike", "readout": "timed"}
+    assert [row.network for row in rows_of(coded)] == ["cnn3d", *["cnn3d hybrid single_spike timed"] * 2]
+    coded["recipe"] |= {"encoding": "direct", "neuron": "lif"}
+    assert [row.network for row in rows_of(coded)] == ["cnn3d", *["cnn3d timed"] * 2]
+
+
 def test_a_measurement_that_no_table_has_gives_no_row() -> None:
     assert rows_of(document(accuracy={"calibrated": FIGURES})) == ()
 

@@ -32,6 +32,8 @@ CONVERSION = "conversion"
 _STARTS = {QSTDB: CONVERSION, PTQ: SNN, QAT: ""}
 _PAPER = {"pool": 2, "width": 512, "hidden": 4096}
 """Parameters of CNN-32H and of the VGG networks that their names alone stand for."""
+_CODING = {"encoding": "direct", "neuron": "lif", "readout": "accumulate"}
+"""Coding that a network's name alone stands for."""
 _CONVERTED = re.compile(r"converted_([1-9][0-9]*)_steps")
 _MEMBRANE = re.compile(r"export_membrane_([1-9][0-9]*)")
 _EXPORTS = {"export": INTEGER, "export_scale_weights": SCALE_WEIGHTS}
@@ -104,6 +106,11 @@ def _network(network: object) -> object:
     return " ".join([str(network.get("name")), *changed])
 
 
+def _coding(recipe: Mapping[str, object]) -> list[str]:
+    """How values are coded in time, in words, where that is not by codes at every step and counts of spikes."""
+    return [str(recipe[key]) for key, usual in _CODING.items() if recipe.get(key, usual) != usual]
+
+
 def _split(top: Mapping[str, object]) -> object:
     """The kind of split first, then what it was set to."""
     split = top.get("split", RANDOM)
@@ -164,6 +171,7 @@ def _stage(name: str, common: AccuracyRow, recipe: Mapping[str, object]) -> Accu
     """The row of one of the JSON's accuracies, figures to be filled in; None for one that no table has."""
     if name == ANN:
         return common
+    common = replace(common, network=" ".join([common.network, *_coding(recipe)]))
     if match := _CONVERTED.fullmatch(name):
         return replace(common, row=CONVERTED, time_steps=int(match[1]))
     if name == SNN:
