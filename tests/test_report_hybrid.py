@@ -51,11 +51,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             network = made_hybrid.network(hybrid=hybrid, kind=kind, timed=kind == SINGLE_SPIKE)
             save_network(network, made / f"{name}.npz")
             save_trace(recorded(network), made / f"{name}_trace.npz")
+    save_network(made_hybrid.cnn(network), made / "cnn.npz")  # given, so that shipped ones are not searched each time
     return made
 
 
 def ran(folder: Path, name: str, machine: str) -> RunResult:
-    return report.run(folder / f"{name}.npz", machine, folder / f"{name}_trace.npz", threads=1)
+    trace = folder / f"{name}_trace.npz"
+    return report.run(folder / f"{name}.npz", machine, trace, cnn=folder / "cnn.npz", threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +144,7 @@ def test_what_a_machine_that_costs_a_cnn_does_not_execute_is_not_told(folder: Pa
 def compared(folder: Path, *machines: str, changes: dict[str, object] | None = None) -> Comparison:
     model = folder / "hybrid_single_spike.npz"
     trace = folder / "hybrid_single_spike_trace.npz"
-    return report.comparison(model, machines, trace, overrides=changes, threads=1)
+    return report.comparison(model, machines, trace, overrides=changes, cnn=folder / "cnn.npz", threads=1)
 
 
 def test_a_comparison_names_both_engines_of_the_first_layer_and_the_paper(folder: Path) -> None:
