@@ -25,6 +25,7 @@ from pimsim.scenes import (
     load_scene,
     trained_division,
 )
+from pimsim.simulation.schedule import check_trace
 from pimsim.traces import Trace, check_belongs, load_trace, select
 
 BATCH = 1024
@@ -114,6 +115,7 @@ def _from_trace(network: IntegerNetwork, model_hash: str, path: Path, samples: i
             activation_bits=[layer.neuron.activation_bits for layer in network.layers[:-1]] if network.is_cnn else (),
         )
         chosen = trace if samples is None else select(trace, samples)
+        check_trace(chosen, network)
     except TraceError as error:
         raise TraceError(f"{path.name}: {error}") from None
     selection = f"the first {chosen.samples} of {trace.samples} recorded samples"
