@@ -151,6 +151,15 @@ def test_values_stand_in_the_files_order_whatever_order_the_grid_is_walked_in() 
     ]
 
 
+def test_engines_of_input_spikes_and_gated_lanes_are_axes_like_others() -> None:
+    axes = {"clock_mhz": [200, 400], "engines.event.skip_fired": [False, True], "layers.input_spikes": ["pim", "event"]}
+    space = space_of(axes)
+    assert [space.axes[place].name for place in space.order] == list(reversed(axes))
+    assert {dict(point.values)["engines.event.skip_fired"] for point in space.points()} == {False, True}
+    with pytest.raises(ExplorationError, match=r"axes\.layers\.input_spikes='gpu': must be one of 'auto', 'pim'"):
+        space_of({"layers.input_spikes": ["gpu"]})
+
+
 def test_neighbours_differ_in_prices_first_and_in_files_last() -> None:
     space = space_from_dict(RAW)
     points = [dict(point.values) for point in space.points()]

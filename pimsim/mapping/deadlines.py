@@ -3,6 +3,8 @@
 A pipeline gives every stage one cycle: a memory access, an addition, a multiplication by the leak.  What the
 hardware file gives cycles of its own (multiplier, weight port, word-line pulse, converter) may take those.  A
 pipeline of fewer stages than operations does several in one cycle: together they have the cycles of all its stages.
+Comparisons of input codes, in the encoder, have a cycle each and no deadline: additions of sums, which are wider, have
+a cycle as well.
 """
 
 from __future__ import annotations
