@@ -17,6 +17,9 @@ torch = pytest.importorskip("torch")
 
 from pimsim.errors import TrainingError  # noqa: E402
 from pimsim.model.architecture import Architecture, LayerShape, cnn3d, cnn32h  # noqa: E402
+from pimsim.model.input import InputSpikes  # noqa: E402
+from pimsim.model.network import ACCUMULATE, SINGLE_SPIKE, TIMED  # noqa: E402
+from pimsim.training.coding import DIRECT_RATE, Coding  # noqa: E402
 from pimsim.training.conversion import convert  # noqa: E402
 from pimsim.training.network import Network, Precision  # noqa: E402
 from pimsim.training.quantize import Grid  # noqa: E402
@@ -57,10 +60,31 @@ def slow_thresholds(
     return [factor * threshold for threshold in thresholds]
 
 
-def dyadic(architecture: Architecture, seed: int, samples: int = 3) -> tuple[Network, Any]:
+def slow_first_crossings(
+    architecture: Architecture, inputs: list[Any], weights: list[Any], *, timed: bool, percentile: float, factor: float
+) -> list[float]:
+    """Of single-spike neurons and a timed classifier: a percentile of where each membrane was highest, if above 0.
+
+    ``inputs`` of every step, and ``weights``, such that every layer's sums are in real units.
+    """
+    thresholds: list[float] = []
+    signal = inputs
+    for index in range(len(weights) - 1 + timed):
+        sums = np.cumsum([naive.convolution(x, weights[index], architecture.layers[index]) for x in signal], 0)
+        highest = sums.max(0)
+        above = highest[highest > 0]
+        thresholds.append(percentile_of(above, percentile) if above.size else 0.0)
+        crossed = sums > thresholds[-1]
+        signal = [crossed[t] * ~crossed[:t].any(0) * 1.0 for t in range(len(sums))]
+    return [factor * threshold for threshold in thresholds]
+
+
+def dyadic(
+    architecture: Architecture, seed: int, samples: int = 3, coding: Coding = DIRECT_RATE
+) -> tuple[Network, Any]:
     """A network with weights in eighths, more of them positive than negative, and codes: float32 rounds no sum."""
     rng = np.random.default_rng(seed)
-    network = Network(architecture, GRID, seed=seed)
+    network = Network(architecture, GRID, seed=seed, coding=coding)
     with torch.no_grad():
         for weight in network.weights:
             weight.copy_(torch.from_numpy(rng.integers(-4, 8, tuple(weight.shape)) / 8))
@@ -94,6 +118,46 @@ def test_thresholds_are_those_of_the_slow_twin(
     assert found == expected
     assert [v.item() for v in network.thresholds] == expected
     assert [leak.item() for leak in network.leaks] == [1.0] * len(expected)
+
+
+@settings(max_examples=40)
+@given(
+    strategies.architectures().filter(pools_are_powers_of_two),
+    st.integers(0, 2**16),
+    st.integers(2, 6),
+    st.sampled_from([50.0, 75.0, 100.0]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_thresholds_of_neurons_that_fire_once_are_those_of_the_slow_twin(
+    architecture: Architecture, seed: int, steps: int, percentile: float, hybrid: bool, timed: bool
+) -> None:
+    spikes = InputSpikes(3, 12, 2) if hybrid else None
+    coding = Coding(spikes, SINGLE_SPIKE, TIMED if timed else ACCUMULATE)
+    network, codes = dyadic(architecture, seed, coding=coding)
+    inputs = [codes.astype(float)] * steps
+    if spikes is not None:
+        when = spikes.steps((codes + GRID.zero_point).astype(np.uint8), steps)
+        inputs[1:] = [(when == step) * 4.0 for step in range(2, steps + 1)]
+    arguments = {"percentile": percentile, "factor": 0.75}
+    expected = slow_first_crossings(architecture, inputs, scaled_weights(network), timed=timed, **arguments)
+    assume(min(expected) > 0)
+    assert convert(network, torch.from_numpy(codes), steps=steps, **arguments) == expected
+
+
+def test_a_timed_classifier_of_neurons_that_fire_again_is_converted_behind_them() -> None:
+    network, codes = dyadic(cnn3d(12, 3), 2, coding=Coding(readout=TIMED))
+    plain, _ = dyadic(cnn3d(12, 3), 2)
+    arguments = {"steps": 5, "percentile": 75.0, "factor": 1.0}
+    found = convert(network, torch.from_numpy(codes), **arguments)
+    assert found[:-1] == convert(plain, torch.from_numpy(codes), **arguments)
+    spikes: list[Any] = []
+    with torch.no_grad():
+        network.forward_spiking(torch.from_numpy(codes), Precision(), 5, spikes)
+    layer = network.architecture.layers[-1]
+    signal = spikes[-1].permute(0, 1, 4, 5, 2, 3).double().numpy()  # (T, N, C, D, H, W)
+    sums = np.cumsum([naive.convolution(x, scaled_weights(network)[-1], layer) for x in signal], 0)
+    assert found[-1] == percentile_of(sums.max(0)[sums.max(0) > 0], 75.0)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +255,11 @@ def test_a_layer_whose_current_stays_at_or_below_zero_is_an_error_that_names_it(
         network.weights[2].copy_(-network.weights[2].abs())
     with pytest.raises(TrainingError, match=r'layer "conv3": 99\.0 % of its input currents are at or below -?\d'):
         convert(network, torch.from_numpy(codes), steps=3, percentile=99.0, factor=0.8)
+
+
+def test_neurons_that_fire_once_and_never_rise_are_an_error_that_names_the_layer() -> None:
+    network, codes = dyadic(cnn3d(12, 3), 2, coding=Coding(neuron=SINGLE_SPIKE))
+    with torch.no_grad():
+        network.weights[2].copy_(-network.weights[2].abs())
+    with pytest.raises(TrainingError, match='layer "conv3": all sums of its input currents are at or below 0,'):
+        convert(network, torch.from_numpy(codes), steps=3, percentile=75.0, factor=0.8)

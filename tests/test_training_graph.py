@@ -13,6 +13,7 @@ from pimsim.training import graph
 from pimsim.training.recipe import Recipe, load_recipe, shipped_recipes
 
 SNN = {"epochs": 3, "batch": 4, "learning_rate": 0.01}
+QAT = {"epochs": 3, "batch": 4, "learning_rate": 0.01}
 
 
 def keys(recipe: Recipe, content: str = "patches") -> dict[str, graph.Key]:
@@ -132,6 +133,58 @@ def test_settings_that_exclude_each_other_are_named(name: str, changes: dict[str
         load_recipe(name, changes)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"encoding": "rate"}, "encoding='rate'"),
+        ({"neuron": "if"}, "neuron='if'"),
+        ({"readout": "first"}, "readout='first'"),
+        ({"spike_percentiles": [1.0]}, "spike_percentiles=[1.0]"),
+        ({"spike_percentiles": [1.0, 101.0]}, "spike_percentiles.1=101.0"),
+        ({"spike_percentiles": [9.0, 9.0]}, "spike_percentiles=[9.0, 9.0]: the first has to be below the second"),
+        ({"encoding": "direct", "spike_percentiles": [1.0, 98.0]}, "only inputs of the encoding hybrid fire"),
+        ({"time_steps": 1}, "time_steps=1: inputs of the encoding hybrid fire from step 2 on"),
+        ({"conversion.steps": 100}, "conversion.steps: time_steps take its place where inputs or neurons fire once"),
+        ({"encoding": "direct", "conversion.steps": 9}, "conversion.steps: time_steps take its place"),
+        ({"qat": QAT, "qstdb": None}, "time_steps: only a spiking network has it"),
+        ({"qat": QAT, "qstdb": None, "time_steps": None, "encoding": "hybrid"}, "encoding: only a spiking network"),
+    ],
+)
+def test_a_coding_that_cannot_be_is_named(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(TrainingError) as caught:
+        load_recipe("cnn3d_hybrid_6b", changes)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("encoding", "direct"),
+        ("neuron", "lif"),
+        ("readout", "accumulate"),
+        ("spike_percentiles", [0.0, 99.0]),
+        ("time_steps", 6),  # over which a network of inputs that fire once is converted
+    ],
+)
+def test_the_coding_changes_the_conversion_and_all_behind_it_but_not_the_relu_network(key: str, value: object) -> None:
+    before, after = keys(load_recipe("cnn3d_hybrid_6b")), keys(load_recipe("cnn3d_hybrid_6b", {key: value}))
+    assert [stage for stage in before if before[stage].digest != after[stage].digest] == list(before)[1:]
+    assert keys(load_recipe("cnn3d_6b"))["ann"].digest == before["ann"].digest
+    assert f"{key}" in after["conversion"].differences(before["conversion"].settings)
+
+
+def test_a_recipe_without_a_coding_has_the_keys_that_it_had_before_there_were_any() -> None:
+    # of the version before the encoding hybrid: checkpoints with these digests are in use
+    found = {stage: key.digest for stage, key in keys(load_recipe("cnn3d_6b")).items()}
+    assert found == {
+        "ann": "e3b0427214b6bdfaf599ed65b843e155",
+        "conversion": "1b183dc9de3d0e40c765e87e377aa013",
+        "qstdb": "49549b939e27b0085e590d8d112af87e",
+        "export": "d7cc64cdc6bcca3fe3652e24ffcd698e",
+    }
 
 
 def test_a_network_is_named_with_the_parameters_that_it_has() -> None:

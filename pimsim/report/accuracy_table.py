@@ -64,7 +64,7 @@ def membrane_inference(bits: int) -> str:
 class AccuracyRow:
     """One measured accuracy; the fields are the columns of the file, in this order.
 
-    network      architecture, ``cnn3d``, with what it has that the paper's does not: ``cnn3d hybrid single_spike timed``
+    network      architecture, ``cnn3d``, and what is not as in HYPER-SNN: ``cnn3d hybrid single_spike timed``
     scene        name of the scene, ``indian_pines``
     split        how training and test pixels were told apart: its kind first, ``random``, then what it was set to
     seed         of training and split

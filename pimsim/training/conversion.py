@@ -43,21 +43,22 @@ def convert(network: Network, codes: Tensor, *, steps: int, percentile: float, f
         spikes: list[_Packed] = []
         again: Callable[[], Iterable[Tensor]]
         for index, layer in enumerate(layers[: len(network.thresholds)]):
-            weight, last = _weight(network, index), index == len(layers) - 1
+            weight, summed = _weight(network, index), coding.fires_once or index == len(layers) - 1
             if index == 0:  # of the direct encoding one current, the same at every step
                 inputs = coding.encode(codes.permute(0, 2, 3, 4, 1), network.input_grid, steps)
                 currents = [convolve(x, weight, layer) for x in inputs]
                 again = partial(_every_step, currents, steps)
             else:
                 again = partial(_currents, spikes, weight, layer)
-            if coding.fires_once or last:
+            if summed:
                 threshold = _highest(again(), percentile)
             else:
                 threshold = _peak(currents if index == 0 else again(), percentile)
             if threshold <= 0:  # z = u / v − 1 divides by it, and below 0 a neuron fires for ever
+                few = "all sums of its input currents are" if summed else f"{percentile} % of its input currents are"
                 raise TrainingError(
-                    f'layer "{layer.name}": {percentile} % of its input currents are at or below {threshold:g}, which '
-                    "leaves no threshold above 0: train the ReLU stage longer, or raise conversion.percentile"
+                    f'layer "{layer.name}": {few} at or below {threshold:g}, which leaves no threshold above 0: train '
+                    "the ReLU stage longer, or raise conversion.percentile"
                 )
             if index + 1 < len(network.thresholds):  # somebody listens
                 spikes = _fire(again(), threshold, once=coding.fires_once)
