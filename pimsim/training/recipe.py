@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     model_serializer,
@@ -24,86 +22,21 @@ from pimsim.model.network import HYBRID, SINGLE_SPIKE
 from pimsim.scenes import Split
 from pimsim.scenes.split import FILE, TRAIN_FRACTION
 from pimsim.training.split_settings import SplitSettings
+from pimsim.training.stage_settings import (
+    Conversion,
+    PostTraining,
+    QuantizedSpikingStage,
+    QuantizedStage,
+    SpikingStage,
+    Stage,
+    Strict,
+)
 
-Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0.0, lt=1.0)]
-Start = Literal["conversion", "snn"]
-Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 Percentile = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Stage(_Strict):
-    """Optimizer settings of one stage: AdamW, one-cycle learning rate.
-
-    ``dropout`` acts on what enters the layers named in ``dropout_layers``, behind their pool; None names every
-    layer but the first.  One mask per sample holds for all time steps.
-    """
-
-    epochs: Positive
-    batch: Positive
-    learning_rate: Rate
-    weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.1
-    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    dropout_layers: list[str] | None = None
-    augment: bool = True
-
-
-class MixedStage(Stage):
-    """A stage whose last ``exact_epochs`` run in float32, the ones before in bfloat16."""
-
-    exact_epochs: Annotated[int, Field(ge=0)] = 0
-
-    @model_validator(mode="after")
-    def _exact_among_all(self) -> Self:
-        if self.exact_epochs > self.epochs:
-            raise ValueError(
-                f"exact_epochs={self.exact_epochs} is above epochs={self.epochs}, of which they are the last"
-            )
-        return self
-
-
-class SpikingStage(MixedStage):
-    """Training through time (STDB)."""
-
-
-class QuantizedSpikingStage(SpikingStage):
-    """Q-STDB, from the ``start``: the converted network, as in the paper, or the float spiking network."""
-
-    start: Start = "conversion"
-
-
-class PostTraining(_Strict):
-    """Quantization without training of the spiking network at ``start`` (HYPER-SNN, Fig. 4b)."""
-
-    start: Start = "snn"
-
-
-class QuantizedStage(MixedStage):
-    """Quantization-aware training of the CNN: unsigned activations of ``activation_bits``, clipped where is learned.
-
-    The clips start at a ``percentile`` of each layer's activations over one batch of ``calibration`` samples.
-    """
-
-    activation_bits: Annotated[int, Field(ge=1, le=8)] = 6
-    calibration: Positive = 50
-    percentile: Annotated[float, Field(gt=0.0, le=100.0)] = 99.7
-
-
-class Conversion(_Strict):
-    """ANN → SNN conversion: one batch, percentile of the input currents, factor on the thresholds."""
-
-    batch: Positive = 50
-    steps: Positive = 100
-    percentile: Annotated[float, Field(gt=0.0, le=100.0)] = 99.7
-    factor: Annotated[float, Field(gt=0.0, le=10.0)] = 0.8
-
-
-class NetworkChoice(_Strict):
+class NetworkChoice(Strict):
     """A network by name; of CNN-32H the edge of the pooling window and the width of the linear layer behind it, of the
     VGG networks that of their hidden linear layers.
     """
@@ -161,6 +94,8 @@ def _named(value: object) -> object:
     return {**_defaults(choice.get("name")), **choice} if isinstance(choice, dict) else choice
 
 
+#: few inputs lie outside, and none of these decides how far the steps reach
+_SPIKE_PERCENTILES = [1.0, 99.0]
 #: settings that a CNN has no use for, and those that a network of float weights has none for
 SPIKING_ONLY = (
     "time_steps",
@@ -179,7 +114,7 @@ PATCHES_ONLY = ("patch", "split", "train_fraction", "input_clip")
 ENDS = ("qstdb", "ptq", "qat")
 
 
-class Recipe(_Strict):
+class Recipe(Strict):
     """A training run from a scene to its last network; units: epochs, samples, bits, deviations.
 
     With ``qstdb`` or ``ptq`` it ends in a quantized spiking network, with ``qat`` in a CNN, with ``snn`` alone in a
@@ -202,7 +137,7 @@ class Recipe(_Strict):
     encoding: Literal["direct", "hybrid"] = "direct"
     neuron: Literal["lif", "single_spike"] = "lif"
     readout: Literal["accumulate", "timed"] = "accumulate"
-    spike_percentiles: Annotated[list[Percentile], Field(min_length=2, max_length=2)] = [1.0, 99.0]
+    spike_percentiles: Annotated[list[Percentile], Field(min_length=2, max_length=2)] = _SPIKE_PERCENTILES
     leak_fraction_bits: Annotated[int, Field(ge=1, le=16)] = 8
     ann: Stage
     conversion: Conversion = Conversion()

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from pimsim.errors import TrainingError
 from pimsim.training.network import Network
-from pimsim.training.recipe import Stage
 from pimsim.training.run_folder import Effort, Run
+from pimsim.training.stage_settings import Stage
 
 Forward = Callable[[Tensor, int], Tensor]
 """(centred codes, epoch) → logits"""

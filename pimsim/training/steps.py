@@ -19,8 +19,9 @@ from pimsim.training.conversion import calibrate, convert
 from pimsim.training.data import Dataset
 from pimsim.training.evaluate import evaluate, spiking_forward
 from pimsim.training.network import Network, Precision
-from pimsim.training.recipe import QuantizedStage, Recipe, SpikingStage
+from pimsim.training.recipe import Recipe
 from pimsim.training.run_folder import Effort, Run
+from pimsim.training.stage_settings import QuantizedStage, SpikingStage
 from pimsim.training.stages import Augment, load_network, parameters, train_stage
 
 Forward = Callable[[Tensor], Tensor]
