@@ -62,7 +62,7 @@ def timed(model: str, samples: int, rounds: int) -> list[LayerTime]:
     layers = lower(network, (LayerNumerics(),) * len(network.layers))
     workspace = batch.Workspace(layers, len(codes))
     results = batch.Results.empty(layers, len(codes), 1, record=False)
-    batch.run_batch(layers, codes, 0, 0, workspace, results)
+    batch.run_batch(layers, codes, None, 0, 0, workspace, results)
     best = np.full(len(layers), np.inf)
     for _ in range(rounds):
         for index in range(len(layers)):

@@ -30,6 +30,7 @@ from pimsim.resources import MODEL, TRACE, find
 from pimsim.simulation import batch, execute, lowering, program, tables
 from pimsim.simulation.execute import record
 from pimsim.simulation.lowering import LoweredLayer, lower
+from pimsim.simulation.schedule import check_trace
 from pimsim.traces import Trace, load_trace
 from pimsim.traces.spikes import pack_spikes
 
@@ -49,6 +50,7 @@ def check_equal(
         np.testing.assert_array_equal(flat, values.reshape(flat.shape))
     for name in ("outputs", "membrane_low", "membrane_high", "saturations"):
         np.testing.assert_array_equal(getattr(got.trace, name), getattr(want, name), err_msg=name)
+    check_trace(got.trace, network)
     assert same(execute(network, inputs, None, numerics, threads=1), got.trace)  # narrower words where nothing is kept
     return want
 
@@ -105,8 +107,20 @@ def test_engine_equals_the_reference_on_random_networks(data: st.DataObject) -> 
     check_equal(case.network, case.inputs, data.draw(strategies.numerics(case.network)))
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_engine_equals_the_reference_under_every_encoding(data: st.DataObject) -> None:
+    """Direct and hybrid encoding, either classifier, crossbars of codes, of input spikes, of both or of neither."""
+    case = data.draw(strategies.cases(of=strategies.coded_networks()))
+    check_equal(case.network, case.inputs, data.draw(strategies.numerics(case.network)))
+
+
 @settings(max_examples=60, deadline=None)
-@given(case=strategies.cases(), column_weights=st.sampled_from([0, 2**15]), table_bytes=st.sampled_from([0, 2**15]))
+@given(
+    case=strategies.cases(of=strategies.coded_networks()),
+    column_weights=st.sampled_from([0, 2**15]),
+    table_bytes=st.sampled_from([0, 2**15]),
+)
 def test_every_way_of_summing_gives_the_same(case: strategies.Case, column_weights: int, table_bytes: int) -> None:
     """Events one by one, column by column, and looked up in tables, wherever a layer's shape allows it."""
     with pytest.MonkeyPatch.context() as patched:

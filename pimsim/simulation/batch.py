@@ -14,10 +14,11 @@ from numba.core import config
 
 from pimsim.model.architecture import LayerShape
 from pimsim.model.chip import thermal_noise
+from pimsim.model.macro import Macro
 from pimsim.simulation.crossbar import Crossbar
 from pimsim.simulation.geometry import Int64Array, UInt64Array, pool_sums
 from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
-from pimsim.simulation.kernels_execute import current_layer, event_layer, table_layer, value_layer
+from pimsim.simulation.kernels_execute import current_layer, event_layer, hybrid_layer, table_layer, value_layer
 from pimsim.simulation.kernels_requantize import requantize
 from pimsim.simulation.lowering import CHUNK, LoweredLayer, Neurons
 from pimsim.simulation.packing import VECTOR_BITS, aligned
@@ -111,9 +112,11 @@ class Workspace:
     """
 
     def __init__(self, layers: Sequence[LoweredLayer], samples: int) -> None:
-        events = np.zeros(max(layer.steps * layer.most_events for layer in layers[1:]), np.uint64)
+        events = np.zeros(max(layer.maps * layer.most_events for layer in layers), np.uint64)
         self.scratch = [_scratch(layer, events) for layer in layers]
         self.narrow = [_narrow(layer) for layer in layers]
+        first = layers[0]
+        self.encoded = np.zeros((samples, first.maps, first.most_events // 64 + 2), np.uint64)
         self.words = [np.zeros((samples, layer.steps, layer.padded // 64 + 1), np.uint64) for layer in layers]
         summed = [layer.requantized is not None for layer in layers[:-1]] + [True]
         self.final = [
@@ -121,19 +124,40 @@ class Workspace:
             for layer, kept in zip(layers, summed, strict=True)
         ]
 
+    def present(self, fired: npt.NDArray[np.uint8] | None) -> None:
+        """Put packed spikes (samples, T, bytes) of inputs where the first layer reads them."""
+        if fired is not None:
+            self.encoded.view(np.uint8)[: len(fired), :, : fired.shape[2]] = fired
+
 
 def run_batch(
     layers: Sequence[LoweredLayer],
     codes: npt.NDArray[np.unsignedinteger],
+    fired: npt.NDArray[np.uint8] | None,
     start: int,
     batch: int,
     workspace: Workspace,
     results: Results,
 ) -> None:
-    """Execute samples ``start`` … of flattened input ``codes`` (samples, C · D · H · W)."""
+    """Execute samples ``start`` … of flattened input ``codes`` (samples, C · D · H · W).
+
+    ``fired`` (samples, T, bytes) are spikes of these inputs under hybrid encoding, else None.
+    """
+    count, last = len(codes), layers[-1]
+    workspace.present(fired)
     for index in range(len(layers)):
         run_layer(layers, index, codes, start, batch, workspace, results)
-    results.outputs[start : start + len(codes)] = workspace.final[-1][: len(codes)]
+    results.outputs[start : start + count] = workspace.final[-1][:count]
+    if last.time_weight:
+        times = first_crossings(workspace.words[-1][:count], last.neurons)
+        results.outputs[start : start + count] -= last.time_weight * times
+
+
+def first_crossings(words: UInt64Array, classes: int) -> Int64Array:
+    """The first step, from 1, at which each class's bit is set in maps (samples, T, words); T where at none."""
+    crossed = np.unpackbits(words.view(np.uint8), axis=2, count=classes, bitorder="little").astype(np.bool_)
+    times: Int64Array = np.where(crossed.any(axis=1), crossed.argmax(axis=1) + 1, words.shape[1])
+    return times
 
 
 def run_layer(
@@ -152,18 +176,22 @@ def run_layer(
     layer, count = layers[index], len(codes)
     if layer.valued and index > 0:
         codes = _pooled(results.activations[index - 1][start : start + count], layer.pooled)
-    words, before = workspace.words[index][:count], workspace.words[index - 1][:count]
+    words = workspace.words[index][:count]
+    before = (workspace.words[index - 1] if index > 0 else workspace.encoded)[:count]
     scratch, kept = workspace.scratch[index], results.records[index][start : start + count]
     told = (scratch, layer.law, words, workspace.final[index][:count], kept, results.extremes[batch, index])
+    compress = 1 if scratch.events.dtype == np.uint32 and compresses() else None
     if layer.crossbar is not None:
         current_layer(_converted(layer, layer.crossbar, codes, before, start), *told)
+    elif layer.spike_weights is not None:
+        both = layer.input_zero, layer.origins, layer.field, layer.weights
+        hybrid_layer(codes, before, both, (layer.segments, layer.spike_weights), layer.tables, compress, *told)
     elif layer.valued:
         values = codes, layer.input_zero, layer.origins, layer.field, layer.weights
         value_layer(*values, *told[:2], workspace.narrow[index], *told[2:])
     elif layer.tables is not None:
         table_layer(before, layer.segments, layer.field, layer.tables, *told)
     else:
-        compress = 1 if scratch.events.dtype == np.uint32 and compresses() else None
         event_layer(before, layer.segments, layer.field, layer.weights, layer.columns, compress, *told)
     if index < len(results.spikes):
         spikes = results.spikes[index]
@@ -194,27 +222,49 @@ def _converted(
     layer: LoweredLayer, crossbar: Crossbar, codes: npt.NDArray[np.unsignedinteger], words: UInt64Array, start: int
 ) -> npt.NDArray[Any]:
     """Currents of a crossbar (samples, T or 1, neurons and slack); sample 0 has the number ``start``."""
-    steps, columns = 1 if layer.valued else layer.steps, crossbar.cells.shape[2]
+    currents = np.zeros((len(codes), layer.presented, layer.padded), layer.lanes)
+    maps = currents[:, 1:] if layer.valued else currents
+    if layer.valued:
+        _convert(layer, crossbar, layer.numerics.crossbar, codes, start, currents[:, :1])
+    if layer.maps:
+        later = words[:, layer.maps - maps.shape[1] :]
+        chip, macro = crossbar, layer.numerics.crossbar
+        if layer.spike_crossbar is not None:
+            chip, macro = layer.spike_crossbar, layer.numerics.spike_crossbar
+        _convert(layer, chip, macro, later, start, maps)
+        maps <<= layer.spike_shift
+    return currents
+
+
+def _convert(
+    layer: LoweredLayer,
+    crossbar: Crossbar,
+    macro: Macro | None,
+    inputs: npt.NDArray[np.unsignedinteger],
+    start: int,
+    currents: npt.NDArray[Any],
+) -> None:
+    """Sums of codes (samples, neurons), or of spike maps (samples, steps, words), as a crossbar converts them."""
+    steps, columns, maps = currents.shape[1], crossbar.cells.shape[2], inputs.ndim == 3
+    buffers = np.zeros(columns, crossbar.cells.dtype), np.zeros(columns, np.int64)
     cells = np.zeros(layer.cells, np.int64)
-    buffers = cells, np.zeros(columns, crossbar.cells.dtype), np.zeros(columns, np.int64)
-    currents = np.zeros((len(codes), steps, layer.padded), layer.lanes)
-    macro = layer.numerics.crossbar
     size = (steps, len(layer.field.neurons), crossbar.groups, crossbar.slices, columns)
-    for sample in range(len(codes)):
+    for sample in range(len(inputs)):
         noise = np.zeros((steps, 0, 1, 1, 1), crossbar.cells.dtype)
         if macro is not None and macro.thermal_sigma_lsb:
-            noise = thermal_noise(macro, start + sample, size, crossbar.cells.dtype.type)
+            of_input_spikes = maps and layer.valued
+            word = crossbar.cells.dtype.type
+            noise = thermal_noise(macro, start + sample, size, word, of_input_spikes=of_input_spikes)
         one = slice(sample, sample + 1)
-        if layer.valued:
-            convert_values(codes[one], layer.origins, layer.field, crossbar, noise, *buffers, currents[one])
+        if maps:
+            convert_spikes(inputs[one], layer.segments, layer.field, crossbar, noise, cells, *buffers, currents[one])
         else:
-            convert_spikes(words[one], layer.segments, layer.field, crossbar, noise, *buffers, currents[one])
-    return currents
+            convert_values(inputs[one], layer.origins, layer.field, crossbar, noise, cells, *buffers, currents[one])
 
 
 def _scratch(layer: LoweredLayer, memory: UInt64Array) -> Scratch:
     """All layers list their events in the same ``memory``."""
-    maps = 0 if layer.valued else layer.steps
+    maps = layer.maps
     return Scratch(
         row=_vectors(layer.width, layer.sums),
         group=(0,) * (layer.group or 4),
@@ -222,7 +272,7 @@ def _scratch(layer: LoweredLayer, memory: UInt64Array) -> Scratch:
         events=memory.view(layer.event_type)[: maps * layer.most_events].reshape(maps, layer.most_events),
         first=np.zeros((maps, len(layer.segments.bits) + 1), np.uint32),
         partial=aligned((maps if layer.columns is not None else 0, layer.partial), layer.sums),
-        currents=aligned((1 if layer.valued else layer.steps, layer.padded), layer.sums),
+        currents=aligned((layer.presented, layer.padded), layer.sums),
         membranes=_membranes(layer, layer.lanes),
     )
 

@@ -12,7 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.model.fixed_point import effective_leak
-from pimsim.model.network import ACCUMULATE, HALF_UP, RELU, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, LayerNumerics
+from pimsim.model.network import (
+    ACCUMULATE,
+    HALF_UP,
+    RELU,
+    SINGLE_SPIKE,
+    TIMED,
+    IntegerLayer,
+    IntegerNetwork,
+    LayerNumerics,
+)
 
 Interval = tuple[int, int]
 
@@ -39,6 +48,8 @@ class Law:
         neuron, bits = layer.neuron, network.leak_fraction_bits
         if neuron.kind in (ACCUMULATE, RELU):
             return Law(None, 0, 1, 0, 0, once=False)
+        if neuron.kind == TIMED:  # what crosses the threshold is noted, and neither leaks nor is reset
+            return Law(neuron.threshold, 0, 1, 0, 0, once=False)
         leak = effective_leak(neuron, bits, widths.leak_terms)
         leak, bits = (1, 0) if leak == 1 << bits else (leak, bits)
         half = (1 << bits) >> 1 if network.leak_rounding == HALF_UP else 0
@@ -102,8 +113,34 @@ def current_bounds(rows: npt.NDArray[np.int32], inputs: Interval) -> Interval:
     return min(p * low + n * high for p, n in sums), max(p * high + n * low for p, n in sums)
 
 
-def membrane_bounds(current: Interval, law: Law, membrane_bits: int, steps: int) -> Bounds:
-    """Follow the membrane's interval through all steps of the neuron's equation."""
+def intersection(a: Interval, b: Interval) -> Interval:
+    return max(a[0], b[0]), min(a[1], b[1])
+
+
+def membrane_bounds(
+    current: Interval, law: Law, membrane_bits: int, steps: int, *, total: Interval | None = None
+) -> Bounds:
+    """Follow the membrane's interval through all steps of the neuron's equation.
+
+    ``total`` bounds the sum of a neuron's positive currents over all steps, and that of the negative ones, where
+    sources fire at most once and so add each of their products at most once.
+    """
+    reach = _stepwise(current, law, membrane_bits, steps)
+    if total is None:
+        return reach
+    v = intersection(reach.integrated, _together(hull(total, (0, 0)), law, steps))
+    product = v[0] * law.leak, v[1] * law.leak + law.half
+    return Bounds(reach.current, v, intersection(reach.product, product), intersection(reach.offered, law.written(v)))
+
+
+def _together(total: Interval, law: Law, steps: int) -> Interval:
+    """v over all steps: leaks of at most 1, saturation and the resets of positive membranes bring nothing further
+    away from 0 than the currents did, but for one reset below 0 and what leaving out bits rounds off at each step."""
+    rounded = steps * ((1 << law.shift) - 1)
+    return total[0] - law.reset - rounded, total[1] + rounded
+
+
+def _stepwise(current: Interval, law: Law, membrane_bits: int, steps: int) -> Bounds:
     current = hull(current, (0, 0))
     membrane = v = offered = product = (0, 0)
     for _ in range(steps):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import ModelError, TraceError
+from pimsim.model.encoding import packed_input_spikes
 from pimsim.model.fixed_point import Int64Array, word_range
 from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.model.reference import check_inputs
@@ -102,14 +103,17 @@ def _execute(
     program, content = program_of(network, widths, size)
     layers = program.layers
     results = Results.empty(layers, len(inputs), -(-len(inputs) // size), record=record)
-    _run(program, np.ascontiguousarray(inputs, network.input.code_dtype), results, size, workers, progress)
+    codes = np.ascontiguousarray(inputs, network.input.code_dtype)
+    fired = packed_input_spikes(network, codes) if network.is_hybrid else None
+    _run(program, codes, fired, results, size, workers, progress)
     check_words(layers, results)
-    return _trace(network, content, layers, inputs, labels, results), results, layers
+    return _trace(content, layers, codes, fired, labels, results), results, layers
 
 
 def _run(
     program: Program,
     codes: npt.NDArray[np.unsignedinteger],
+    fired: npt.NDArray[np.uint8] | None,
     results: Results,
     size: int,
     workers: int,
@@ -121,7 +125,9 @@ def _run(
 
     def work(start: int) -> int:
         with program.workspace() as workspace:
-            run_batch(program.layers, flat[start : start + size], start, start // size, workspace, results)
+            part = slice(start, start + size)
+            spikes = None if fired is None else fired[part]
+            run_batch(program.layers, flat[part], spikes, start, start // size, workspace, results)
         return min(size, samples - start)
 
     done = 0
@@ -154,17 +160,18 @@ def check_words(layers: Sequence[LoweredLayer], results: Results) -> None:
 
 
 def _trace(
-    network: IntegerNetwork,
     content: str,
     layers: Sequence[LoweredLayer],
-    inputs: npt.NDArray[np.unsignedinteger],
+    codes: npt.NDArray[np.unsignedinteger],
+    fired: npt.NDArray[np.uint8] | None,
     labels: npt.NDArray[np.integer] | None,
     results: Results,
 ) -> Trace:
-    unknown = np.full(len(inputs), -1, np.int64)
+    unknown = np.full(len(codes), -1, np.int64)
     return Trace(
         model_hash=content,
-        inputs=inputs.astype(network.input.code_dtype),
+        inputs=codes,
+        input_spikes=fired,
         spikes=results.spikes,
         activations=results.activations,
         outputs=results.outputs,

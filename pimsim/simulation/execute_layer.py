@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.errors import ModelError, TraceError
+from pimsim.model.encoding import packed_input_spikes
 from pimsim.model.fixed_point import Int64Array
 from pimsim.model.network import IntegerNetwork, LayerNumerics
 from pimsim.simulation.batch import Results, Workspace, run_layer
@@ -47,7 +48,8 @@ def record_layer(
 ) -> LayerRecord:
     """Execute layer ``index`` of ``network`` alone, in the words of ``numerics`` (one entry per layer).
 
-    ``inputs`` are what the layer reads: codes (N, C, D, H, W) of the first one; behind it packed spikes uint8
+    ``inputs`` are what the layer reads: codes (N, C, D, H, W) of the first one, from which under hybrid encoding its
+    input spikes follow; behind it packed spikes uint8
     (N, T, bytes), or in a CNN activations (N, neurons).  Equal to what `record` keeps of the layer on the same inputs.
     Raises `TraceError` for inputs of another shape, `ModelError` where a membrane leaves its accumulator.
     """
@@ -57,14 +59,22 @@ def record_layer(
     _check_inputs(network, index, inputs)
     layers = lower(network, widths)
     results = Results.empty(layers, len(inputs), 1, record=True)
-    _run(layers, index, inputs, results)
+    fired = packed_input_spikes(network, inputs) if index == 0 and network.is_hybrid else None
+    _run(layers, index, inputs, fired, results)
     check_words(layers, results)
     return _record(layers, index, results)
 
 
-def _run(layers: tuple[LoweredLayer, ...], index: int, inputs: UnsignedArray, results: Results) -> None:
+def _run(
+    layers: tuple[LoweredLayer, ...],
+    index: int,
+    inputs: UnsignedArray,
+    fired: npt.NDArray[np.uint8] | None,
+    results: Results,
+) -> None:
     """Puts the inputs where the layer before would have left them."""
     workspace, samples = Workspace(layers, len(inputs)), len(inputs)
+    workspace.present(fired)
     if results.activations and index > 0:
         results.activations[index - 1][:] = inputs
     elif index > 0:

@@ -92,6 +92,16 @@ def compress_events(words, segments, width, events, first):
     first[size] = count
 
 
+@part
+def list_maps(maps, segments, width, compress, events, first):
+    """The events of every map (T, words); ``compress`` is None where `compress_events` cannot run."""
+    for t in range(u64(maps.shape[0])):
+        if compress is None:
+            list_events(maps[t], segments, width, events[t], first[t])
+        else:
+            compress_events(maps[t], segments, width, events[t], first[t])
+
+
 @inlined
 def _add_events(low, high, start, listed, e, stop, weights, base, blank, group):
     """low, high + the rows of events e … stop; ``group`` of them are added in their own type."""
@@ -163,13 +173,14 @@ def add_columns(partial, columns, outputs, currents):
 
 
 @part
-def look_up(words, segments, field, tables, scratch):
+def look_up(words, segments, field, tables, scratch, currents):
     """`gather` by sums of combinations of rows: a fixed number of look-ups per output position.
 
-    words   (T, words) spike maps
-    tables  its sums (blocks, segments of a field · indices of a segment · 2^bits + 1, elements)
+    words     (T, words) spike maps
+    currents  as of `gather`
+    tables    its sums (blocks, segments of a field · indices of a segment · 2^bits + 1, elements)
     """
-    currents, sums, outputs = scratch.currents, tables.sums, u64(field.outputs)
+    sums, outputs = tables.sums, u64(field.outputs)
     blocks, size, width = u64(sums.shape[0]), u64(sums.shape[1]), u64(sums.shape[2])
     bits, zero = u64(len(tables.bits)), spread(0, currents, scratch.row)
     entries, span, runs = u64(1) << bits, u64(len(tables.span)), u64(field.run_segments.shape[0])
@@ -312,11 +323,7 @@ def event_layer(words_in, segments, field, weights, columns, compress, scratch, 
     """
     events, first, width = scratch.events, scratch.first, weights.shape[2]
     for sample in range(words.shape[0]):
-        for t in range(words.shape[1]):
-            if compress is None:
-                list_events(words_in[sample, t], segments, width, events[t], first[t])
-            else:
-                compress_events(words_in[sample, t], segments, width, events[t], first[t])
+        list_maps(words_in[sample], segments, width, compress, events, first)
         if columns is None:
             gather(events, first, field, weights, scratch, scratch.currents)
         else:
@@ -330,7 +337,7 @@ def event_layer(words_in, segments, field, weights, columns, compress, scratch, 
 def table_layer(words_in, segments, field, tables, scratch, neuron, words, final, record, extremes):
     """`event_layer` where a receptive field is small enough for tables."""
     for sample in range(words.shape[0]):
-        look_up(words_in[sample], segments, field, tables, scratch)
+        look_up(words_in[sample], segments, field, tables, scratch, scratch.currents)
         fire(scratch.currents, neuron, scratch.membranes, words[sample], record[sample], extremes)
         _keep(scratch.membranes.state, final[sample])
 
@@ -350,6 +357,29 @@ def value_layer(codes, zero_point, origins, field, weights, scratch, neuron, nar
                 fire(scratch.currents, narrow.neurons, narrow.membranes, words[sample], record[sample], extremes)
                 _keep(narrow.membranes.state, final[sample])
                 continue
+        fire(scratch.currents, neuron, scratch.membranes, words[sample], record[sample], extremes)
+        _keep(scratch.membranes.state, final[sample])
+
+
+@kernel
+def hybrid_layer(codes, words_in, values, spikes, tables, compress, scratch, neuron, words, final, record, extremes):
+    """The first layer where codes are summed at step 1, and the spikes of inputs behind it.
+
+    words_in  (samples, T, words) spike maps of the inputs
+    values    zero point, origins, field and weights as of `value_layer`
+    spikes    segments of the spike maps, and weights of a spike
+    tables    None, or sums of those for `look_up`
+    """
+    (zero_point, origins, field, weights), (segments, of_spikes) = values, spikes
+    events, first, later = scratch.events, scratch.first, scratch.currents[1:]
+    for sample in range(words.shape[0]):
+        fill_cells(codes[sample], zero_point, origins, scratch.cells)
+        multiply(scratch.cells, field, weights, scratch)
+        if tables is None:
+            list_maps(words_in[sample, 1:], segments, weights.shape[2], compress, events, first)
+            gather(events, first, field, of_spikes, scratch, later)
+        else:
+            look_up(words_in[sample, 1:], segments, field, tables, scratch, later)
         fire(scratch.currents, neuron, scratch.membranes, words[sample], record[sample], extremes)
         _keep(scratch.membranes.state, final[sample])
 

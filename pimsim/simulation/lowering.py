@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pimsim.model.architecture import LayerShape, Shape3
-from pimsim.model.network import RELU, IntegerNetwork, LayerNumerics, Neuron
+from pimsim.model.network import CLASSIFIERS, RELU, IntegerNetwork, LayerNumerics, Neuron
 from pimsim.simulation import bounds, geometry
 from pimsim.simulation.bounds import Bounds, Interval, Law
-from pimsim.simulation.crossbar import Crossbar, lower_crossbar
+from pimsim.simulation.crossbar import Crossbar
+from pimsim.simulation.currents import currents_of
 from pimsim.simulation.geometry import Field, Segments, UInt64Array
 from pimsim.simulation.packing import group_of, weight_blocks
 from pimsim.simulation.tables import Tables, make_tables
@@ -84,9 +85,13 @@ class LoweredLayer:
     columns     where the parts of a field are, if it is summed column by column: ``field`` and ``weights`` are then
                 those of a column, and ``partial`` is the number of sums and slack
     input_zero  zero point of the input codes, 0 behind the first layer
-    valued   whether the input is values, whose places are ``origins``, or a spike map cut into ``segments``
+    valued   whether the input is values, whose places are ``origins``; a spike map is cut into ``segments``
+    spike_weights   weights of the spikes that the first layer takes behind step 1 under hybrid encoding, times what a
+                    spike is worth, None elsewhere; ``segments`` and ``tables`` are then of those spikes
+    spike_crossbar  the crossbar of their sums, which are shifted by ``spike_shift`` behind it
     pooled   the pool of values and what is left of the map, None where there is none
     requantized  how sums become activations, None in a spiking network and for the classifier
+    time_weight  what a step until the first crossing takes off the outputs of a timed classifier, 0 elsewhere
     """
 
     name: str
@@ -108,10 +113,14 @@ class LoweredLayer:
     valued: bool
     origins: UInt64Array
     segments: Segments
+    spike_weights: npt.NDArray[Any] | None
+    spike_crossbar: Crossbar | None
+    spike_shift: int
     columns: UInt64Array | None
     partial: int
     pooled: LayerShape | None
     requantized: Requantization | None
+    time_weight: int
 
     @property
     def width(self) -> int:
@@ -129,6 +138,16 @@ class LoweredLayer:
         return int(np.bitwise_count(self.segments.masks).sum()) + CHUNK
 
     @property
+    def maps(self) -> int:
+        """Spike maps that the layer reads per sample."""
+        return 0 if self.valued and self.spike_weights is None else self.steps
+
+    @property
+    def presented(self) -> int:
+        """Steps with currents of their own: one of codes that are the same at every step, and of a CNN."""
+        return self.maps or 1
+
+    @property
     def padded(self) -> int:
         """Neurons with the slack that padded weight rows reach into, in whole chunks."""
         return -(-(self.neurons + self.width) // CHUNK) * CHUNK
@@ -141,21 +160,17 @@ def lower(network: IntegerNetwork, numerics: Sequence[LayerNumerics]) -> tuple[L
 
 def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> LoweredLayer:
     layer, first, valued = network.layers[index], index == 0, index == 0 or network.is_cnn
-    inputs = network.input_range(index)
-    shape, law = layer.shape, Law.of(network, layer, widths)
-    macro, pool = widths.crossbar, prod(layer.shape.pool)
-    order = geometry.NATURAL if macro else geometry.best_order(shape)
-    rows = geometry.weight_rows(layer.centred, order)
-    exact = bounds.current_bounds(rows, (inputs[0] * pool, inputs[1] * pool))
-    zero = network.input.zero_point if first else 0
-    crossbar, current = lower_crossbar(layer, macro, zero, inputs) if macro else (None, exact)
-    stored = widths.accumulator_bits if law.threshold is None else widths.membrane_bits
-    reach = bounds.membrane_bounds(current, law, stored, network.time_steps)
-    lanes, sums = _lanes(reach, law), _word(bounds.hull(exact, (0, 0)))
-    narrowed = valued and macro is None and sums == np.int16 and lanes == np.int32
+    shape, law, sent = layer.shape, Law.of(network, layer, widths), currents_of(network, index, widths)
+    order, rows, pool = sent.order, sent.rows, prod(layer.shape.pool)
+    stored = widths.accumulator_bits if layer.neuron.kind in (RELU, *CLASSIFIERS) else widths.membrane_bits
+    reach = bounds.membrane_bounds(sent.current, law, stored, network.time_steps, total=sent.total)
+    lanes, sums = _lanes(reach, law), _word(bounds.hull(sent.exact, (0, 0)))
+    exact, spiked = sent.crossbar is None, sent.spike_rows is not None
+    narrowed = valued and not spiked and exact and sums == np.int16 and lanes == np.int32
     group = 0 if valued or sums != np.int16 else group_of(rows, pool)
-    summed = not valued and macro is None  # event by event
-    tables = _tables(shape, order, rows, sums) if summed and pool == 1 else None
+    summed = exact and not valued  # event by event
+    looked_up = rows if sent.spike_rows is None else sent.spike_rows
+    tables = _tables(shape, order, looked_up, sums) if pool == 1 and (summed or (exact and spiked)) else None
     axis = _column_axis(shape) if summed and tables is None else None
     fields, centred = shape, layer.centred
     if axis is not None:
@@ -173,24 +188,30 @@ def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> Lowere
         sums=sums,
         lanes=lanes,
         law=_neurons(shape, law, stored, widths.accumulator_bits, reach, lanes),
-        narrow=_narrow(shape, law, stored, widths, current, network.time_steps) if narrowed else None,
+        narrow=_narrow(shape, law, stored, widths, sent.current, network.time_steps) if narrowed else None,
         numerics=widths,
         cells=geometry.grid_size(fields),
         bounds=reach,
-        crossbar=crossbar,
+        crossbar=sent.crossbar,
         tables=tables,
         columns=None if axis is None else geometry.column_places(shape, axis),
         partial=0 if axis is None else fields.neurons + shape.out_channels + weights.shape[2],
-        input_zero=zero,
+        input_zero=network.input.zero_point if first else 0,
         valued=valued,
         origins=geometry.value_origins(shape, order, channels_last=not first) if valued else np.zeros(0, np.uint64),
-        segments=NO_SEGMENTS if valued else geometry.map_segments(fields, order),
+        segments=geometry.map_segments(fields, order) if spiked or not valued else NO_SEGMENTS,
+        spike_weights=None if sent.spike_rows is None else weight_blocks(sent.spike_rows, sums, sums),
+        spike_crossbar=sent.spike_crossbar,
+        spike_shift=network.input_spikes.shift if first and network.input_spikes else 0,
         pooled=shape if valued and pool > 1 else None,
         requantized=_requantization(layer.neuron) if layer.neuron.kind == RELU else None,
+        time_weight=layer.neuron.time_weight,
     )
 
 
-def _tables(shape: LayerShape, order: Shape3, rows: npt.NDArray[np.int32], sums: np.dtype[Any]) -> Tables | None:
+def _tables(
+    shape: LayerShape, order: Shape3, rows: npt.NDArray[np.signedinteger], sums: np.dtype[Any]
+) -> Tables | None:
     span = geometry.receptive_fields(shape, order, rows.shape[1]).span
     return make_tables(rows, geometry.segment_rows(shape, order), span, sums)
 

@@ -16,7 +16,7 @@ MAX_VECTORS = 4
 GROUP = 4
 
 
-def weight_blocks(rows: npt.NDArray[np.int32], stored: npt.DTypeLike, sums: np.dtype[Any]) -> npt.NDArray[Any]:
+def weight_blocks(rows: npt.NDArray[np.signedinteger], stored: npt.DTypeLike, sums: np.dtype[Any]) -> npt.NDArray[Any]:
     """(rows, C_out) → (blocks, rows + 1, elements), output channels shared evenly among the fewest blocks.
 
     A row has whole vectors of ``sums``, and no more than it needs: rows of many layers stand in the second cache, and
@@ -26,7 +26,7 @@ def weight_blocks(rows: npt.NDArray[np.int32], stored: npt.DTypeLike, sums: np.d
     vectors = -(-rows.shape[1] // lanes)
     blocks = -(-vectors // MAX_VECTORS)
     width = -(-vectors // blocks) * lanes
-    padded = np.zeros((len(rows) + 1, blocks * width), np.int32)
+    padded = np.zeros((len(rows) + 1, blocks * width), rows.dtype)
     padded[:-1, : rows.shape[1]] = rows
     packed = aligned((blocks, len(rows) + 1, width), stored)
     blocked = padded.reshape(len(rows) + 1, blocks, width).transpose(1, 0, 2)
@@ -34,7 +34,7 @@ def weight_blocks(rows: npt.NDArray[np.int32], stored: npt.DTypeLike, sums: np.d
     return packed
 
 
-def _in_pairs(rows: npt.NDArray[np.int32], lanes: int) -> npt.NDArray[np.int32]:
+def _in_pairs(rows: npt.NDArray[np.signedinteger], lanes: int) -> npt.NDArray[np.signedinteger]:
     """Elements (…, elements) of each vector of ``lanes`` bytes as pairs of one of its first and one of its second half.
 
     A pair is a 16-bit word, from which both bytes are widened without moving them to other lanes.  Rows that are not
@@ -42,7 +42,8 @@ def _in_pairs(rows: npt.NDArray[np.int32], lanes: int) -> npt.NDArray[np.int32]:
     """
     lanes = lanes if rows.shape[-1] % lanes == 0 else lanes // 2
     parts = rows.reshape(*rows.shape[:-1], -1, 2, lanes // 2)
-    return parts.swapaxes(-1, -2).reshape(rows.shape)
+    paired: npt.NDArray[np.signedinteger] = parts.swapaxes(-1, -2).reshape(rows.shape)
+    return paired
 
 
 def group_of(rows: npt.NDArray[np.int32], repeats: int) -> int:

@@ -37,7 +37,9 @@ class Tables(NamedTuple):
     span: tuple[int, ...]
 
 
-def make_tables(rows: npt.NDArray[np.int32], segment_rows: list[int], span: int, sums: np.dtype[Any]) -> Tables | None:
+def make_tables(
+    rows: npt.NDArray[np.signedinteger], segment_rows: list[int], span: int, sums: np.dtype[Any]
+) -> Tables | None:
     """Tables for fields of weight ``rows`` (fan-in, C_out), of which segments have ``segment_rows``, if they are small.
 
     span  segments of a run
@@ -54,16 +56,21 @@ def make_tables(rows: npt.NDArray[np.int32], segment_rows: list[int], span: int,
 
 
 def _tables(
-    rows: npt.NDArray[np.int32], segment_rows: list[int], span: int, sums: np.dtype[Any], indices: int, bits: int
+    rows: npt.NDArray[np.signedinteger],
+    segment_rows: list[int],
+    span: int,
+    sums: np.dtype[Any],
+    indices: int,
+    bits: int,
 ) -> Tables:
-    padded = np.zeros((len(segment_rows), indices * bits, rows.shape[1]), np.int32)
+    padded = np.zeros((len(segment_rows), indices * bits, rows.shape[1]), np.int64)
     for segment, part in enumerate(np.split(rows, np.cumsum(segment_rows)[:-1])):
         padded[segment, : len(part)] = part
     members = padded.reshape(-1, bits, rows.shape[1])
     chosen = np.arange(1 << bits)[:, None] >> np.arange(bits) & 1
     entries = np.einsum("eb,tbc->tec", chosen, members)
     few = _few(entries.reshape(len(segment_rows), indices, *entries.shape[1:]))
-    packed = weight_blocks(entries.reshape(-1, rows.shape[1]).astype(np.int32), np.int8 if few else sums, sums)
+    packed = weight_blocks(entries.reshape(-1, rows.shape[1]), np.int8 if few else sums, sums)
     together = few or indices
     return Tables(packed, (0,) * bits, (0,) * together, (0,) * (indices // together), (0,) * span)
 
