@@ -8,7 +8,9 @@ from functools import cache
 import made_inputs
 import numpy as np
 
+from pimsim.model import network_hash, reference
 from pimsim.model.architecture import Architecture, LayerShape, vgg
+from pimsim.model.encoding import packed_input_spikes
 from pimsim.model.input import InputQuantization, InputSpikes
 from pimsim.model.network import (
     ACCUMULATE,
@@ -22,6 +24,7 @@ from pimsim.model.network import (
     IntegerNetwork,
     Neuron,
 )
+from pimsim.traces import Trace, pack_spikes
 
 SPIKES = InputSpikes(low=8, high=56, shift=3)
 
@@ -103,4 +106,23 @@ def cnn(spiking: IntegerNetwork) -> IntegerNetwork:
     last = replace(spiking.layers[-1], neuron=Neuron(ACCUMULATE))
     return replace(
         spiking, layers=(*hidden, last), time_steps=1, leak_fraction_bits=0, encoding="direct", input_spikes=None
+    )
+
+
+def recorded(network: IntegerNetwork, samples: int) -> Trace:
+    """Random codes through the dense reference, in words wide enough for everything."""
+    codes = np.random.default_rng(1).integers(0, 64, (samples, *network.architecture.input_shape)).astype(np.uint8)
+    found = reference.run(network, codes)
+    count = len(network.layers)
+    return Trace(
+        model_hash=network_hash(network),
+        inputs=codes,
+        spikes=tuple(pack_spikes(spikes) for spikes in found.spikes),
+        outputs=found.outputs,
+        labels=np.arange(samples) % network.classes,
+        membrane_low=found.membrane_low,
+        membrane_high=found.membrane_high,
+        saturations=np.zeros(count, np.int64),
+        numerics=({"accumulator_bits": 32, "membrane_bits": 32, "crossbar": ""},) * count,
+        input_spikes=packed_input_spikes(network, codes) if network.is_hybrid else None,
     )

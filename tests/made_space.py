@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import made_hybrid
 import made_inputs
 
 from pimsim import report
@@ -132,6 +133,23 @@ SHIPPED: dict[str, object] = {
     },
 }
 
+HYBRID: dict[str, object] = {
+    "format": 1,
+    "name": "hybrid",
+    "hardware": ["pim45nm", "digital45nm"],
+    "models": ["hybrid.npz", "once.npz"],
+    "inputs": {"hybrid.npz": "hybrid_trace.npz", "once.npz": "once_trace.npz"},
+    "samples": 4,
+    "axes": {
+        "layers.input_spikes": ["auto", "event", "mac", "pim"],
+        "engines.event.skip_fired": [True, False],
+        "engines.event.dataflow": ["scatter", "gather"],
+        "schedule": ["shared", "pipelined"],
+        "order": ["step_major", "layer_major"],
+    },
+}
+"""Inputs that fire on any engine, and neurons that fire once under either encoding."""
+
 
 def cnn() -> IntegerNetwork:
     """The made network's weights under ReLU neurons of 6 bits."""
@@ -142,9 +160,13 @@ def cnn() -> IntegerNetwork:
 
 
 def write_files(folder: Path) -> None:
-    """``made.npz``, ``other.npz``, ``cnn.npz``, ``field.npy`` and ``trace.npz``, recorded of the first."""
+    """Models ``made``, ``other``, ``cnn``, ``hybrid`` and ``once``, ``field.npy``, and traces of some."""
     made_inputs.write_model(folder)
     made_inputs.write_scene(folder)
     save_network(made_inputs.network(seed=5), folder / "other.npz")
     save_network(cnn(), folder / "cnn.npz")
+    for name, hybrid in (("hybrid", True), ("once", False)):
+        network = made_hybrid.network(hybrid=hybrid, timed=hybrid)
+        save_network(network, folder / f"{name}.npz")
+        save_trace(made_hybrid.recorded(network, 6), folder / f"{name}_trace.npz")
     save_trace(report.run(folder / "made.npz", "pim45nm", folder / "field.npy", samples=12).trace, folder / "trace.npz")

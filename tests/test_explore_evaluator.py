@@ -30,6 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (made_space.PRICES, 90, 20, 20),
         (made_space.INPUTS, 30, 30, 0),
         (made_space.SHIPPED, 30, 3, 3),
+        (made_space.HYBRID, 40, 20, 5),
     ],
 )
 def test_rows_are_what_run_says_of_any_machine(

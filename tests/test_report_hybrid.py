@@ -12,33 +12,13 @@ import numpy as np
 import pytest
 
 from pimsim import report
-from pimsim.model import network_hash, reference, save_network
-from pimsim.model.encoding import packed_input_spikes
-from pimsim.model.network import LIF, SINGLE_SPIKE, IntegerNetwork
+from pimsim.model import save_network
+from pimsim.model.network import LIF, SINGLE_SPIKE
 from pimsim.report import Comparison, RunResult, render
 from pimsim.report.firing import LayerFiring
-from pimsim.traces import Trace, pack_spikes, save_trace
+from pimsim.traces import save_trace
 
 SAMPLES = 6
-
-
-def recorded(network: IntegerNetwork) -> Trace:
-    """By the dense reference, in words wide enough for everything."""
-    codes = np.random.default_rng(1).integers(0, 64, (SAMPLES, *network.architecture.input_shape)).astype(np.uint8)
-    found = reference.run(network, codes)
-    count = len(network.layers)
-    return Trace(
-        model_hash=network_hash(network),
-        inputs=codes,
-        spikes=tuple(pack_spikes(spikes) for spikes in found.spikes),
-        outputs=found.outputs,
-        labels=np.arange(SAMPLES) % network.classes,
-        membrane_low=found.membrane_low,
-        membrane_high=found.membrane_high,
-        saturations=np.zeros(count, np.int64),
-        numerics=({"accumulator_bits": 32, "membrane_bits": 32, "crossbar": ""},) * count,
-        input_spikes=packed_input_spikes(network, codes) if network.is_hybrid else None,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             name = f"{'hybrid' if hybrid else 'direct'}_{kind}"
             network = made_hybrid.network(hybrid=hybrid, kind=kind, timed=kind == SINGLE_SPIKE)
             save_network(network, made / f"{name}.npz")
-            save_trace(recorded(network), made / f"{name}_trace.npz")
+            save_trace(made_hybrid.recorded(network, SAMPLES), made / f"{name}_trace.npz")
     save_network(made_hybrid.cnn(network), made / "cnn.npz")  # given, so that shipped ones are not searched each time
     return made
 
