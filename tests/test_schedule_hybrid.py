@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from made_hybrid import network as made_network
 from made_trace import event_settings, machine, rates, trace_of, unpacked
 from naive_event import EventCore, core_of, reached_outputs
 from naive_schedule import Encoder, Multipliers, pipeline_ends
@@ -21,6 +23,7 @@ from pimsim.mapping import map_model
 from pimsim.model.architecture import Architecture, LayerShape
 from pimsim.model.network import ACCUMULATE, DIRECT, LIF, SINGLE_SPIKE, TIMED, IntegerNetwork
 from pimsim.simulation import Rescheduler, in_front, schedule, time_layer
+from pimsim.simulation.rescheduling import Reuse
 from pimsim.simulation.schedule_machine import stages
 from pimsim.traces import single
 
@@ -72,8 +75,8 @@ def encoder(network, mapping, hardware, codes, step):
 
     def fires(code):
         clipped = min(max(code, first.low), first.high)
-        exact = network.time_steps + (2 - network.time_steps) * (clipped - first.low) / span
-        return int(step - 0.5 <= exact < step + 0.5)  # halves round up
+        exact = network.time_steps + Fraction((2 - network.time_steps) * (clipped - first.low), span)
+        return int(2 * step - 1 <= 2 * exact < 2 * step + 1)  # halves round up
 
     port = hardware.engines.named(mapping.layers[0].engine).input_port_codes
     width = mapping.input_spikes.memories.source.word_bits
@@ -407,3 +410,23 @@ def test_hybrid_networks_share_a_trace_among_machines(data):
         except MappingError:
             continue
         assert rescheduler.schedule(mapping, hardware) == schedule(trace, network, mapping, hardware)
+
+
+def test_input_spikes_are_scanned_once_for_machines_that_scan_alike():
+    """Whatever forms the sums of codes: three records are on the event core, input spikes and two layers."""
+    network = made_network()
+    trace = trace_of(network, np.random.default_rng(0), 2, 0.2)
+    rescheduler = Rescheduler(trace, network)
+    for number, (first, skips) in enumerate([("pim", False), ("mac", False), ("mac", True)]):
+        hardware = chip(first, "event", engines__event__skip_fired=skips)
+        mapping = map_model(network, hardware)
+        assert rescheduler.schedule(mapping, hardware) == schedule(trace, network, mapping, hardware)
+        assert rescheduler.reuse == Reuse(computed=3, reused=3 * number)
+
+
+def test_an_encoder_by_hand():
+    # 5 codes over a port of 2: words in cycles 0 … 2, compared in 1 … 3, so that bits 0 and 1 are packed at the end of
+    # cycle 1, 2 and 3 of cycle 2, the last one of cycle 3; words of 4 bits are written in 3 and, the rest, in 4; seen
+    # empty in 5: 6 cycles, 3 + 3.
+    naive = Encoder([1, 0, 1, 1, 1], lambda code: code, port=2, width=4)
+    assert (naive.run(), naive.map, naive.count["writes"]) == (6, [1, 0, 1, 1, 1], 2)
