@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +56,14 @@ def encoded(image: Pixels, kind: str = "png", mode: str = "RGB") -> bytes:
     stream = io.BytesIO()
     Image.fromarray(image.transpose(1, 2, 0)).convert(mode).save(stream, {"jpg": "JPEG"}.get(kind, kind))
     return stream.getvalue()
+
+
+def claimed(width: int, height: int) -> bytes:
+    """A PNG file whose header claims that size."""
+    content = bytearray(encoded(pixels(1)[0]))
+    content[16:24] = struct.pack(">II", width, height)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
 
 
 def by_class(train: Pixels, test: Pixels, kind: str = "png") -> dict[str, bytes]:

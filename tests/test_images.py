@@ -266,8 +266,10 @@ def test_images_of_another_size_are_refused_by_name(tmp_path: Path) -> None:
         (made.encoded(TRAIN[0], mode="RGBA"), "pixels of mode RGBA; images are RGB or grey"),
         (made.encoded(TRAIN[0], mode="I;16"), "pixels of mode I;16"),
         (made.encoded(np.zeros((3, 1, 4097), np.uint8)), "is 4097×1 pixels, at most 4096 a side"),
+        (made.claimed(10_000, 10_000), "is not a readable image: Image size (100000000 pixels)"),
+        (made.claimed(100_000, 100_000), "is not a readable image: Image size (10000000000 pixels)"),
     ],
-    ids=["truncated", "empty", "gif", "transparent", "16 bits", "wide"],
+    ids=["truncated", "empty", "gif", "transparent", "16 bits", "wide", "large", "huge"],
 )
 def test_a_file_that_is_no_image_is_refused(content: bytes, words: str, tmp_path: Path) -> None:
     files = made.by_class(TRAIN, TEST) | {"train/ant/0003.png": content}

@@ -85,6 +85,7 @@ def test_a_network_is_trained_on_images_run_and_evaluated(place: Path) -> None:
     assert (given["kind"], given["name"], outcome.trace.samples) == ("images", "cifar10", 5)
     assert given["selection"] == "5 of 12 test images, JPEG re-encoded, evenly spaced"
     assert "JPEG re-encoded" in given["attribution"]
+    assert outcome.execution == f'executed on images "cifar10": {given["selection"]}'
 
 
 def test_images_that_are_run_are_those_that_lie_there(place: Path) -> None:
@@ -125,6 +126,7 @@ def test_what_images_do_not_have_is_refused(place: Path) -> None:
         report.evaluate(model, "two")
     with pytest.raises(SceneError, match=r'samples=13 is outside 1 … 12, what "cifar10" has'):
         report.evaluate(model, samples=13)
+    assert report.evaluate(model, samples=4).subject.selection == "4 of 12 test images, JPEG re-encoded, evenly spaced"
     network = load_network(model)
     save_network(replace(network, provenance={"scene": "fish"}), place / "fish.npz")
     with pytest.raises(MissingFileError, match='"fish" does not exist'):

@@ -140,13 +140,14 @@ def _of_images(network: IntegerNetwork, model: str, model_hash: str, images: Ima
     eligible = {TEST: images.test, TRAIN: images.train, LABELLED: everything}[kind]
     words = {TEST: "test", TRAIN: "training", LABELLED: "labelled"}[kind]
     chosen = spread(eligible, wish.samples, images.name)
+    how = ("" if len(chosen) == len(eligible) else ", evenly spaced") + _trained_form(network, images)
     subject = Subject(
         model=model,
         network=network,
         model_hash=model_hash,
         kind="images",
         source=images.name,
-        selection=f"{len(chosen)} of {len(eligible)} {words} images, {images.form}" + _trained_form(network, images),
+        selection=f"{len(chosen)} of {len(eligible)} {words} images, {images.form}{how}",
         pixels=kind,
         complete=len(chosen) == len(eligible),
         class_ids=tuple(range(network.classes)),

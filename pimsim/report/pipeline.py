@@ -199,7 +199,7 @@ def trace_of(
     content = source.content
     if isinstance(content, Samples):
         trace = execute(network, content.codes, content.labels, numerics, threads=threads, progress=progress)
-        return Recorded(trace, True, f'executed on scene "{source.name}": {source.selection}')
+        return Recorded(trace, True, f'executed on {source.kind} "{source.name}": {source.selection}')
     if costed:
         unused = f"{source.selection} of {source.name} not used"
         return Recorded(content, False, f"a CNN is costed, no value is executed; {unused}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from types import ModuleType
 
@@ -22,8 +23,10 @@ MOST_BYTES = 4 << 30
 #: what Pillow calls images whose pixels have a colour and nothing else; grey and palettes become RGB
 _MODES = ("RGB", "L", "1", "P")
 
-ByClass = dict[str, list[tuple[str, bytes]]]
-"""Class → (name of the file for messages, its content), in the order of the files' names."""
+Images = list[tuple[str, bytes]]
+"""(name of the file for messages, its content)"""
+ByClass = dict[str, Images]
+"""Class → its images in the order of the files' names."""
 
 
 def image_folders(name: str, sides: Mapping[str, Files], attribution: str = "") -> ImageSet:
@@ -70,23 +73,28 @@ def _by_class(files: Files) -> ByClass:
     return result
 
 
-def _decoded(images: Iterable[tuple[str, bytes]]) -> npt.NDArray[np.uint8]:
+def _decoded(images: Images) -> npt.NDArray[np.uint8]:
     """Pixels (N, 3, 1, H, W); every image as large as the first."""
-    chosen = list(images)
     reader = _pillow()
-    first = _pixels(reader, *chosen[0])
-    total = len(chosen) * first.size
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", reader.DecompressionBombWarning)  # refused, like the others, in a line
+        return _stacked(reader, images)
+
+
+def _stacked(reader: ModuleType, images: Images) -> npt.NDArray[np.uint8]:
+    first = _pixels(reader, *images[0])
+    total = len(images) * first.size
     if total > MOST_BYTES:
         size = "×".join(map(str, first.shape))
         raise SceneError(
-            f'"{chosen[0][0]}": {len(chosen)} images of {size} take {total >> 20} MiB, at most {MOST_BYTES >> 20}'
+            f'"{images[0][0]}": {len(images)} images of {size} take {total >> 20} MiB, at most {MOST_BYTES >> 20}'
         )
-    result = np.empty((len(chosen), 3, 1, *first.shape[:2]), np.uint8)
-    for (name, content), place in zip(chosen, result, strict=True):
+    result = np.empty((len(images), 3, 1, *first.shape[:2]), np.uint8)
+    for (name, content), place in zip(images, result, strict=True):
         pixels = _pixels(reader, name, content)
         if pixels.shape != first.shape:
             sizes = [f"{shape[1]}×{shape[0]}" for shape in (pixels.shape, first.shape)]
-            raise SceneError(f'"{name}" is {sizes[0]} pixels, "{chosen[0][0]}" {sizes[1]}; a set has one size')
+            raise SceneError(f'"{name}" is {sizes[0]} pixels, "{images[0][0]}" {sizes[1]}; a set has one size')
         place[:, 0] = pixels.transpose(2, 0, 1)
     return result
 
@@ -102,7 +110,7 @@ def _pixels(reader: ModuleType, name: str, content: bytes) -> npt.NDArray[np.uin
             return np.asarray(image.convert("RGB"))
     except SceneError:
         raise
-    except (OSError, ValueError, SyntaxError, reader.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, reader.DecompressionBombError, reader.DecompressionBombWarning) as error:
         raise SceneError(f'"{name}" is not a readable image: {error}') from error
 
 
