@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from hypothesis import assume, reject
 from hypothesis import strategies as st
-from strategies import cnns, networks
+from strategies import cnns, coded_networks
 
 from pimsim.errors import AccumulatorError, MappingError
 from pimsim.hardware import Hardware, load_hardware
@@ -70,7 +70,7 @@ def neuron_words(draw: st.DrawFn) -> dict[str, Any]:
         words |= {"membrane_rounding": draw(st.sampled_from(["floor", "half_up"]))}
     if draw(st.booleans()):
         words |= {"leak": "shifts", "leak_terms": draw(st.integers(1, 3))}
-    return words
+    return words | {"skip_fired": draw(st.booleans())}
 
 
 def placed_on(
@@ -108,14 +108,13 @@ def on_event_core(network: IntegerNetwork, knobs: dict[str, Any], slack: int) ->
 def event_cases(
     draw: st.DrawFn, most_cycles: int = 4000, knobs: st.SearchStrategy[dict[str, Any]] | None = None
 ) -> LayerCase:
-    """A hidden layer or classifier on an event core, and maps for it; ``most_cycles`` in all, or a single small map."""
-    network = draw(networks(max_hidden=2))
+    """A layer on an event core, and maps for it, or codes if its inputs fire; ``most_cycles`` in all, or a single small
+    map."""
+    network = draw(coded_networks(max_hidden=2))
     hardware, mapping = on_event_core(network, draw(event_knobs() if knobs is None else knobs), draw(st.integers(0, 3)))
-    index = draw(st.integers(1, len(network.layers) - 1))
+    index = draw(st.integers(0 if network.is_hybrid else 1, len(network.layers) - 1))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    neurons = network.layers[index - 1].shape.neurons
-    samples = draw(st.integers(1, 3))
-    maps = _maps(draw, rng, (samples, network.time_steps, neurons))
+    maps = _inputs(draw, rng, network, index, draw(st.integers(1, 3)))
     case = LayerCase(network, mapping, hardware, index, maps)
     while len(maps) > 1 and case.timing().cycles > most_cycles:
         maps = maps[: len(maps) // 2]
@@ -155,7 +154,7 @@ def crossbar_knobs(draw: st.DrawFn) -> dict[str, Any]:
 def crossbar_cases(draw: st.DrawFn, most_cycles: int = 3000) -> LayerCase:
     """Any layer of a spiking network or a CNN on a bit-serial crossbar, first or behind others."""
     knobs, cnn = draw(crossbar_knobs()), draw(st.integers(0, 3)) == 0
-    network = draw(cnns(max_hidden=1, max_bits=4) if cnn else networks(max_hidden=2))
+    network = draw(cnns(max_hidden=1, max_bits=4) if cnn else coded_networks(max_hidden=2))
     return _dense_case(draw, "pim45nm_bitserial", "pim", network, knobs, most_cycles)
 
 
@@ -165,7 +164,7 @@ def sweep_cases(draw: st.DrawFn) -> LayerCase:
     name, engine = draw(st.sampled_from([("ann45nm", "mac"), ("pim45nm", "pim")]))
     knobs = {"neuron_lanes": draw(st.integers(1, 9)), "sweep_depth": draw(st.integers(1, 6) | st.integers(1, 32))}
     knobs |= draw(neuron_words()) | ({"network": "as_is"} if engine == "mac" else {})
-    network = draw(cnns(max_hidden=2, max_bits=8) if draw(st.integers(0, 2)) == 0 else networks(max_hidden=2))
+    network = draw(cnns(max_hidden=2, max_bits=8) if draw(st.integers(0, 2)) == 0 else coded_networks(max_hidden=2))
     return _dense_case(draw, name, engine, network, knobs, 10**6)
 
 
@@ -181,14 +180,15 @@ def _dense_case(
         reject()
     index = draw(st.integers(0, len(network.layers) - 1))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    case = LayerCase(network, mapping, hardware, index, _inputs(draw, rng, network, index))
+    of_codes = network.is_hybrid and index == 0 and name == "pim45nm_bitserial" and draw(st.booleans())
+    inputs = _inputs(draw, rng, network, index, draw(st.integers(1, 2)))
+    case = LayerCase(network, mapping, hardware, index, inputs, of_codes=of_codes)
     assume(case.timing().cycles <= most_cycles)
     return case
 
 
-def _inputs(draw: st.DrawFn, rng: np.random.Generator, network: IntegerNetwork, index: int) -> np.ndarray:
-    """Codes, activations or maps of one or two samples."""
-    samples = draw(st.integers(1, 2))
+def _inputs(draw: st.DrawFn, rng: np.random.Generator, network: IntegerNetwork, index: int, samples: int) -> np.ndarray:
+    """Codes, activations or maps."""
     if index == 0:
         codes = rng.integers(0, 2**network.input.bits, (samples, *network.architecture.input_shape))
         return codes.astype(network.input.code_dtype)
@@ -196,7 +196,8 @@ def _inputs(draw: st.DrawFn, rng: np.random.Generator, network: IntegerNetwork, 
     if network.is_cnn:
         values = rng.integers(0, before.neuron.largest + 1, (samples, before.shape.neurons))
         return values.astype(np.min_scalar_type(before.neuron.largest))
-    return _maps(draw, rng, (samples, network.time_steps, before.shape.neurons))
+    maps = _maps(draw, rng, (samples, network.time_steps, before.shape.neurons))
+    return once(maps) if before.neuron.kind == SINGLE_SPIKE else maps
 
 
 def _maps(draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
@@ -205,6 +206,13 @@ def _maps(draw: st.DrawFn, rng: np.random.Generator, shape: tuple[int, int, int]
     stretch = draw(st.sampled_from([1, 8, 64]))
     loud = np.repeat(rng.random((*shape[:2], -(-shape[2] // stretch))) < 0.7, stretch, axis=2)[..., : shape[2]]
     return np.packbits((rng.random(shape) < rate) & loud, axis=2, bitorder="little")
+
+
+def once(maps: np.ndarray) -> np.ndarray:
+    """Packed spikes (N, T, bytes) of which each neuron keeps its first."""
+    earlier = np.zeros_like(maps)
+    earlier[:, 1:] = np.bitwise_or.accumulate(maps, axis=1)[:, :-1]
+    return maps & ~earlier
 
 
 SHAPES = (
@@ -224,16 +232,17 @@ def made_event_case(number: int, shape: LayerShape | None = None) -> LayerCase:
     """A layer of ``shape`` or `SHAPES` on an event core; numbers differ in every knob, at rates at which it works."""
     rng = np.random.default_rng(number)
     shape = shape or SHAPES[number % len(SHAPES)]
-    knobs = _made_knobs(rng, gather=number % 3 == 0)
+    knobs = made_knobs(rng, gather=number % 3 == 0)
+    knobs["skip_fired"] = number % 4 == 1
     steps, samples = int(rng.integers(2, 5)), int(rng.integers(1, 4))
-    network = _made_network(rng, shape, steps, classifies=shape.positions == 1 and bool(rng.random() < 0.4))
+    network = made_network(rng, shape, steps, classifies=shape.positions == 1 and bool(rng.random() < 0.4))
     hardware, mapping = on_event_core(network, knobs, int(rng.integers(0, 3)))
     neurons = network.layers[0].shape.neurons
     fires = rng.random((samples, steps, neurons)) < rng.choice([0.0, 0.1, 0.3, 0.6, 1.0], (samples, steps, 1))
     return LayerCase(network, mapping, hardware, 1, np.packbits(fires, axis=2, bitorder="little"))
 
 
-def _made_knobs(rng: np.random.Generator, *, gather: bool) -> dict[str, Any]:
+def made_knobs(rng: np.random.Generator, *, gather: bool) -> dict[str, Any]:
     """Every parameter, each at its ends and in between."""
     one = lambda *values: values[int(rng.integers(len(values)))]  # noqa: E731 - the shortest way to say it
     ports = one(1, 1, 2, 2)
@@ -269,8 +278,8 @@ def made_crossbar_case(number: int, shape: LayerShape | None = None) -> LayerCas
     rng = np.random.default_rng(number)
     shape = shape or SHAPES[number % len(SHAPES)]
     first = number % 3 == 0 and prod(shape.pool) == 1
-    network = _made_network(rng, shape, int(rng.integers(1, 4)), classifies=False, first=first)
-    knobs = _made_crossbar(rng, shape)
+    network = made_network(rng, shape, int(rng.integers(1, 4)), classifies=False, first=first)
+    knobs = made_crossbar(rng, shape) | {"skip_fired": number % 4 == 1}
     hardware, mapping = placed_on("pim45nm_bitserial", "pim", network, knobs, int(rng.integers(0, 3)))
     samples, neurons = int(rng.integers(1, 3)), prod(shape.source_shape)
     if first:
@@ -280,7 +289,7 @@ def made_crossbar_case(number: int, shape: LayerShape | None = None) -> LayerCas
     return LayerCase(network, mapping, hardware, 1, np.packbits(fires, axis=2, bitorder="little"))
 
 
-def _made_crossbar(rng: np.random.Generator, shape: LayerShape) -> dict[str, Any]:
+def made_crossbar(rng: np.random.Generator, shape: LayerShape) -> dict[str, Any]:
     """Every parameter; arrays of a part of the layer, of all of it, and of several copies."""
     one = lambda *values: values[int(rng.integers(len(values)))]  # noqa: E731 - as above
     rows = one(shape.fan_in // 2 + 1, shape.fan_in, 3 * shape.fan_in)
@@ -341,8 +350,8 @@ def _split(shape: LayerShape) -> dict[str, Any]:
 def made_pipeline(number: int) -> tuple[IntegerNetwork, Mapping, Hardware, np.ndarray]:
     """A machine with an engine per layer, and codes of seven samples, many of them silent: stages of all lengths."""
     rng = np.random.default_rng(number)
-    network = _made_network(rng, SHAPES[number % len(SHAPES)], 1 + number % 3, classifies=False)
-    knobs = _made_knobs(rng, gather=number % 2 == 0) | {"lanes": 1 + number % 4, "schedule.": "pipelined"}
+    network = made_network(rng, SHAPES[number % len(SHAPES)], 1 + number % 3, classifies=False)
+    knobs = made_knobs(rng, gather=number % 2 == 0) | {"lanes": 1 + number % 4, "schedule.": "pipelined"}
     slow = {"engines.mac.neuron_lanes": 1 + 8 * (number % 2)}
     hardware, mapping = placed_on("digital45nm", "event", network, knobs | slow, 0)
     codes = rng.integers(0, 2**network.input.bits, (7, *network.architecture.input_shape))
@@ -350,7 +359,7 @@ def made_pipeline(number: int) -> tuple[IntegerNetwork, Mapping, Hardware, np.nd
     return network, mapping, hardware, codes.astype(np.uint8)
 
 
-def _made_network(
+def made_network(
     rng: np.random.Generator, shape: LayerShape, steps: int, *, classifies: bool, first: bool = False
 ) -> IntegerNetwork:
     """A layer of ``shape``, behind one that makes its map unless it is ``first``, in front of a classifier."""

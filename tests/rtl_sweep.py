@@ -27,20 +27,20 @@ ROUNDING = {False: "floor", True: "half_up"}
 
 @st.composite
 def neurons(draw, kind=None):
-    kind = kind or draw(st.sampled_from(["lif", "if", "single_spike", "relu", "accumulate"]))
+    kind = kind or draw(st.sampled_from(["lif", "if", "single_spike", "relu", "accumulate", "timed"]))
     accumulator_bits = draw(st.integers(2, 46))
     membrane_bits = draw(st.integers(1, accumulator_bits))
     fraction_bits = draw(st.integers(0, 16))
     one = 1 << fraction_bits
     hidden = kind in ("lif", "if", "single_spike")
     drawn = st.one_of(st.sampled_from([0, 1, one]), st.integers(0, one))
-    leak = {"if": one, "relu": 0, "accumulate": 0}.get(kind, draw(drawn))
+    leak = {"if": one, "relu": 0, "accumulate": 0, "timed": 0}.get(kind, draw(drawn))
     shifts = hidden and leak not in (0, one) and draw(st.booleans())
     relu = kind == "relu"
     near = st.integers(0, min(2**31 - 1, word_range(accumulator_bits)[1]))
     return NeuronDesign(
         kind=kind,
-        threshold=draw(st.one_of(near, st.integers(0, 2**31 - 1))) if hidden else 0,
+        threshold=draw(st.one_of(near, st.integers(0, 2**31 - 1))) if hidden or kind == "timed" else 0,
         leak=leak,
         fraction_bits=fraction_bits,
         leak_half_up=draw(st.booleans()),
@@ -52,6 +52,8 @@ def neurons(draw, kind=None):
         multiplier=draw(st.integers(1, 2**16 - 1)) if relu else 0,
         shift=draw(st.integers(0, 46)) if relu else 0,
         activation_bits=draw(st.integers(1, 16)) if relu else 0,
+        time_weight=draw(st.sampled_from([0, 1, 9, 2**31 - 1])) if kind == "timed" else 0,
+        steps=draw(st.integers(3, 9)),
     )
 
 
@@ -59,7 +61,7 @@ def neurons(draw, kind=None):
 def sweeps(draw, kind=None, adds=None):
     """A sweep of any core: sums in place (scatter), in registers (gather) or from a memory (dense engines)."""
     neuron = draw(neurons(kind))
-    classifies, relu = neuron.kind == "accumulate", neuron.kind == "relu"
+    classifies, relu = neuron.kind in ("accumulate", "timed"), neuron.kind == "relu"
     adds = relu or (draw(st.booleans()) if adds is None else adds)
     weight_zero = 0 if relu else draw(st.sampled_from([0, 0, 1, 5, 63, 2**15]))
     whole = not adds or classifies
@@ -117,10 +119,14 @@ class Bench(wiring.Component):
 
 @dataclass
 class Step:
-    """One step: operands and results by neuron, (positions, channels); the map as a list of its values."""
+    """One step: operands and results by neuron, (positions, channels); the map as a list of its values.
+
+    ``noted`` in it the step of a class's first crossing, 0 where there is none yet.
+    """
 
     potential: np.ndarray
     fired: np.ndarray
+    noted: np.ndarray
     membrane: np.ndarray
     result: np.ndarray
     events: np.ndarray  # (positions,)
@@ -133,22 +139,24 @@ def made_steps(design: SweepDesign, steps: int, rng: np.random.Generator) -> lis
     marks = np.array([low, low + 1, -1, 0, 1, high - 1, high, neuron.threshold, neuron.threshold + 1])
     small = rng.integers(max(low, -40), min(high, 40) + 1, shape)
     wide = rng.integers(low, high + 1, shape)
-    fired, made = np.zeros(shape, bool), []
-    for _ in range(steps):
+    fired, noted, made = np.zeros(shape, bool), np.zeros(shape, np.int64), []
+    for step in range(1, steps + 1):
         choice = rng.integers(0, 3, shape)
         potential = np.clip(np.choose(choice, [small, wide, rng.choice(marks, shape)]), low, high).astype(np.int64)
         wide, small = rng.permutation(wide.ravel()).reshape(shape), rng.permutation(small.ravel()).reshape(shape)
         membrane, result, spike = expected(neuron, potential, fired)
         fired = fired | spike
+        crosses = (potential > neuron.threshold) & (noted == 0) & (neuron.kind == "timed")
+        noted = np.where(crosses, step, noted)
         events = rng.integers(0, 2**design.count_bits, design.positions)
-        made.append(Step(potential, fired, membrane, result, events))
+        made.append(Step(potential, fired, noted, membrane, result, events))
     return made
 
 
 def expected(neuron, potential, had_fired):
     """(m[t], what goes into the map, o[t])"""
     none = np.zeros(potential.shape, bool)
-    if neuron.kind == "accumulate":
+    if neuron.kind in ("accumulate", "timed"):
         return potential, none, none
     if neuron.kind == "relu":
         return potential, requantized(potential, neuron.multiplier, neuron.shift, neuron.activation_bits), none
@@ -162,6 +170,12 @@ def expected(neuron, potential, had_fired):
     return membrane, spike.astype(np.int64), spike
 
 
+def outputs(neuron, step: Step) -> np.ndarray:
+    """What the argmax compares behind the last ``step``, by class."""
+    late = np.where(step.noted, step.noted, neuron.steps) * neuron.time_weight
+    return step.potential - late if neuron.kind == "timed" else step.potential
+
+
 def words_of(design: SweepDesign, values: np.ndarray, bits: int) -> list[int]:
     """(positions, channels) → the layer's words of P values."""
     padded = np.zeros((design.positions, design.beats * design.lanes), object)
@@ -173,12 +187,17 @@ def words_of(design: SweepDesign, values: np.ndarray, bits: int) -> list[int]:
 def kept_words(design: SweepDesign, step: Step) -> list[int]:
     """What the membrane memory holds behind a step that is not the last."""
     neuron = design.neuron
-    shift = neuron.membrane_shift if design.adds and neuron.kind != "accumulate" else 0
-    words = words_of(design, step.membrane >> shift, design.stored_bits)
-    if neuron.kind != "single_spike":
+    shift = neuron.membrane_shift if design.adds and neuron.kind not in ("accumulate", "timed") else 0
+    return with_notes(design, words_of(design, step.membrane >> shift, design.stored_bits), step.fired, step.noted)
+
+
+def with_notes(design: SweepDesign, words: list[int], fired: np.ndarray, noted: np.ndarray) -> list[int]:
+    """Above the values of each word the flags of neurons that fire once, or the steps that classes have noted."""
+    kind = design.neuron.kind
+    if kind not in ("single_spike", "timed"):
         return words
-    flags = words_of(design, step.fired, 1)
-    return [w | f << (design.stored_bits * design.lanes) for w, f in zip(words, flags, strict=True)]
+    above = words_of(design, fired, 1) if kind == "single_spike" else words_of(design, noted, design.neuron.time_bits)
+    return [w | n << (design.stored_bits * design.lanes) for w, n in zip(words, above, strict=True)]
 
 
 def by_neuron(design: SweepDesign, words: dict[int, list[int]]) -> np.ndarray:
@@ -207,14 +226,14 @@ class Machine:
 
         async def drive(ctx):
             before = np.zeros((self.design.positions, self.design.channels), np.int64)
-            fired = np.zeros(before.shape, bool)
+            fired, noted = np.zeros(before.shape, bool), np.zeros(before.shape, np.int64)
             for t, step in enumerate(steps):
                 last = t == len(steps) - 1
-                self.load(ctx, step, before, fired)
+                self.load(ctx, step, before, fired, noted)
                 seen.append(await self.step(ctx, last, ready[t] if ready else None))
                 seen[-1]["memory"] = [ctx.get(self.bench.membranes.memory[i]) for i in range(self.design.words)]
                 before = np.zeros_like(before) if last else step.membrane
-                fired = step.fired
+                fired, noted = step.fired, step.noted
 
         simulator = Simulator(self.bench)
         simulator.add_clock(1e-6)
@@ -222,7 +241,7 @@ class Machine:
         simulator.run()
         return seen
 
-    def load(self, ctx, step: Step, before: np.ndarray, fired: np.ndarray) -> None:
+    def load(self, ctx, step: Step, before: np.ndarray, fired: np.ndarray, noted: np.ndarray) -> None:
         """The step's operands: sums of codes, z_w · events more than the sums, modulo 2^A."""
         design, bits = self.design, self.design.neuron.accumulator_bits
         extra = design.weight_zero * step.events[:, None]
@@ -230,9 +249,8 @@ class Machine:
         sums = step.potential + extra - (0 if in_place or not design.stored_bits else before)
         target = self.bench.membranes if in_place else self.bench.sums
         words = words_of(design, sums, bits)
-        if in_place and design.neuron.kind == "single_spike":
-            flags = words_of(design, fired, 1)
-            words = [w | f << (bits * design.lanes) for w, f in zip(words, flags, strict=True)]
+        if in_place:
+            words = with_notes(design, words, fired, noted)
         for i, word in enumerate(words):
             ctx.set(target.memory[i], word)
             if design.weight_zero and i % design.beats == 0:
@@ -302,4 +320,4 @@ def in_cycles(design: SweepDesign, ready=()):
     return issued, core.count["spike writes"], core.count["sweep stall"]
 
 
-__all__ = ["Machine", "as_map", "by_neuron", "in_cycles", "kept_words", "made_steps", "neurons", "sweeps"]
+__all__ = ["Machine", "as_map", "by_neuron", "in_cycles", "kept_words", "made_steps", "neurons", "outputs", "sweeps"]

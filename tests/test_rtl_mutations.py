@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 from mutants import Mutation, in_place, mutated_source, neurons_by, plain_module
 from rtl_cases import made_crossbar_case, made_event_case, made_pipeline
+from rtl_hybrid_cases import made_hybrid_case
 
 from pimsim.hardware import Hardware
 from pimsim.mapping import Mapping, map_model
@@ -124,7 +125,12 @@ EVENT_MUTATIONS = (
     Mutation("no cycle for the hand-over", LAYER, "layer.sweep.depth + 1 + HAND_OVER", "layer.sweep.depth + 1"),
     Mutation("a reset per neuron", LAYER, "NEURON_RESET.count(spikes,", "NEURON_RESET.count(neurons,"),
     Mutation("counts are not cleared", EVENT, "kept = targets + positions", "kept = targets"),
-    Mutation("the classifier compares in every step", LAYER, "layer.shape.neurons * samples, bits", "neurons, bits"),
+    Mutation(
+        "the classifier compares in every step",
+        LAYER,
+        "largest = actions.NEURON_COMPARE.count(classes,",
+        "largest = actions.NEURON_COMPARE.count(neurons,",
+    ),
     # Neurons.
     Mutation(
         "a comparator that is not strict",
@@ -176,6 +182,33 @@ CROSSBAR_MUTATIONS = (
     Mutation("no reference column", CONVERTERS, "result[output] -= taken", "result[output] -= 0"),
 )
 
+ENCODER, FIRED = "simulation.schedule_encoder", "simulation.schedule_fired"
+HYBRID_MUTATIONS = (
+    Mutation("codes are compared as they are addressed", ENCODER, "DEPTH = 1\n", "DEPTH = 0\n"),
+    Mutation("a code is compared once", ENCODER, "BOUNDS = 2\n", "BOUNDS = 1\n"),
+    Mutation("step 2 is encoded beforehand", ENCODER, "cycles[:, 1:] += enc", "cycles[:, 2:] += enc"),
+    Mutation("a map is one word", ENCODER, "source.write(map_words(spikes) * maps)", "source.write(maps)"),
+    Mutation("the sums of step 1 are not read", LAYER, "        steps -= 1\n", "        counted.clear()\n"),
+    Mutation("the sums of step 1 are there", LAYER, "elif first is not None:", "elif first is None:"),
+    Mutation(
+        "skipped neurons are swept", LAYER, "layer.shape.neurons * sweeps - gated", "layer.shape.neurons * sweeps"
+    ),
+    Mutation(
+        "no comparison for the time",
+        LAYER,
+        "return [actions.NEURON_COMPARE.count(neurons, bits=bits), late,",
+        "return [late,",
+    ),
+    Mutation("no time is taken off", LAYER, "bits=bits), late, largest]", "bits=bits), largest]"),
+    Mutation("a neuron is skipped as it fires", FIRED, "fired.cumsum(axis=0) - fired", "fired.cumsum(axis=0)"),
+    Mutation(
+        "a sweep skips the neuron that it lets fire",
+        FIRED,
+        "total += count_spikes(known)\n        known |= spikes[:, step]",
+        "known |= spikes[:, step]\n        total += count_spikes(known)",
+    ),
+)
+
 PIPELINE = "simulation.kernels_schedule_pipeline"
 PIPELINE_MUTATIONS = (
     Mutation("maps have one half", PIPELINE, "end[layer + 1, g - 2])", "end[layer + 1, g - 1])"),
@@ -194,6 +227,12 @@ def event_layers() -> Seen:
 def crossbar_layers() -> Seen:
     """Without those that take long, which have as many groups and rounds more."""
     every = map(made_crossbar_case, range(80))
+    return [(case, run_case(case)) for case in every if case.timing().cycles <= MOST_CYCLES]
+
+
+@pytest.fixture(scope="session")
+def hybrid_layers() -> Seen:
+    every = map(made_hybrid_case, range(32))
     return [(case, run_case(case)) for case in every if case.timing().cycles <= MOST_CYCLES]
 
 
@@ -235,6 +274,14 @@ def test_a_broken_rule_of_crossbars_is_found(mutation: Mutation, crossbar_layers
         assert any(differs(*seen) for seen in crossbar_layers)
 
 
+@pytest.mark.parametrize("mutation", HYBRID_MUTATIONS, ids=lambda mutation: mutation.rule)
+def test_a_broken_rule_of_input_spikes_and_of_neurons_that_fire_once_is_found(
+    mutation: Mutation, hybrid_layers: Seen
+) -> None:
+    with broken(mutation, mutated_source(mutation)):
+        assert any(differs(*seen) for seen in hybrid_layers)
+
+
 @pytest.mark.parametrize("mutation", PIPELINE_MUTATIONS, ids=lambda mutation: mutation.rule)
 def test_a_broken_rule_of_pipelines_is_found(mutation: Mutation, pipelines: list[tuple[Traced, int]]) -> None:
     assert all(schedule(*traced).total_cycles == seen for traced, seen in pipelines)
@@ -242,8 +289,8 @@ def test_a_broken_rule_of_pipelines_is_found(mutation: Mutation, pipelines: list
         assert any(schedule(*traced).total_cycles != seen for traced, seen in pipelines)
 
 
-def test_the_simulator_as_it_is_agrees(event_layers: Seen, crossbar_layers: Seen) -> None:
-    for case, observed in event_layers + crossbar_layers:
+def test_the_simulator_as_it_is_agrees(event_layers: Seen, crossbar_layers: Seen, hybrid_layers: Seen) -> None:
+    for case, observed in event_layers + crossbar_layers + hybrid_layers:
         assert compare(case, observed).differences == ()
 
 

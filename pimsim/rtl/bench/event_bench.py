@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from amaranth.hdl import Module, Signal
 from amaranth.lib import memory
 
-from pimsim.rtl.bench.step_bench import StepBench
+from pimsim.rtl.bench.step_bench import StepBench, connect_memory
 from pimsim.rtl.event.core import event_core
 from pimsim.rtl.parts.design import EventDesign
 from pimsim.rtl.parts.sram import Sram
@@ -21,14 +21,7 @@ class EventBench(StepBench):
         self, design: EventDesign, weights: Sequence[int], maps: Sequence[int], steps: int, patience: int
     ) -> None:
         self._design = design
-        self.weights = Sram(
-            "weight_memory",
-            width=design.lanes * design.weight_bits,
-            depth=design.weight_words,
-            ports=2,
-            asynchronous=design.pipeline_depth == 1,
-            init=weights,
-        )
+        self.weights = weight_memory(design, weights)
         self.source = memory.MemoryData(shape=design.scan_width, depth=len(maps), init=maps)
         runs = len(maps) // design.map_words
         super().__init__(event_core(design), design.sweep, runs=runs, steps=steps, patience=patience)
@@ -36,14 +29,23 @@ class EventBench(StepBench):
     def _feed(self, m: Module, run: Signal) -> None:
         """The maps of all steps lie behind each other in one memory; that of the step is read."""
         core = self.core
-        m.submodules.weight_memory = self.weights
         m.submodules.source = source = memory.Memory(self.source)
         read = source.read_port()
         m.d.comb += [
             read.en.eq(core.source.enable),
             read.addr.eq(run * self._design.map_words + core.source.address),
             core.source.data.eq(read.data),
-            self.weights.read_enable.eq(core.weights.enable),
-            self.weights.read_address.eq(core.weights.address),
-            core.weights.data.eq(self.weights.read_data),
         ]
+        connect_memory(m, "weight_memory", self.weights, core.weights)
+
+
+def weight_memory(design: EventDesign, weights: Sequence[int]) -> Sram:
+    """Of an event core, with its words."""
+    return Sram(
+        "weight_memory",
+        width=design.lanes * design.weight_bits,
+        depth=design.weight_words,
+        ports=2,
+        asynchronous=design.pipeline_depth == 1,
+        init=weights,
+    )

@@ -13,7 +13,8 @@ from pimsim.rtl.sweep.current_sweep import CurrentSweep
 
 
 class SweepBench(StepBench):
-    """A `StepBench` of a `CurrentSweep`; ``currents`` are the words of all current memories in order.
+    """A `StepBench` of a `CurrentSweep`; ``currents`` are the words of all current memories in order, of input spikes
+    those of step 1 in front of each sample's others.
 
     Each is swept ``sweeps`` times, in as many steps.
     """
@@ -40,6 +41,8 @@ class SweepBench(StepBench):
             read.addr.eq(base + core.currents.address),
             core.currents.data.eq(read.data),
         ]
+        if self.sweep.opens:
+            m.d.comb += core.first.eq(self.step == 0)
 
 
 def run_sweep(design: SweepDesign, currents: Int64Array, *, steps: int, name: str = "") -> Observed:

@@ -17,6 +17,7 @@ from pimsim.rtl.bench.recorded import CLOCK, activation_values, lane_values, pac
 from pimsim.rtl.parts.design import SweepDesign
 from pimsim.rtl.parts.observe import METER_BITS, Int64Array, Meter, Observed
 from pimsim.rtl.parts.signals import index_bits
+from pimsim.rtl.parts.sram import Sram
 
 Core = Any
 """A component with ``start``, ``last``, ``done``, ``probe``, ``activity`` and ``target`` or ``winner``."""
@@ -44,6 +45,7 @@ class StepBench(wiring.Component, ABC):
     def __init__(self, core: Core, sweep: SweepDesign, *, runs: int, steps: int, patience: int) -> None:
         self.core, self.sweep, self.runs, self.steps, self.patience = core, sweep, runs, steps, patience
         self.meter = Meter(core.activity.shape())
+        self.step = Signal(range(steps + 1))  # of the inference, from 0
         self.place = Signal(range(-1, runs * sweep.words), init=-1)
         self.membranes = Signal(sweep.lanes * sweep.neuron.accumulator_bits)
         self.target = memory.MemoryData(shape=max(1, sweep.word_bits), depth=runs * max(1, sweep.output_words), init=[])
@@ -63,7 +65,7 @@ class StepBench(wiring.Component, ABC):
 
     def _sequence(self, m: Module, run: Signal) -> None:
         """Starts a step in the cycle behind the one before, and counts its cycles."""
-        core, starts, cycle, step = self.core, Signal(init=1), Signal(METER_BITS), Signal(range(self.steps + 1))
+        core, starts, cycle, step = self.core, Signal(init=1), Signal(METER_BITS), self.step
         m.d.comb += [core.start.eq(starts), core.last.eq(step == self.steps - 1)]
         m.d.sync += [starts.eq(0), cycle.eq(cycle + 1), self.stuck.eq(self.stuck | (cycle > self.patience))]
         with m.If(core.done):
@@ -103,6 +105,16 @@ class StepBench(wiring.Component, ABC):
         m.submodules[name] = store = memory.Memory(content)
         port = store.write_port()
         m.d.comb += [port.en.eq(enable), port.addr.eq(place), port.data.eq(value)]
+
+
+def connect_memory(m: Module, name: str, sram: Sram, reader: Any) -> None:
+    """``sram`` behind a core's read port."""
+    m.submodules[name] = sram
+    m.d.comb += [
+        sram.read_enable.eq(reader.enable),
+        sram.read_address.eq(reader.address),
+        reader.data.eq(sram.read_data),
+    ]
 
 
 async def ended(context: SimulatorContext, *flags: Signal) -> None:

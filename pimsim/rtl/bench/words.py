@@ -50,12 +50,13 @@ def map_words(rows: npt.NDArray[np.uint8], neurons: int, width: int) -> list[int
     return [int.from_bytes(octets[at : at + step], "little") for at in range(0, len(octets), step)]
 
 
-def current_words(sweep: SweepDesign, sums: npt.NDArray[np.integer]) -> list[int]:
+def current_words(sweep: SweepDesign, sums: npt.NDArray[np.integer], bits: int | None = None) -> list[int]:
     """The current memory of a dense layer: ``sums`` (R, neurons) as R · S·B words, in the order of the sweep.
 
-    Word o·B + b holds position o, channels b·P …, two's complement; lanes without a channel hold 0.
+    Word o·B + b holds position o, channels b·P …, two's complement of ``bits``, or of the accumulator's; lanes without
+    a channel hold 0.
     """
-    bits = sweep.neuron.accumulator_bits
+    bits = bits or sweep.neuron.accumulator_bits
     values = np.zeros((len(sums), sweep.positions, sweep.beats * sweep.lanes), np.int64)
     values[..., : sweep.channels] = sums.reshape(len(sums), sweep.positions, sweep.channels) & (1 << bits) - 1
     return [packed(word, bits) for word in values.reshape(-1, sweep.lanes).tolist()]

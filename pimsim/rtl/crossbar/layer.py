@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,8 @@ from pimsim.rtl.parts.design import SweepDesign
 from pimsim.rtl.parts.observe import joined, reported
 from pimsim.rtl.parts.sram import Sram
 from pimsim.rtl.parts.wires import wire
-from pimsim.rtl.sweep.current_sweep import CURRENT_READ, CurrentSweep
+from pimsim.rtl.sweep.current_sweep import CurrentSweep
+from pimsim.rtl.sweep.opening import CURRENT_READ, opening_ports, opening_sums
 
 
 class PimLayer(wiring.Component):
@@ -25,6 +26,9 @@ class PimLayer(wiring.Component):
     above 1; else in every step.  Sums end with a hand-over cycle of their own (``summed``); the sweep starts in the
     cycle behind it.  ``summing`` holds from their cycle 0 until then.  ``last`` is held during the inference's last
     step.  The maps and the weight memory are outside, the current memory and the membranes inside.
+
+    Of input spikes ``first`` is held during the inference's first step, which only sweeps ``currents``; sums that are
+    formed once are those of all other steps.
     """
 
     def __init__(self, design: PimDesign, content: PimContent, sweep: SweepDesign, *, once: bool) -> None:
@@ -37,7 +41,7 @@ class PimLayer(wiring.Component):
         core, swept = self.core.signature.members, self.sweep.signature.members
         result = "target" if sweep.word_values else "winner"
         passed = {name: core[name] for name in ("source", "weights") if name in core}
-        passed |= {name: swept[name] for name in (result, "probe")}
+        passed |= {name: swept[name] for name in (result, "probe")} | opening_ports(sweep)
         flags = {name: Out(1) for name in ("done", "busy", "summing", "summed")}
         activity = joined(self.core.activity.shape(), self.sweep.activity.shape())
         super().__init__({"start": In(1), "last": In(1), **flags, **passed, "activity": Out(activity)})
@@ -52,9 +56,9 @@ class PimLayer(wiring.Component):
 
     def _control(self, m: Module) -> None:
         core, sweep, fresh, running = self.core, self.sweep, Signal(init=1), Signal()
-        due = fresh if self.once else True
+        due = fresh if self.once else Const(1)
         m.d.comb += [
-            core.start.eq(self.start & due),
+            core.start.eq(self.start & due & ~self._opens),
             sweep.last.eq(self.last),
             self.summing.eq(core.busy),
             self.summed.eq(core.done),
@@ -65,9 +69,25 @@ class PimLayer(wiring.Component):
         m.d.sync += [formed.eq(core.done), running.eq(self.busy & ~self.done)]
         m.d.comb += sweep.start.eq(formed | (self.start & ~core.start))
         with m.If(self.done):
-            m.d.sync += fresh.eq(self.last)
+            m.d.sync += fresh.eq(self.last | self._opens)
         with m.Elif(core.start):
             m.d.sync += fresh.eq(0)
+
+    @property
+    def _opens(self) -> Value:
+        """Whether the step has no sums of its own."""
+        return self.first if self.sweep.design.opens else Const(0)
+
+    def _connect_opening(self, m: Module) -> None:
+        """The first step's sums come from outside."""
+        sweep = self.sweep
+        m.d.comb += [
+            sweep.first.eq(self.first),
+            self.currents.enable.eq(sweep.currents.enable & self.first),
+            self.currents.address.eq(sweep.currents.address),
+        ]
+        with m.If(self.first):
+            m.d.comb += sweep.currents.data.eq(opening_sums(sweep.design, self.currents.data))
 
     def _connect_currents(self, m: Module) -> None:
         """Written by the sums; read by the sweep, or by later rounds of sums."""
@@ -79,18 +99,20 @@ class PimLayer(wiring.Component):
             sweep.currents.data.eq(current.read_data),
         ]
         address = wire(m, "swept", self._first(m) + sweep.currents.address)
-        enable: Any = sweep.currents.enable
+        enable: Any = sweep.currents.enable & ~self._opens
         if self.design.reads_back:
             enable = enable | core.earlier.enable
             address = wire(m, "read", Mux(core.busy, core.earlier.address, address))
             m.d.comb += core.earlier.data.eq(current.read_data)
         m.d.comb += [current.read_enable.eq(enable), current.read_address.eq(address)]
+        if sweep.design.opens:
+            self._connect_opening(m)
 
     def _first(self, m: Module) -> Signal:
         """Where the step's sums begin."""
         first = Signal(range(self.design.sum_words))
         if self.design.passes > 1:
-            with m.If(self.done):
+            with m.If(self.done & ~self._opens):
                 m.d.sync += first.eq(Mux(self.last, 0, first + self.words))
         return first
 

@@ -41,7 +41,7 @@ def pim_design(source: IntegerLayer, layer: LayerMapping, pim: BitSerialPim) -> 
         kernels=layout.kernels,
         at_once=layout.at_once,
         copies=layout.array_copies,
-        rounds=_rounds(layout, pim),
+        rounds=_rounds(layout, layer.sweep.lanes),
         array=_array(layout, stored, layer, pim),
         reloaded=plan.reloaded,
         passes=operands.passes,
@@ -57,7 +57,7 @@ def pim_design(source: IntegerLayer, layer: LayerMapping, pim: BitSerialPim) -> 
         adc_cycles=pim.adc_cycles,
         sample_and_hold=pim.sample_and_hold,
         correction_depth=pim.correction_depth,
-        lanes=pim.neuron_lanes,
+        lanes=layer.sweep.lanes,
     )
 
 
@@ -119,21 +119,21 @@ def _stored(source: IntegerLayer, pim: BitSerialPim) -> Stored:
     return store(source, macro)
 
 
-def _rounds(layout: Layout, pim: BitSerialPim) -> tuple[RoundDesign, ...]:
+def _rounds(layout: Layout, lanes: int) -> tuple[RoundDesign, ...]:
     rows = layout.window.fan_in
     held: set[int] = set()
     found = []
     for one in layout.rounds:
-        found.append(_round(one, rows, pim, held))
+        found.append(_round(one, rows, lanes, held))
         held |= set(range(found[-1].first_word, found[-1].first_word + found[-1].words))
     return tuple(found)
 
 
-def _round(one: Round, rows: int, pim: BitSerialPim, held: set[int]) -> RoundDesign:
+def _round(one: Round, rows: int, lanes: int, held: set[int]) -> RoundDesign:
     """Tiles of a round follow each other, so their rows do, around the layer's end; their outputs do as well."""
     first, last = one.tiles[0], one.tiles[-1]
-    word = first.output // pim.neuron_lanes
-    words = (last.output + last.outputs - 1) // pim.neuron_lanes + 1 - word
+    word = first.output // lanes
+    words = (last.output + last.outputs - 1) // lanes + 1 - word
     tiles = tuple(
         TileDesign(
             row=tile.row,

@@ -98,7 +98,7 @@ class Accumulators(wiring.Component):
 
     def _weight(self, lane: int) -> Value:
         code = self.addend.word_select(lane, self.design.weight_bits)
-        return code.as_signed() if self.design.weight_signed else code
+        return (code.as_signed() if self.design.weight_signed else code) << self.design.sweep.shift
 
     def _count(self, m: Module) -> None:
         """The sets' event counters."""

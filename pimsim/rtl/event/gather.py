@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,6 +13,7 @@ from pimsim.rtl.event.membranes import BankedMemory
 from pimsim.rtl.parts.design import EventDesign
 from pimsim.rtl.parts.observe import joined, reported
 from pimsim.rtl.parts.signals import Probe, ReadPort, index_bits
+from pimsim.rtl.sweep.opening import connect_opening, opening_activity, opening_ports, opening_sums
 from pimsim.rtl.sweep.sweep import Sweep, membrane_word, sweep_activity
 
 
@@ -20,7 +21,7 @@ def gather_activity(design: EventDesign) -> data.StructLayout:
     """Reports of all units, and of each bank of membranes with one port whether it is accessed."""
     banks = design.sweep.banks if design.sweep.ports == 1 else 0
     port = data.StructLayout({f"bank_access_{bank}": 1 for bank in range(banks)})
-    return joined(sums_activity(design), sweep_activity(design.sweep), port)
+    return joined(sums_activity(design), opening_activity(design.sweep), sweep_activity(design.sweep), port)
 
 
 class GatherCore(wiring.Component):
@@ -30,6 +31,8 @@ class GatherCore(wiring.Component):
     come in the cycle behind ``done``.  ``last`` is held during the inference's last step, which leaves membranes zero.
     The weight memory and the maps are outside; data of ``weights`` belong to the address of the cycle before, with a
     pipeline of one stage to that of the same cycle.
+
+    Of input spikes ``first`` is held during the inference's first step, which only sweeps ``currents``.
     """
 
     def __init__(self, design: EventDesign) -> None:
@@ -55,6 +58,7 @@ class GatherCore(wiring.Component):
                 result: self.sweep.signature.members[result],
                 "probe": Out(Probe(sweep)),
                 "activity": Out(gather_activity(design)),
+                **opening_ports(sweep),
             }
         )
 
@@ -73,11 +77,16 @@ class GatherCore(wiring.Component):
         self._connect_membranes(m)
         return m
 
+    @property
+    def _gathers(self) -> Value:
+        """Whether the step has sums of its own."""
+        return ~self.first if self.design.sweep.opens else Const(1)
+
     def _control(self, m: Module) -> None:
         """A step lasts from its start until the sweep is empty; all units work at the same time."""
         running = Signal()
         m.d.comb += [
-            self.fields.start.eq(self.start),
+            self.fields.start.eq(self.start & self._gathers),
             self.sweep.restart.eq(self.start),
             self.sweep.last.eq(self.last),
             self.done.eq(running & self.sweep.empty),
@@ -94,18 +103,23 @@ class GatherCore(wiring.Component):
 
     def _connect_sums(self, m: Module) -> None:
         """A position's words are issued once its set is full; each is taken in stage 1, the cycle behind its issue."""
-        fields, sweep = self.fields, self.sweep
+        fields, sweep, gathers = self.fields, self.sweep, self._gathers
         chosen, word = Signal(), Signal(index_bits(self.design.sweep.beats))  # of the word to be issued next
         m.d.comb += [
-            sweep.ready.eq(fields.full.bit_select(chosen, 1)),
-            fields.release.eq((sweep.issue & sweep.issue_final) << chosen),
-            fields.take.eq(sweep.stage_one),
+            sweep.ready.eq(Mux(gathers, fields.full.bit_select(chosen, 1), self.busy)),
+            fields.release.eq((sweep.issue & sweep.issue_final & gathers) << chosen),
+            fields.take.eq(sweep.stage_one & gathers),
             sweep.addend.eq(fields.sums),
         ]
+        if self.design.sweep.opens:
+            connect_opening(m, self, sweep)
+            with m.If(self.first):
+                sums = opening_sums(self.design.sweep, self.currents.data)
+                m.d.comb += sweep.addend.as_value().eq(sums)
         m.d.sync += [fields.set.eq(chosen), fields.word.eq(word)]
         with m.If(self.start):
             m.d.sync += chosen.eq(0)
-        with m.Elif(sweep.issue):
+        with m.Elif(sweep.issue & gathers):
             m.d.sync += [word.eq(Mux(sweep.issue_final, 0, word + 1)), chosen.eq(chosen ^ sweep.issue_final)]
         if self.design.sweep.weight_zero:
             m.d.comb += sweep.count.eq(fields.count)

@@ -10,6 +10,7 @@ from pimsim.rtl.event.membranes import BufferPort
 from pimsim.rtl.event.target_walk import SlotLayout
 from pimsim.rtl.event.update import Update
 from pimsim.rtl.parts.design import EventDesign
+from pimsim.rtl.parts.popcount import ones
 from pimsim.rtl.parts.signals import ReadPort
 from pimsim.rtl.sweep.sweep import membrane_word
 
@@ -32,7 +33,8 @@ class LaneActivity(data.StructLayout):
 class Adders(wiring.Component):
     """``sums`` of P lanes: ``operand`` with a weight added to each sum, modulo 2^A; flags above the sums stay.
 
-    In a position's ``final`` word lanes beyond the last channel add 0.
+    In a position's ``final`` word lanes beyond the last channel add 0; so do, where lanes skip, those whose flag is
+    set.  ``added``: lanes that add.
     """
 
     def __init__(self, design: EventDesign) -> None:
@@ -43,13 +45,18 @@ class Adders(wiring.Component):
                 "codes": In(design.lanes * design.weight_bits),
                 "final": In(1),
                 "sums": Out(width),
+                "added": Out(range(design.lanes + 1)),
             }
         )
 
     def elaborate(self, _platform: object) -> Module:
         m = Module()
-        bits, lanes = self._design.sweep.stored_bits, self._design.lanes
-        m.d.comb += self.sums.eq(self.operand)
+        bits, lanes, sweep = self._design.sweep.stored_bits, self._design.lanes, self._design.sweep
+        channels = Mux(self.final, sweep.left_over, lanes)
+        m.d.comb += [
+            self.sums.eq(self.operand),
+            self.added.eq(channels - ones(m, self.operand[bits * lanes :]) if sweep.skips else channels),
+        ]
         for lane in range(lanes):
             total = self.operand.word_select(lane, bits) + self._weight(lane)
             m.d.comb += self.sums.word_select(lane, bits).eq(total)
@@ -57,13 +64,11 @@ class Adders(wiring.Component):
 
     def _weight(self, lane: int) -> Value:
         code = self.codes.word_select(lane, self._design.weight_bits)
-        weight = code.as_signed() if self._design.weight_signed else code
-        return Mux(self.final, 0, weight) if lane >= channels_of_last_word(self._design) else weight
-
-
-def channels_of_last_word(design: EventDesign) -> int:
-    """Lanes that have a channel in the last word of a position."""
-    return design.sweep.channels - (design.sweep.beats - 1) * design.lanes
+        weight = (code.as_signed() if self._design.weight_signed else code) << self._design.sweep.shift
+        sweep = self._design.sweep
+        if sweep.skips:
+            weight = Mux(self.operand[sweep.stored_bits * self._design.lanes + lane], 0, weight)
+        return Mux(self.final, 0, weight) if lane >= sweep.left_over else weight
 
 
 class Lanes(wiring.Component):
@@ -104,14 +109,13 @@ class Lanes(wiring.Component):
         self._fetch(m, beat)
         adds, final = self._stages(m, beat)
         m.submodules.adders = adders = Adders(self._design)
-        active = Mux(final, channels_of_last_word(self._design), self._design.lanes)
         m.d.comb += [
             adders.operand.eq(sums.operand),
             adders.codes.eq(self.weights.data),
             adders.final.eq(final),
             sums.result.eq(adders.sums),
             self.activity.lanes_busy.eq(adds),
-            self.activity.lane_accumulate.eq(Mux(adds, active, 0)),
+            self.activity.lane_accumulate.eq(Mux(adds, adders.added, 0)),
         ]
         if self._design.sweep.weight_zero:
             self._count(m, beat)

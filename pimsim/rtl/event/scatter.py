@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, unsigned
+from amaranth.hdl import Const, Module, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,6 +14,7 @@ from pimsim.rtl.event.scanner import SCANNER_ACTIVITY, Scanner
 from pimsim.rtl.parts.design import EventDesign, SweepDesign
 from pimsim.rtl.parts.observe import joined, reported
 from pimsim.rtl.parts.signals import Probe, ReadPort, index_bits
+from pimsim.rtl.sweep.opening import connect_opening, opening_activity, opening_ports, opening_sums
 from pimsim.rtl.sweep.sweep import Sweep, membrane_word, sweep_activity
 
 
@@ -22,7 +23,7 @@ def scatter_activity(design: EventDesign) -> data.StructLayout:
     banks = design.sweep.banks if design.sweep.ports == 1 else 0
     port = data.StructLayout({f"bank_access_{bank}": 1 for bank in range(banks)})
     units = (SCANNER_ACTIVITY, FIFO_ACTIVITY, GENERATOR_ACTIVITY, LaneActivity(design))
-    return joined(*units, sweep_activity(design.sweep), port)
+    return joined(*units, opening_activity(design.sweep), sweep_activity(design.sweep), port)
 
 
 class CountPositions(wiring.Component):
@@ -57,6 +58,8 @@ class ScatterCore(wiring.Component):
     come in the cycle behind ``done``.  ``last`` is held during the inference's last step, which leaves membranes and
     counts zero.  The weight memory and the maps are outside; data of ``weights`` belong to the address of the cycle
     before, with a pipeline of one stage to that of the same cycle.
+
+    Of input spikes ``first`` is held during the inference's first step, which only sweeps ``currents``.
     """
 
     def __init__(self, design: EventDesign) -> None:
@@ -81,6 +84,7 @@ class ScatterCore(wiring.Component):
                 result: self.sweep.signature.members[result],
                 "probe": Out(Probe(sweep)),
                 "activity": Out(scatter_activity(design)),
+                **opening_ports(sweep),
             }
         )
 
@@ -104,11 +108,16 @@ class ScatterCore(wiring.Component):
         return m
 
     def _control(self, m: Module) -> None:
-        """SCATTER until all that was scanned is written, then SWEEP until the sweep is empty."""
+        """SCATTER until all that was scanned is written, then SWEEP until the sweep is empty; a first step of input
+        spikes sweeps at once."""
         scattered = self.scanner.scanned & ~self.fifo.available & ~self.generator.holds & self.lanes.empty
+        opens = self.first if self.design.sweep.opens else Const(0)
         with m.FSM() as controller:
             with m.State("IDLE"), m.If(self.start):
                 m.next = "SCATTER"
+                if self.design.sweep.opens:
+                    with m.If(opens):
+                        m.next = "SWEEP"
             with m.State("SCATTER"), m.If(scattered):
                 m.next = "SWEEP"
             with m.State("SWEEP"), m.If(self.sweep.empty):
@@ -116,10 +125,10 @@ class ScatterCore(wiring.Component):
                 m.next = "IDLE"
         m.d.comb += [
             self.busy.eq(self.start | ~controller.ongoing("IDLE")),
-            self.scanner.start.eq(self.start),
+            self.scanner.start.eq(self.start & ~opens),
             self.sweep.restart.eq(self.start),
             self.sweep.last.eq(self.last),
-            self.sweep.ready.eq(controller.ongoing("SWEEP")),
+            self.sweep.ready.eq(controller.ongoing("SWEEP") | (self.start & opens)),
         ]
 
     def _connect_scatter(self, m: Module) -> None:
@@ -144,16 +153,20 @@ class ScatterCore(wiring.Component):
         self.sweep.connect_results(m, self)
         self.sweep.connect_membranes(m, self.membranes.sweep)
         m.d.comb += self.membranes.sweeping.eq(self.sweep.ready)
+        if self.design.sweep.opens:
+            connect_opening(m, self, self.sweep)
+            m.d.comb += self.sweep.addend.as_value().eq(opening_sums(self.design.sweep, self.currents.data))
 
     def _connect_counts(self, m: Module, counts: SharedMemory) -> None:
         """The sweep reads a position's count with its first word, and clears it when that one is written."""
         sweep, port = self.sweep, counts.sweep
+        counted = ~self.first if self.design.sweep.opens else Const(1)
         m.submodules.positions = positions = CountPositions(self.design.sweep)
         wiring.connect(m, self.lanes.counts, counts.lanes)
         m.d.comb += [
             positions.restart.eq(sweep.restart),
-            positions.reads.eq(sweep.issue & sweep.issue_first),
-            positions.clears.eq(sweep.write_enable & sweep.write_first),
+            positions.reads.eq(sweep.issue & sweep.issue_first & counted),
+            positions.clears.eq(sweep.write_enable & sweep.write_first & counted),
             counts.sweeping.eq(sweep.ready),
             port.read_enable.eq(positions.reads),
             port.read_address.eq(positions.read),

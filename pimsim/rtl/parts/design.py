@@ -10,7 +10,7 @@ from pimsim.mapping import LayerMapping, Mapping
 from pimsim.mapping.mapping import EventPlan, GatherPlan, ScatterPlan
 from pimsim.model.architecture import LayerShape
 from pimsim.model.fixed_point import effective_leak, word_range
-from pimsim.model.network import AFFINE, HALF_UP, TIMED, IntegerNetwork
+from pimsim.model.network import AFFINE, HALF_UP, SINGLE_SPIKE, TIMED, IntegerNetwork
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ class SweepDesign:
     the membrane memory holds P values of ``stored_bits`` (0: there is no membrane), in ``banks`` with ``ports`` each.
     With ``adds`` a word of sums comes from elsewhere (currents, accumulators); else the membrane memory holds sums of
     weight codes.  ``weight_zero`` z_w times a position's event count of ``count_bits`` is taken off them.
-    With ``opens`` the first step's sums lie in a current memory, whatever those of later steps are (input spikes, §11).
+    Of input spikes (§11) the first step's sums, of ``opening_bits``, lie in a current memory of their own, and those of
+    later steps are added ``shift`` places higher.
     With ``skips`` the lane of a neuron that has fired in an earlier step does nothing (§12).
     The target map holds ``word_values`` values of ``value_bits`` per word (0: none, behind the classifier).
     """
@@ -114,8 +115,19 @@ class SweepDesign:
     count_bits: int
     value_bits: int
     word_values: int
-    opens: bool = False
+    opening_bits: int = 0
+    shift: int = 0
     skips: bool = False
+
+    @property
+    def opens(self) -> bool:
+        """Whether the first step has sums of another kind."""
+        return self.opening_bits > 0
+
+    @property
+    def current_bits(self) -> int:
+        """Of a sum that is formed once per inference, in front of the first step."""
+        return self.opening_bits or self.neuron.accumulator_bits
 
     @property
     def beats(self) -> int:
@@ -154,10 +166,7 @@ class SweepDesign:
 
 @dataclass(frozen=True)
 class EventDesign:
-    """A layer on the event core, docs/microarchitecture.md §4; weights are codes of ``weight_bits``.
-
-    They enter the adders ``shift`` places higher (input spikes, §11.3).
-    """
+    """A layer on the event core, docs/microarchitecture.md §4; weights are codes of ``weight_bits``."""
 
     shape: LayerShape
     gather: bool
@@ -169,7 +178,6 @@ class EventDesign:
     weight_bits: int
     weight_signed: bool
     sweep: SweepDesign
-    shift: int = 0
 
     @property
     def map_words(self) -> int:
@@ -187,9 +195,14 @@ class EventDesign:
         return self.shape.fan_in * self.sweep.beats
 
 
+def placed(mapping: Mapping, index: int) -> LayerMapping:
+    """Where the neurons of layer ``index`` are: of a first layer whose inputs fire, where these are summed."""
+    return mapping.input_spikes if index == 0 and mapping.input_spikes is not None else mapping.layers[index]
+
+
 def event_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int) -> EventDesign:
     """Layer ``index``, which ``mapping`` has placed on the event core."""
-    layer, source, event = mapping.layers[index], network.layers[index], hardware.engines.event
+    layer, source, event = placed(mapping, index), network.layers[index], hardware.engines.event
     assert isinstance(event, Event)
     assert isinstance(layer.plan, ScatterPlan | GatherPlan)
     return EventDesign(
@@ -208,7 +221,7 @@ def event_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, 
 
 def sweep_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int) -> SweepDesign:
     """The sweep of layer ``index`` on whatever engine it runs."""
-    layer = mapping.layers[index]
+    layer, spikes = placed(mapping, index), network.input_spikes if index == 0 else None
     engine = hardware.engines.named(layer.engine)
     assert engine is not None  # the hardware file was checked for it
     event = engine if isinstance(engine, Event) else None
@@ -230,12 +243,15 @@ def sweep_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, 
         count_bits=layer.plan.count_bits if isinstance(layer.plan, EventPlan) else 0,
         value_bits=layer.sweep.value_bits,
         word_values=target.word_bits // layer.sweep.value_bits if target is not None else 0,
+        opening_bits=mapping.layers[0].numerics.accumulator_bits if spikes is not None else 0,
+        shift=spikes.shift if spikes is not None else 0,
+        skips=engine.skip_fired and neuron.kind == SINGLE_SPIKE,
     )
 
 
 def neuron_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, index: int) -> NeuronDesign:
     """Neurons of layer ``index`` in the words of its engine."""
-    layer, neuron = mapping.layers[index], network.layers[index].neuron
+    layer, neuron = placed(mapping, index), network.layers[index].neuron
     numerics = layer.numerics
     leak = effective_leak(neuron, network.leak_fraction_bits, numerics.leak_terms)
     engine = hardware.engines.named(layer.engine)
@@ -254,6 +270,8 @@ def neuron_design(network: IntegerNetwork, mapping: Mapping, hardware: Hardware,
         multiplier=neuron.multiplier,
         shift=neuron.shift,
         activation_bits=neuron.activation_bits,
+        time_weight=neuron.time_weight,
+        steps=mapping.steps,
     )
 
 

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, Signature
 from pimsim.rtl.parts.design import SweepDesign
 from pimsim.rtl.parts.signals import index_bits
 from pimsim.rtl.parts.sram import Sram
-from pimsim.rtl.sweep.current_sweep import current_port
+from pimsim.rtl.sweep.opening import opening_port
 
 WRITE = ("write_enable", "write_address", "write_data")
 
@@ -22,7 +22,7 @@ class FrontPort(Signature):
     """
 
     def __init__(self, sweep: SweepDesign) -> None:
-        word = sweep.lanes * sweep.neuron.accumulator_bits
+        word = sweep.lanes * sweep.current_bits
         super().__init__(
             {
                 "start": Out(1),
@@ -30,7 +30,7 @@ class FrontPort(Signature):
                 "write_enable": In(1),
                 "write_address": In(index_bits(sweep.words)),
                 "write_data": In(word),
-                "earlier": In(current_port(sweep)),
+                "earlier": In(opening_port(sweep)),
             }
         )
 
@@ -42,11 +42,11 @@ class CurrentBuffer(wiring.Component):
     """
 
     def __init__(self, sweep: SweepDesign) -> None:
-        width = sweep.lanes * sweep.neuron.accumulator_bits
+        width = sweep.lanes * sweep.current_bits
         self.halves = [Sram(f"current_memory_{half}", width=width, depth=sweep.words) for half in range(2)]
         front = FrontPort(sweep).members
         written = {name: front[name] for name in (*WRITE, "earlier")}
-        super().__init__({**written, "write_half": In(1), "read_half": In(1), "currents": In(current_port(sweep))})
+        super().__init__({**written, "write_half": In(1), "read_half": In(1), "currents": In(opening_port(sweep))})
 
     def elaborate(self, _platform: object) -> Module:
         m = Module()

@@ -81,7 +81,7 @@ class RecordedFront(_Front):
         super().__init__(sweep)
         assert cycles > sweep.words
         self._words, self._cycles = sweep.words, cycles
-        self._sums = memory.MemoryData(shape=sweep.lanes * sweep.neuron.accumulator_bits, depth=len(sums), init=sums)
+        self._sums = memory.MemoryData(shape=sweep.lanes * sweep.current_bits, depth=len(sums), init=sums)
 
     def elaborate(self, _platform: object) -> Module:
         m, port = Module(), self.port

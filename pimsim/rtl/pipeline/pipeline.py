@@ -12,6 +12,8 @@ from pimsim.rtl.crossbar.design import PimDesign
 from pimsim.rtl.crossbar.layer import PimLayer
 from pimsim.rtl.crossbar.place import PimContent
 from pimsim.rtl.event.core import EventCore, event_core
+from pimsim.rtl.input_spikes.encoder import EncoderDesign, code_port
+from pimsim.rtl.input_spikes.layer import InputSpikeLayer
 from pimsim.rtl.parts.design import EventDesign, SweepDesign
 from pimsim.rtl.parts.map_buffer import MapBuffer
 from pimsim.rtl.parts.signals import index_bits
@@ -82,40 +84,52 @@ class CrossbarStage:
 class PipelineDesign:
     """Layers in a row: the sweeps of the first one, and those ``behind``; ``steps`` of each inference.
 
-    With ``whole_samples`` (``order: layer_major``) the maps of all steps are handed over together.
+    A first layer whose inputs fire is what sums these, ``spikes``, behind an ``encoder``.  With ``whole_samples``
+    (``order: layer_major``) the maps of all steps are handed over together.
     """
 
     sweep: SweepDesign
     behind: tuple[EventStage | CrossbarStage, ...]
     steps: int
     whole_samples: bool
+    spikes: EventStage | CrossbarStage | None = None
+    encoder: EncoderDesign | None = None
 
     @property
     def sweeps(self) -> tuple[SweepDesign, ...]:
         """Of all layers."""
         return (self.sweep, *(stage.sweep for stage in self.behind))
 
+    def first(self) -> CurrentSweep | InputSpikeLayer:
+        """What sweeps the first sums, and is in front of all maps."""
+        if self.spikes is None or self.encoder is None:
+            return CurrentSweep(self.sweep)
+        return InputSpikeLayer(self.encoder, self.spikes.core())
+
 
 class Pipeline(wiring.Component):
     """All layers behind the first one's sums.
 
     ``offer`` says that a sample is there for the engine at ``front``.  ``finished`` is high in the hand-over cycle of a
-    sample's last step in the last layer, with the class in ``winner``.
+    sample's last step in the last layer, with the class in ``winner``.  Codes of inputs that fire are read by
+    ``codes``; ``fired`` is high in the cycle in which those of a sample are no longer needed.
     """
 
     def __init__(self, design: PipelineDesign) -> None:
         self.design, sweeps = design, design.sweeps
-        self.first = CurrentSweep(design.sweep)
+        self.first = design.first()
         self.behind = [stage.core() for stage in design.behind]
         self.currents = CurrentBuffer(design.sweep)
         maps = design.steps if design.whole_samples else 1
         self.maps = [stage.buffer(layer, sweeps[layer], maps) for layer, stage in enumerate(design.behind)]
         self.control = PipelineControl(len(sweeps), design.steps, whole_samples=design.whole_samples)
         ports: dict[str, Member] = {"offer": In(1), "front": Out(FrontPort(design.sweep)), "finished": Out(1)}
+        if design.encoder is not None:
+            ports |= {"codes": Out(code_port(design.encoder)), "fired": Out(1)}
         super().__init__(ports | {"winner": Out(index_bits(sweeps[-1].neurons))})
 
     @property
-    def cores(self) -> list[CurrentSweep | Core]:
+    def cores(self) -> list[CurrentSweep | InputSpikeLayer | Core]:
         """Of all layers in order."""
         return [self.first, *self.behind]
 
@@ -146,6 +160,9 @@ class Pipeline(wiring.Component):
         ]
         wiring.connect(m, wiring.flipped(front.earlier), currents.earlier)
         wiring.connect(m, sweep.currents, currents.currents)
+        if self.design.encoder is not None:
+            wiring.connect(m, sweep.codes, wiring.flipped(self.codes))
+            m.d.comb += self.fired.eq(sweep.done & sweep.last)
 
     def _join(self, m: Module, layer: int, buffer: Buffer) -> None:
         """The map between a layer and the one behind it."""
@@ -165,8 +182,8 @@ class Pipeline(wiring.Component):
         ]
 
     def _connect_weights(self, m: Module) -> None:
-        for layer, (stage, core) in enumerate(zip(self.design.behind, self.behind, strict=True), 1):
-            store = stage.weight_memory(layer)
+        for layer, (stage, core) in enumerate(zip((self.design.spikes, *self.design.behind), self.cores, strict=True)):
+            store = stage.weight_memory(layer) if stage is not None else None
             if store is None:
                 continue
             m.submodules[f"weight_memory_{layer}"] = store

@@ -219,9 +219,9 @@ class Sweep(wiring.Component):
         return step
 
     def _correction(self, m: Module) -> Value:
-        """z_w · count, formed with a position's first word and kept for its others."""
+        """z_w · count (of input spikes 2^k times that), formed with a position's first word and kept for its others."""
         kept = Signal(Shape(self.design.neuron.accumulator_bits, signed=True))
-        product = wire(m, "product", self.count * self.design.weight_zero)
+        product = wire(m, "product", self.count * self.design.weight_zero << self.design.shift)
         with m.If(self.stage_one & self.stage_one_first):
             m.d.sync += kept.eq(product)
         correction = Signal.like(kept)

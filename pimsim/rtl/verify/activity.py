@@ -20,11 +20,30 @@ from pimsim.simulation.schedule_layer import MULTIPLIER_BITS, merged
 Widths = tuple[int, ...]
 """``bits``, ``second_bits`` and ``capacity_bits`` of an action, as far as it has them."""
 
-UNITS = ("scanner", "address_generator", "lanes", "weight_fetch", "loader", "row_driver", "adc", "writer", "sweep")
+UNITS = (
+    "encoder",
+    "scanner",
+    "address_generator",
+    "lanes",
+    "weight_fetch",
+    "loader",
+    "row_driver",
+    "adc",
+    "writer",
+    "sweep",
+)
 """Units of all engines in the order in which a layer's record names them; `PORT` stands behind them."""
 PORT, BANK_ACCESS = "membrane_port", "bank_access_"
 COUNTER = {"counter_read": ("accumulator", "read"), "counter_write": ("accumulator", "write")}
 """Event counters beside the sums of a gather core, which are registers of the same component."""
+ENCODED = {
+    "encoder_compare": ("neuron", "compare"),
+    "encoder_pack": ("packer", "pack"),
+    "encoder_write": ("spike_memory", "write"),
+}
+"""What the encoder of input spikes does, in words of its own widths."""
+APART = COUNTER | ENCODED | {"opening_read": ("current_memory", "read")}
+"""Counts that are not called as their actions."""
 NOT_DESCRIBED = {("input_memory", "write")}
 """Codes of a sample arrive in the background, from outside the layer (docs/microarchitecture.md §3)."""
 
@@ -70,7 +89,9 @@ def _units(counts: dict[str, int], cycles: int) -> tuple[tuple[str, UnitCycles],
 
 def _actions(case: LayerCase, counts: dict[str, int]) -> tuple[ActionCount, ...]:
     widths = _widths(case.layer, case.hardware.engines.named(case.layer.engine))
-    told = [_action(case.layer, name, count, widths) for name, count in counts.items() if not _of_unit(name)]
+    if case.opening is not None:
+        widths |= _of_encoder(case.opening)
+    told = [_action(case, name, count, widths) for name, count in counts.items() if not _of_unit(name)]
     return merged(tuple(one for one in told if one.count))
 
 
@@ -79,12 +100,13 @@ def _of_unit(name: str) -> bool:
     return name.startswith(BANK_ACCESS) or (unit != name and unit in UNITS)
 
 
-def _action(layer: LayerMapping, name: str, count: int, widths: dict[str, Widths]) -> ActionCount:
+def _action(case: LayerCase, name: str, count: int, widths: dict[str, Widths]) -> ActionCount:
     """One field of a core's ``activity``; memories count words, which may be several macros wide."""
-    key = COUNTER.get(name) or next((key for key in CATALOGUE if "_".join(key) == name), None)
+    layer = case.layer
+    key = APART.get(name) or next((key for key in CATALOGUE if "_".join(key) == name), None)
     if key is None:
         raise ValueError(f'"{name}" is counted, and is neither a unit nor an action')
-    memory = _memory(layer, key)
+    memory = memory_of(case, name, *key)
     if memory is not None:
         return memory.read(count) if key[1] == "read" else memory.write(count)
     if not count:
@@ -95,10 +117,16 @@ def _action(layer: LayerMapping, name: str, count: int, widths: dict[str, Widths
     return CATALOGUE[key].count(count, bits=bits, second_bits=second, capacity_bits=capacity)
 
 
-def _memory(layer: LayerMapping, key: tuple[str, str]) -> MemoryPlan | None:
-    """The buffer that an access goes to; maps are read in front of the layer and written behind it."""
-    component, action = key
-    own = layer.memories
+def memory_of(case: LayerCase, name: str, component: str, action: str) -> MemoryPlan | None:
+    """The buffer that an access counted as ``name`` goes to; maps are read in front of the layer and written behind it.
+
+    Of input spikes codes and the sums of step 1 are those of another engine, and the encoder writes the map in front.
+    """
+    own, opening = case.layer.memories, case.opening
+    if opening is not None and name in ("input_memory_read", "opening_read"):
+        return opening.memories.source if component == "input_memory" else opening.memories.current
+    if name == "encoder_write":
+        return own.source
     if component in ("input_memory", "spike_memory", "activation_memory"):
         return own.source if action == "read" else own.target
     named = {"membrane_memory": own.membrane, "weight_memory": own.weight}
@@ -125,6 +153,12 @@ def _of_sweep(layer: LayerMapping) -> dict[str, Widths]:
         "packer_pack": (layer.sweep.lanes,),
         "correction_add": (bits,),
     }
+
+
+def _of_encoder(codes: LayerMapping) -> dict[str, Widths]:
+    """``codes`` is the layer as its codes are read."""
+    bits = codes.operands.stored_bits
+    return {"encoder_compare": (bits,), "encoder_pack": (codes.memories.source.word_bits // bits,)}
 
 
 def _of_event(layer: LayerMapping, event: Event) -> dict[str, Widths]:

@@ -7,14 +7,21 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import prod
 
+import numpy as np
+
+from pimsim.activity.activity import SPIKES_SUFFIX
 from pimsim.errors import MappingError, ModelError, TraceError
 from pimsim.hardware import BitSerialPim, Event, Hardware
 from pimsim.hardware.hardware import AUTO, Numerics
 from pimsim.mapping import LayerMapping, Mapping, costs_cnn, map_model
 from pimsim.model.architecture import LINEAR, LayerShape, Shape3
-from pimsim.model.network import IntegerLayer, IntegerNetwork
+from pimsim.model.encoding import packed_input_spikes
+from pimsim.model.fixed_point import Int64Array
+from pimsim.model.network import TIMED, IntegerLayer, IntegerNetwork
+from pimsim.rtl.parts.design import placed
 from pimsim.rtl.verify.crop import Crop, UnsignedArray, cut_network, cut_shape
-from pimsim.simulation import LayerRecord, in_front, record_layer, time_layer
+from pimsim.simulation import LayerRecord, record_layer, time_layer
+from pimsim.simulation.schedule_fired import skips
 from pimsim.simulation.schedule_layer import LayerTiming
 from pimsim.traces import Trace
 
@@ -23,8 +30,9 @@ from pimsim.traces import Trace
 class LayerCase:
     """Layer ``index`` of ``network`` as ``mapping`` places it on ``hardware``, reading ``inputs``.
 
-    ``inputs`` as `pimsim.simulation.in_front` gives them: codes (N, C, D, H, W), packed spikes uint8 (N, T, bytes) or
-    activations (N, neurons).  ``cut`` says what was left out of the network that was asked for.
+    ``inputs`` are those that the layer before leaves: codes (N, C, D, H, W), packed spikes uint8 (N, T, bytes) or
+    activations (N, neurons).  ``cut`` says what was left out of the network that was asked for.  A first layer whose
+    inputs fire is two cases: the sums of its codes (``of_codes``), and all else.
     """
 
     network: IntegerNetwork
@@ -33,10 +41,26 @@ class LayerCase:
     index: int
     inputs: UnsignedArray
     cut: tuple[str, ...] = ()
+    of_codes: bool = False
 
     @property
     def layer(self) -> LayerMapping:
-        return self.mapping.layers[self.index]
+        return self.mapping.layers[0] if self.of_codes else placed(self.mapping, self.index)
+
+    @property
+    def name(self) -> str:
+        """As an Activity calls it."""
+        return self.layer.name + (SPIKES_SUFFIX if self.of_input_spikes else "")
+
+    @property
+    def of_input_spikes(self) -> bool:
+        """Whether the layer's inputs fire."""
+        return self.index == 0 and self.mapping.input_spikes is not None and not self.of_codes
+
+    @property
+    def opening(self) -> LayerMapping | None:
+        """Where the sums of step 1 are formed, of a layer whose inputs fire."""
+        return self.mapping.layers[0] if self.of_input_spikes else None
 
     @property
     def weights(self) -> IntegerLayer:
@@ -66,19 +90,67 @@ class LayerCase:
             return _ideal(engine.numerics)
         return self.on_event_core
 
+    @property
+    def maps(self) -> UnsignedArray:
+        """What the sums are of: ``inputs``, or the spikes that are made of them."""
+        return packed_input_spikes(self.network, self.inputs) if self.of_input_spikes else self.inputs
+
+    @property
+    def skips(self) -> bool:
+        """Whether lanes of neurons that have fired do nothing."""
+        return skips(self.layer, self.hardware) and not self.of_codes
+
     def record(self) -> LayerRecord:
         """What the simulator says of every neuron."""
         return record_layer(self.network, self.index, self.inputs, self.mapping.numerics)
 
     def timing(self) -> LayerTiming:
         """What the simulator says of every cycle."""
-        return time_layer(self.mapping, self.hardware, self.index, self.inputs)
+        number = self.index + (self.mapping.input_spikes is not None and not self.of_codes)
+        spikes = self.record().spikes if self.skips else None
+        return time_layer(self.mapping, self.hardware, number, self.maps, spikes)
 
 
 def _ideal(numerics: Numerics) -> bool:
     """Whether converters count exactly, up to their highest code."""
     plain = Numerics(adc_full_scale_lsb=numerics.adc_full_scale_lsb, seed=numerics.seed)
     return numerics == plain and plain.adc_full_scale_lsb in (AUTO, "lsb")
+
+
+def kept_membranes(case: LayerCase, record: LayerRecord) -> Int64Array:
+    """(N, T, neurons) membranes of a layer as they are written back: those of lanes that skip stay as they were when
+    their neuron fired, while the simulator's go on (docs/microarchitecture.md §12)."""
+    if not case.skips:
+        return record.membranes
+    neurons = record.membranes.shape[2]
+    fired = np.unpackbits(record.spikes, axis=2, count=neurons, bitorder="little")
+    steps = np.arange(case.steps)[:, None]
+    when = np.where(fired.any(axis=1), fired.argmax(axis=1), case.steps)[:, None]
+    kept: Int64Array = np.take_along_axis(record.membranes, np.minimum(steps, when), axis=1)
+    return kept
+
+
+def spike_sums(case: LayerCase, record: LayerRecord) -> Int64Array:
+    """(N, steps, neurons) sums that the layer forms in its steps: of input spikes those of 2 … T, a spike being 1."""
+    spikes = case.network.input_spikes
+    return record.currents[:, 1:] >> spikes.shift if spikes is not None and case.of_input_spikes else record.currents
+
+
+def swept_sums(case: LayerCase, record: LayerRecord) -> Int64Array:
+    """(N, T, neurons) what lies in the current memory in each step."""
+    opening = record.currents[:, :1] if case.of_input_spikes else record.currents[:, :0]
+    return np.concatenate([opening, spike_sums(case, record)], axis=1)
+
+
+def classes(case: LayerCase, record: LayerRecord) -> Int64Array:
+    """(N,) what the argmax behind a classifier says; of `timed` classes less the time that each took."""
+    neuron, sums = case.weights.neuron, record.membranes[:, -1]
+    if neuron.kind == TIMED:
+        above = record.potentials > neuron.threshold
+        steps = np.where(above.any(axis=1), above.argmax(axis=1) + 1, case.steps)
+        sums = sums - neuron.time_weight * steps
+    found: Int64Array = sums.argmax(axis=1)
+    return found
 
 
 WHOLE = Crop()
@@ -88,6 +160,9 @@ def layer_case(
     network: IntegerNetwork, hardware: Hardware, trace: Trace, layer: str | int, crop: Crop = WHOLE
 ) -> LayerCase:
     """The layer called ``layer``, or of that number, on the inputs that ``trace`` has recorded for this machine.
+
+    Of a first layer whose inputs fire the name alone is that of its sums of codes, and all else is called as in an
+    Activity, with `SPIKES_SUFFIX`; its number is that of the latter.
 
     Raises MappingError for a name that the network lacks and where the layer does not fit the machine, ModelError for
     a crop that leaves no output, TraceError for more samples or steps than there are.
@@ -102,7 +177,8 @@ def layer_case(
         small = cut_network(used, hardware, index, inputs, crop)
         used, hardware, index, inputs = small.network, small.hardware, small.index, small.inputs
     mapping = map_model(used, hardware)
-    return LayerCase(used, mapping, hardware, index, inputs, _told(network, trace, layer, crop))
+    of_codes = mapping.input_spikes is not None and layer == network.layers[0].name
+    return LayerCase(used, mapping, hardware, index, inputs, _told(network, trace, index, crop), of_codes)
 
 
 def layer_index(network: IntegerNetwork, layer: str | int) -> int:
@@ -110,6 +186,8 @@ def layer_index(network: IntegerNetwork, layer: str | int) -> int:
     names = [one.name for one in network.layers]
     if isinstance(layer, int):
         return layer
+    if network.is_hybrid and layer == names[0] + SPIKES_SUFFIX:
+        return 0
     if layer not in names:
         close = get_close_matches(layer, names, n=1)
         hint = f'; did you mean "{close[0]}"?' if close else ""
@@ -135,13 +213,13 @@ def _shortened(network: IntegerNetwork, trace: Trace, index: int, crop: Crop) ->
         raise TraceError(f"samples={samples} is outside 1 … {trace.samples}, what the trace holds")
     if steps > network.time_steps:
         raise TraceError(f'steps={steps} is outside 1 … {network.time_steps}, those of network "{network.name}"')
-    inputs = in_front(trace, index)[:samples]
+    inputs = (trace.inputs if index == 0 else (trace.spikes or trace.activations)[index - 1])[:samples]
     return (inputs[:, :steps] if index > 0 and not network.is_cnn else inputs), steps
 
 
-def _told(network: IntegerNetwork, trace: Trace, layer: str | int, crop: Crop) -> tuple[str, ...]:
+def _told(network: IntegerNetwork, trace: Trace, index: int, crop: Crop) -> tuple[str, ...]:
     """What was cut, in words."""
-    shape = network.layers[layer_index(network, layer)].shape
+    shape = network.layers[index].shape
     small = cut_shape(shape, channels=crop.channels, region=crop.region)
     pairs = [
         ("sample", crop.samples or trace.samples, trace.samples),

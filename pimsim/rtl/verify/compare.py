@@ -14,9 +14,18 @@ from pimsim.model.architecture import LayerShape
 from pimsim.model.network import RELU
 from pimsim.rtl.parts.observe import Observed
 from pimsim.rtl.verify.activity import described_actions, observed_activity
-from pimsim.rtl.verify.case import LayerCase
+from pimsim.rtl.verify.case import LayerCase, classes, kept_membranes, spike_sums
 from pimsim.simulation import LayerRecord
-from pimsim.simulation.schedule_layer import Evaluation, LayerTiming, Spikes, dense_timing, layer_activity
+from pimsim.simulation.schedule_fired import Gated, gated_lanes
+from pimsim.simulation.schedule_layer import (
+    Evaluation,
+    LayerTiming,
+    Spikes,
+    dense_timing,
+    front_activity,
+    layer_activity,
+)
+from pimsim.simulation.schedule_source import count_spikes
 
 Array = npt.NDArray[np.integer[Any]]
 
@@ -90,7 +99,7 @@ def compare(case: LayerCase, observed: Observed) -> LayerVerdict:
         if not row.equal and row.kind != VALUES
     ]
     return LayerVerdict(
-        layer=case.layer.name,
+        layer=case.name,
         engine=case.layer.engine,
         cut=case.cut,
         sums_described=case.sums_described,
@@ -110,10 +119,19 @@ def simulated_timing(case: LayerCase) -> LayerTiming:
 
 def simulated_activity(case: LayerCase, timing: LayerTiming, record: LayerRecord) -> LayerActivity:
     """The simulator's record of the layer, without what happens outside of it."""
-    spikes_behind = int(np.bitwise_count(record.spikes).sum(dtype=np.int64))
-    before = int(np.bitwise_count(case.inputs).sum(dtype=np.int64)) if case.inputs.ndim == 3 else 0
-    made = layer_activity(case.layer, timing, Spikes(before, spikes_behind), steps=case.steps)
+    if case.of_codes:
+        made = front_activity(case.layer, timing)
+    else:
+        made = layer_activity(case.layer, timing, spikes_of(case, record), steps=case.steps, first=case.opening)
     return replace(made, actions=described_actions(made.actions))
+
+
+def spikes_of(case: LayerCase, record: LayerRecord) -> Spikes:
+    """Spikes in front of the case's layer and behind it, and the lanes that its sweeps skip."""
+    maps = case.maps
+    gated = gated_lanes(case.layer, case.hardware, events=maps, spikes=record.spikes) if case.skips else Gated()
+    before = count_spikes(maps.astype(np.uint8)) if maps.ndim == 3 else 0
+    return Spikes(before, count_spikes(record.spikes), gated.neurons)
 
 
 def _totals(simulated: LayerActivity, described: LayerActivity) -> Iterator[Row]:
@@ -167,17 +185,21 @@ STEP, NEURON = "step", "neuron"
 
 
 def _values(case: LayerCase, timing: LayerTiming, record: LayerRecord, observed: Observed) -> Iterator[_Value]:
-    yield _Value("cycles of a step", (STEP,), timing.step_cycles, observed.step_cycles)
+    if not case.of_codes:
+        yield _Value("cycles of a step", (STEP,), timing.step_cycles, observed.step_cycles)
     if timing.front_cycles or observed.front_cycles.any():
         front = np.full(case.samples, timing.front_cycles, np.int64)
         yield _Value("cycles of the sums", (), front, observed.front_cycles)
-    yield _Value("membrane", (STEP, NEURON), record.membranes, observed.membranes)
+    if not case.of_codes:
+        yield _Value("membrane", (STEP, NEURON), kept_membranes(case, record), observed.membranes)
     if observed.currents.size:
         by_step = observed.currents.ndim == 3
-        currents, axes = record.currents if by_step else record.currents[:, 0], (STEP, NEURON) if by_step else (NEURON,)
-        yield _Value("current", axes, currents, observed.currents)
+        axes = (STEP, NEURON) if by_step else (NEURON,)
+        yield _Value("current", axes, spike_sums(case, record) if by_step else record.currents[:, 0], observed.currents)
+    if case.of_codes:
+        return
     if case.classifies:
-        yield _Value("class", (), record.membranes[:, -1].argmax(1), observed.classes)
+        yield _Value("class", (), classes(case, record), observed.classes)
     elif case.weights.neuron.kind == RELU:
         yield _Value("activation", (NEURON,), record.activations.astype(np.int64), observed.activations)
     else:

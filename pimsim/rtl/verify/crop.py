@@ -17,7 +17,18 @@ from pimsim.hardware.hardware import Memories
 from pimsim.mapping.placement import engine_names
 from pimsim.model.architecture import CONV3D, LINEAR, Architecture, LayerShape, Shape3, Shape4
 from pimsim.model.input import InputQuantization
-from pimsim.model.network import ACCUMULATE, IF, RELU, SCALE, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.model.network import (
+    ACCUMULATE,
+    CLASSIFIERS,
+    DIRECT,
+    IF,
+    RELU,
+    SCALE,
+    SINGLE_SPIKE,
+    IntegerLayer,
+    IntegerNetwork,
+    Neuron,
+)
 
 UnsignedArray = npt.NDArray[np.unsignedinteger]
 
@@ -74,7 +85,7 @@ def cut_network(
     layers = [layer]
     if index > 0:
         layers.insert(0, _in_front(network, index, layer.shape))
-    if layer.neuron.kind != ACCUMULATE:
+    if layer.neuron.kind not in CLASSIFIERS:
         layers.append(_behind(layer.shape))
     source = layers[0].shape.source_shape
     small = IntegerNetwork(
@@ -82,6 +93,8 @@ def cut_network(
         input=_input(network, index, source),
         layers=tuple(layers),
         time_steps=network.time_steps,
+        encoding=network.encoding if index == 0 else DIRECT,
+        input_spikes=network.input_spikes if index == 0 else None,
         leak_fraction_bits=network.leak_fraction_bits,
         leak_rounding=network.leak_rounding,
     )
@@ -99,7 +112,8 @@ def _in_front(network: IntegerNetwork, index: int, shape: LayerShape) -> Integer
     """A first layer that hands on a map of the wanted shape."""
     channels, *size = shape.source_shape
     before = network.layers[index - 1].neuron
-    neuron = Neuron(IF, 0, 2**network.leak_fraction_bits)
+    kind = SINGLE_SPIKE if before.kind == SINGLE_SPIKE else IF  # sums of neurons that fire once have smaller bounds
+    neuron = Neuron(kind, 0, 2**network.leak_fraction_bits)
     if network.is_cnn:
         neuron = Neuron(RELU, multiplier=1, shift=0, activation_bits=before.activation_bits)
     d, h, w = size

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from pimsim.activity.activity import SPIKES_SUFFIX
 from pimsim.errors import HardwareError, MappingError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import map_model
@@ -89,7 +90,8 @@ def verify(
     cut = replace(wanted, samples=samples)
     if machine:
         pipeline_design(network, map_model(network, accelerator), accelerator)  # refused before anything is simulated
-    described = list(cases(network, accelerator, trace, _chosen(network, layers), cut, full=full))
+    chosen = _chosen(network, layers)
+    described = list(cases(network, accelerator, trace, chosen, cut, full=full, pass_over=not layers))
     verdicts = []
     with closing(_observed(described, run, threads)) as every:
         for case, observed in zip(described, every, strict=True):
@@ -112,15 +114,32 @@ def _observed(described: Sequence[LayerCase], run: Run, workers: int) -> Generat
 
 
 def cases(
-    network: IntegerNetwork, hardware: Hardware, trace: Trace, layers: Sequence[str], crop: Crop, *, full: bool
+    network: IntegerNetwork,
+    hardware: Hardware,
+    trace: Trace,
+    layers: Sequence[str],
+    crop: Crop,
+    *,
+    full: bool,
+    pass_over: bool = True,
 ) -> Iterator[LayerCase]:
-    """The layers cut as `verify` cuts them."""
+    """The layers cut as `verify` cuts them.
+
+    Of sums of codes that have no neurons nothing may be described: they are passed over, or refused.
+    """
     for name in layers:
         try:
             own = crop if full else _default_crop(network, hardware, trace, name, crop)
             case = layer_case(network, hardware, trace, name, own)
         except MappingError as error:
             raise type(error)(f'hardware "{hardware.name}": {error}') from None
+        if case.of_codes and not case.sums_described:
+            if pass_over:
+                continue
+            raise MappingError(
+                f'hardware "{hardware.name}": layer "{name}": its sums of codes, on engine {case.layer.engine}, are '
+                f'not described; what sweeps them is called "{name}{SPIKES_SUFFIX}"'
+            )
         _check_simulated(case)
         yield case
 
@@ -140,10 +159,15 @@ def _default_crop(network: IntegerNetwork, hardware: Hardware, trace: Trace, lay
 
 
 def _few_steps(network: IntegerNetwork, crop: Crop) -> Crop:
-    return replace(crop, steps=crop.steps or min(STEPS, network.time_steps))
+    few = STEPS + network.is_hybrid  # of two steps the first sums codes, and all inputs would fire at the other
+    return replace(crop, steps=crop.steps or min(few, network.time_steps))
 
 
 def _chosen(network: IntegerNetwork, layers: Sequence[str]) -> list[str]:
     """Names of the layers to look at, in the order of the network; raises MappingError for one that it lacks."""
-    wanted = {layer_index(network, name) for name in layers}
-    return [layer.name for index, layer in enumerate(network.layers) if not wanted or index in wanted]
+    for name in layers:
+        layer_index(network, name)
+    names = [layer.name for layer in network.layers]
+    if network.is_hybrid:
+        names.insert(1, names[0] + SPIKES_SUFFIX)
+    return [name for name in names if not layers or name in layers]

@@ -14,7 +14,8 @@ from pimsim.rtl.verify.compare import CYCLES, MACHINE, PIPELINE, UNITS, VALUES, 
 from pimsim.rtl.verify.crop import Crop
 from pimsim.rtl.verify.run_pipeline import PipelineRun, pipeline_design, run_pipeline, sums_described
 from pimsim.simulation import execute, in_front, schedule, time_layer
-from pimsim.simulation.schedule_machine import class_cycles
+from pimsim.simulation.schedule_machine import class_cycles, stages
+from pimsim.simulation.schedule_records import behind
 from pimsim.traces import Trace
 
 
@@ -38,7 +39,7 @@ def compare_machine(network: IntegerNetwork, hardware: Hardware, trace: Trace, c
         layer=MACHINE,
         engine=PIPELINE,
         cut=tuple(cut),
-        sums_described=sums_described(used, mapping, hardware, 0),
+        sums_described=sums_described(used, mapping, hardware, 0, of_codes=used.is_hybrid),
         samples=recorded.samples,
         steps=used.time_steps,
         rows=(*rows, *_sums(mapping, recorded, run)),
@@ -52,15 +53,21 @@ def _difference(row: Row) -> Difference:
 
 def _cycles(mapping: Mapping, hardware: Hardware, trace: Trace, run: PipelineRun) -> list[Row]:
     """When each sample's class is there."""
-    timings = [time_layer(mapping, hardware, index, in_front(trace, index)) for index in range(len(mapping.layers))]
-    both = zip(class_cycles(timings, hardware).tolist(), run.finished.tolist(), strict=True)
+    timings = [
+        time_layer(mapping, hardware, number, in_front(trace, number), behind(trace, number))
+        for number in range(len(mapping.records))
+    ]
+    both = zip(class_cycles(stages(timings, mapping), hardware).tolist(), run.finished.tolist(), strict=True)
     return [Row(CYCLES, f"until the class of sample {n}", *ends) for n, ends in enumerate(both)]
 
 
 def _units(network: IntegerNetwork, mapping: Mapping, hardware: Hardware, trace: Trace, run: PipelineRun) -> list[Row]:
     """Busy and stalled cycles of every unit behind the first layer's sums; idle ones are the rest of the run."""
     found, activity = [], schedule(trace, network, mapping, hardware)
-    for layer, counts in zip(activity.layers, run.counts, strict=True):
+    with_neurons = activity.layers[
+        len(activity.layers) - len(run.counts) :
+    ]  # of a hybrid network not its sums of codes
+    for layer, counts in zip(with_neurons, run.counts, strict=True):
         for name, unit in layer.units:
             if f"{name}_busy" not in counts:
                 continue

@@ -12,11 +12,11 @@ COUNTER_BITS = 64
 SLACK = 1000
 """Cycles that a step may take beyond the longest one expected before the bench gives up on it."""
 
-INPUTS = "inputs.hex"
+INPUTS, SUMS = "inputs.hex", "currents.hex"
 CYCLES, MEMBRANES, OUTPUTS = "expected_cycles.hex", "expected_membranes.hex", "expected_outputs.hex"
 CLASSES, COUNTS = "expected_classes.hex", "expected_counts.hex"
-FILES = (INPUTS, CYCLES, MEMBRANES, OUTPUTS, CLASSES, COUNTS)
-"""Of these a layer has `OUTPUTS` or, behind the classifier, `CLASSES`."""
+FILES = (INPUTS, SUMS, CYCLES, MEMBRANES, OUTPUTS, CLASSES, COUNTS)
+"""Of these a layer has `OUTPUTS` or, behind the classifier, `CLASSES`; `SUMS` are those of step 1 of input spikes."""
 
 STEP, RUN = "sample %0d step %0d", "run / STEPS, run % STEPS"
 """How a difference names the step, and the values of that."""
@@ -24,7 +24,7 @@ STEP, RUN = "sample %0d step %0d", "run / STEPS, run % STEPS"
 
 @dataclass(frozen=True)
 class Inputs:
-    """``words`` of ``bits`` for every sample, or for ``every_step``.
+    """``words`` of ``bits`` for every sample, or for ``every_step``, in the file of its ``name``.
 
     The layer reads them through the ports ``readers``, (name, bits of the address); or the bench writes them into the
     buffer ``filled`` before it starts the sample or step.
@@ -35,11 +35,21 @@ class Inputs:
     every_step: bool
     readers: tuple[tuple[str, int], ...] = ()
     filled: str = ""
+    name: str = "input"
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}s.hex"
+
+    @property
+    def sizes(self) -> tuple[str, str]:
+        """Names of the numbers of its words and of their bits, in Verilog."""
+        return f"{self.name.upper()}_WORDS", f"{self.name.upper()}_BITS"
 
     @property
     def first(self) -> str:
         """Of the words of the step that runs, in Verilog."""
-        return f"{'run' if self.every_step else 'run / STEPS'} * INPUT_WORDS"
+        return f"{'run' if self.every_step else 'run / STEPS'} * {self.sizes[0]}"
 
 
 @dataclass(frozen=True)
@@ -54,10 +64,25 @@ class Bench:
     sweep: SweepDesign
     samples: int
     steps: int
-    inputs: Inputs
+    inputs: tuple[Inputs, ...]
     fields: tuple[tuple[str, int], ...]
     ports: tuple[tuple[str, int], ...]
     longest: int
+
+    @property
+    def readers(self) -> list[tuple[str, int, Inputs]]:
+        """Ports by which the layer reads: name, bits of the address, and what of."""
+        return [(name, bits, inputs) for inputs in self.inputs for name, bits in inputs.readers]
+
+    @property
+    def filled(self) -> Inputs | None:
+        """What the bench writes into a buffer."""
+        return next((inputs for inputs in self.inputs if inputs.filled), None)
+
+    @property
+    def opens(self) -> bool:
+        """Whether the top has to be told an inference's first step."""
+        return "first" in dict(self.ports)
 
     @property
     def text(self) -> str:
@@ -78,9 +103,9 @@ def _head(bench: Bench) -> str:
         "BITS": sweep.neuron.accumulator_bits,
         "LONGEST": bench.longest + SLACK,
         "FIELDS": len(bench.fields),
-        "INPUT_WORDS": bench.inputs.words,
-        "INPUT_BITS": bench.inputs.bits,
     }
+    for inputs in bench.inputs:
+        numbers |= dict(zip(inputs.sizes, (inputs.words, inputs.bits), strict=True))
     if sweep.word_values:
         numbers |= {"OUTPUT_WORDS": sweep.output_words, "OUTPUT_BITS": sweep.word_bits}
     lines = "".join(f"    localparam {name} = {value};\n" for name, value in numbers.items())
@@ -96,17 +121,17 @@ def _head(bench: Bench) -> str:
 def _signals(bench: Bench) -> str:
     sweep = bench.sweep
     lines = [
-        "reg clk = 0, rst = 1, start = 0, last = 0;",
+        f"reg clk = 0, rst = 1, start = 0, {'first = 0, ' if bench.opens else ''}last = 0;",
         "wire done, busy, probe_valid;",
         f"wire [{index_bits(sweep.words) - 1}:0] probe_word;",
         "wire [LANES*BITS-1:0] probe_membrane;",
         *(f"wire [{bits - 1}:0] activity_{name};" for name, bits in bench.fields),
     ]
-    for name, address_bits in bench.inputs.readers:
+    for name, address_bits, inputs in bench.readers:
         lines += [
             f"wire {name}_enable;",
             f"wire [{address_bits - 1}:0] {name}_address;",
-            f"reg [INPUT_BITS-1:0] {name}_data = 0;",
+            f"reg [{inputs.sizes[1]}-1:0] {name}_data = 0;",
         ]
     if sweep.word_values:
         lines += [
@@ -116,11 +141,11 @@ def _signals(bench: Bench) -> str:
         ]
     else:
         lines.append(f"wire [{index_bits(sweep.neurons) - 1}:0] winner;")
-    if bench.inputs.filled:
+    if bench.filled:
         lines += [
             "reg fill = 0;",
-            f"reg [{index_bits(bench.inputs.words) - 1}:0] fill_address = 0;",
-            "reg [INPUT_BITS-1:0] fill_data = 0;",
+            f"reg [{index_bits(bench.filled.words) - 1}:0] fill_address = 0;",
+            f"reg [{bench.filled.sizes[1]}-1:0] fill_data = 0;",
         ]
     return _indented(lines)
 
@@ -128,10 +153,12 @@ def _signals(bench: Bench) -> str:
 def _top(bench: Bench) -> str:
     joined = ["clk", "rst", "start", "last", "done", "busy", "probe_valid", "probe_word", "probe_membrane"]
     joined += [f"activity_{name}" for name, _ in bench.fields]
-    joined += [f"{name}_{port}" for name, _ in bench.inputs.readers for port in ("enable", "address", "data")]
+    joined += [f"{name}_{port}" for name, _, _ in bench.readers for port in ("enable", "address", "data")]
+    joined += ["first"] if bench.opens else []
     joined += ["target_enable", "target_address", "target_data"] if bench.sweep.word_values else ["winner"]
     ports = {name: name for name in joined}
-    if name := bench.inputs.filled:
+    if bench.filled:
+        name = bench.filled.filled
         ports |= {f"{name}_write_enable": "fill", f"{name}_write_address": "fill_address"}
         ports |= {f"{name}_write_data": "fill_data"}
     rest = {name: f"{bits}'d0" if bits else "" for name, bits in bench.ports if name not in ports}
@@ -152,12 +179,14 @@ def _memories(bench: Bench) -> str:
         f"reg [{COUNTER_BITS - 1}:0] expected_counts [0:FIELDS-1];",
         f'initial $readmemh("{COUNTS}", expected_counts);',
     ]
-    maps = "RUNS" if bench.inputs.every_step else "SAMPLES"
-    lines += [f"reg [INPUT_BITS-1:0] inputs [0:{maps}*INPUT_WORDS-1];", f'initial $readmemh("{INPUTS}", inputs);']
-    for name, _ in bench.inputs.readers:
+    for inputs in bench.inputs:
+        (words, bits), maps = inputs.sizes, "RUNS" if inputs.every_step else "SAMPLES"
+        lines += [f"reg [{bits}-1:0] {inputs.name}s [0:{maps}*{words}-1];"]
+        lines += [f'initial $readmemh("{inputs.file}", {inputs.name}s);']
+    for name, _, inputs in bench.readers:
         lines += [
             "always @(posedge clk)",
-            f"    if ({name}_enable) {name}_data <= inputs[{bench.inputs.first} + {name}_address];",
+            f"    if ({name}_enable) {name}_data <= {inputs.name}s[{inputs.first} + {name}_address];",
         ]
     if sweep.word_values:
         lines += ["reg [OUTPUT_BITS-1:0] expected_outputs [0:RUNS*OUTPUT_WORDS-1];"]
@@ -265,16 +294,16 @@ def _deeper(lines: list[str], levels: int) -> list[str]:
     return [" " * 4 * levels + line for line in lines]
 
 
-def _fill(inputs: Inputs) -> list[str]:
+def _fill(inputs: Inputs | None) -> list[str]:
     """The bench takes as many cycles as there are words; the layer does not work in them."""
-    if not inputs.filled:
+    if inputs is None:
         return []
     when = "" if inputs.every_step else " && run % STEPS == 0"
     return [
-        f"for (index = 0; index < INPUT_WORDS{when}; index = index + 1) begin",
+        f"for (index = 0; index < {inputs.sizes[0]}{when}; index = index + 1) begin",
         "    fill = 1;",
         "    fill_address = index;",
-        f"    fill_data = inputs[{inputs.first} + index];",
+        f"    fill_data = {inputs.name}s[{inputs.first} + index];",
         "    @(negedge clk);",
         "end",
         "fill = 0;",
@@ -291,8 +320,9 @@ def _run(bench: Bench) -> str:
         "    repeat (2) @(negedge clk);",
         "    rst = 0;",
         "    for (run = 0; run < RUNS && !failed; run = run + 1) begin",
-        *_deeper(_fill(bench.inputs), 2),
+        *_deeper(_fill(bench.filled), 2),
         "        start = 1;",
+        *(["        first = run % STEPS == 0;"] if bench.opens else []),
         "        last = run % STEPS == STEPS - 1;",
         "        cycles = 0;",
         "        probes = 0;",

@@ -37,11 +37,11 @@ def emit(case: LayerCase, *, synthesis: bool = False) -> Emitted:
 
     Of a layer on multipliers or on analog arrays the sweep is emitted, and its sums are inputs.
     """
-    run, top = played(case), module_name(case.layer.name)
+    run, top = played(case), module_name(case.name)
     converted = convert(run.top, top)
     made = synthesize(converted.text, top) if synthesis else None
     files = {
-        f"{top}.v": f'// Layer "{case.layer.name}": {what(case)}.\n{converted.text}',
+        f"{top}.v": f'// Layer "{case.name}": {what(case)}.\n{converted.text}',
         SRAM_FILE: sram_text(),
         BENCH_FILE: run.bench(top).text,
         **{f"{sram.name}.hex": hex_text(sram.init, sram.width) for sram in converted.buffers.values()},

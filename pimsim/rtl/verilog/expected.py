@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from pimsim.activity.actions import CATALOGUE
 from pimsim.activity.activity import ActionCount, LayerActivity
-from pimsim.mapping.memory import MemoryPlan
 from pimsim.model.fixed_point import Int64Array
 from pimsim.rtl.bench.words import current_words, packed
+from pimsim.rtl.input_spikes.encoder import encoder_design
 from pimsim.rtl.parts.design import SweepDesign
-from pimsim.rtl.verify.case import LayerCase
+from pimsim.rtl.verify.activity import APART, memory_of
+from pimsim.rtl.verify.case import LayerCase, classes, kept_membranes, swept_sums
+from pimsim.rtl.verify.compare import spikes_of
 from pimsim.simulation import LayerRecord
-from pimsim.simulation.schedule_layer import Spikes, layer_activity, sweep_actions, sweep_cycles
+from pimsim.simulation.schedule_encoder import encoder_cycles
+from pimsim.simulation.schedule_layer import layer_activity, sweep_actions, sweep_cycles
 
 BUSY, STALL, BANK = "_busy", "_stall", "bank_access_"
 
@@ -43,18 +46,25 @@ class Expected:
             return [sweep_cycles(self.case.layer)] * self.runs
         timing = self.case.timing()
         cycles = timing.step_cycles.copy()
-        cycles[:, 0] += timing.front_cycles
+        if not self.case.of_input_spikes:
+            cycles[:, 0] += timing.front_cycles
+        elif self.case.layer.operands.passes > 1:  # maps and sums of all steps in front of step 2
+            encoder = encoder_cycles(self.case.mapping)
+            cycles[:, 1:] -= encoder
+            cycles[:, 1] += (self.case.steps - 1) * encoder + timing.front_cycles
         return [int(taken) for taken in cycles.reshape(-1)]
 
     @property
     def membranes(self) -> list[int]:
         """Words of m[t] as the sweep writes them, on the accumulator's scale; of a CNN its sums."""
-        return current_words(self.sweep, self.record.membranes.reshape(self.runs, -1))
+        return current_words(self.sweep, kept_membranes(self.case, self.record).reshape(self.runs, -1))
 
     @property
     def currents(self) -> list[int]:
         """Words of the current memory: of the first layer those of a sample, behind it those of every step."""
-        sums = self.record.currents[:, :1] if self.case.index == 0 else self.record.currents
+        sums = swept_sums(self.case, self.record)
+        if self.case.index == 0 and not self.case.of_input_spikes:
+            sums = sums[:, :1]
         return current_words(self.sweep, sums.reshape(-1, self.sweep.neurons))
 
     @property
@@ -68,7 +78,7 @@ class Expected:
     @property
     def classes(self) -> list[int]:
         """The lowest of the classes with the highest sum behind the last step."""
-        return [int(found) for found in self.record.membranes[:, -1].argmax(axis=1)]
+        return [int(found) for found in classes(self.case, self.record)]
 
     def counts(self, fields: Iterable[str]) -> dict[str, int]:
         """Of those fields of a core's ``activity`` whose sum over the run is stated, that sum."""
@@ -92,18 +102,52 @@ class Expected:
         return self._total("correction_count") + self._total("correction_multiply")
 
     def _total(self, field: str) -> int:
-        """Actions of a field; of a buffer its words, which may be several macros wide."""
+        """Actions of a field; of a buffer its words, which may be several macros wide.
+
+        What the encoder does, and the sweep of step 1 reads, may be counted with other widths or the same.
+        """
+        if field in self._apart:
+            return self._apart[field]
         key = next(key for key in CATALOGUE if "_".join(key) == field)
-        memory = _memory(self.case, *key)
-        total = sum(one.count for one in self._actions if (one.component, one.action) == key)
-        return total // memory.wide if memory else total
+        memory = memory_of(self.case, field, *key)
+        counted = [one for one in self._actions if (one.component, one.action) == key]
+        others = [other for other in self._apart if APART[other] == key]
+        if memory is None:
+            return sum(one.count for one in counted) - sum(self._apart[other] for other in others)
+        if not others:
+            return sum(one.count for one in counted) // memory.wide
+        alike = [other for other in others if memory_of(self.case, other, *key) == memory]
+        kind = _kind(getattr(memory, key[1])(1))
+        words = sum(one.count for one in counted if _kind(one) == kind) // memory.wide
+        return words - sum(self._apart[other] for other in alike)
+
+    @cached_property
+    def _apart(self) -> dict[str, int]:
+        """Of input spikes what the encoder does, and words of the sums of step 1, by field."""
+        case, opening = self.case, self.case.opening
+        if opening is None:
+            return {}
+        swept = {"opening_read": self.sweep.words * case.samples}
+        if not case.sums_described:
+            return swept
+        design, maps = encoder_design(case.network, case.mapping), case.samples * (case.steps - 1)
+        packed = design.packed
+        encoded = {"encoder_compare": 2 * packed.values, "encoder_pack": design.words, "encoder_write": packed.words}
+        return swept | {name: count * maps for name, count in encoded.items()}
 
     @cached_property
     def _actions(self) -> tuple[ActionCount, ...]:
         if self.case.sums_described:
             return self._activity.actions
-        spikes = self._spikes
-        return sweep_actions(self.case.layer, samples=self.case.samples, steps=self.case.steps, spikes=spikes)
+        case, spikes = self.case, spikes_of(self.case, self.record)
+        return sweep_actions(
+            case.layer,
+            samples=case.samples,
+            steps=case.steps,
+            spikes=spikes.behind,
+            gated=spikes.gated,
+            first=case.opening,
+        )
 
     @cached_property
     def _units(self) -> dict[str, tuple[int, int]]:
@@ -114,30 +158,15 @@ class Expected:
 
     @cached_property
     def _activity(self) -> LayerActivity:
-        behind = Spikes(0, self._spikes)
-        return layer_activity(self.case.layer, self.case.timing(), behind, steps=self.case.steps)
+        case = self.case
+        spikes = spikes_of(case, self.record)
+        return layer_activity(case.layer, case.timing(), spikes, steps=case.steps, first=case.opening)
 
-    @property
-    def _spikes(self) -> int:
-        return int(np.bitwise_count(self.record.spikes).sum(dtype=np.int64))
+
+def _kind(action: ActionCount) -> ActionCount:
+    return replace(action, count=0)
 
 
 def _bits(record: LayerRecord, sweep: SweepDesign) -> Int64Array:
     bits = np.unpackbits(record.spikes, axis=-1, bitorder="little", count=sweep.neurons)
     return bits.astype(np.int64)
-
-
-def _memory(case: LayerCase, component: str, action: str) -> MemoryPlan | None:
-    """The buffer that a word is read from or written to."""
-    memories = case.layer.memories
-    maps = memories.source if action == "read" else memories.target
-    found = {
-        "weight_memory": memories.weight,
-        "membrane_memory": memories.membrane,
-        "current_memory": memories.current,
-        "count_memory": memories.count,
-        "input_memory": maps,
-        "spike_memory": maps,
-        "activation_memory": maps,
-    }
-    return found.get(component)

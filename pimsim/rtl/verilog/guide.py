@@ -11,7 +11,7 @@ HEAD = "| module | gates | flip-flops | macros |\n|---|---:|---:|---:|\n"
 def guide(case: LayerCase, top: str, synthesis: Synthesis | None) -> str:
     """Markdown; with ``synthesis`` also the cells of every unit."""
     text = (
-        f'# Layer "{case.layer.name}" of {case.network.name} on {case.hardware.name}\n\n'
+        f'# Layer "{case.name}" of {case.network.name} on {case.hardware.name}\n\n'
         f"`{top}.v` is {what(case)}; its top module is `{top}`.\n"
         "`sram.v` has the modules of buffers and crossbar arrays: replace them by macros of your technology.\n"
         f"`bench.v` plays {played_run(case)} and compares cycles, membranes, outputs and counts with what\n"
@@ -26,6 +26,9 @@ def guide(case: LayerCase, top: str, synthesis: Synthesis | None) -> str:
 
 def what(case: LayerCase) -> str:
     """What stands in the layer's Verilog."""
+    if case.of_input_spikes and case.sums_described:
+        core = "event core with its weight memory" if case.on_event_core else "crossbar's sequencer and its sweep"
+        return f"the encoder of input spikes, and behind it the {core}; the sums of step 1 are inputs"
     if case.on_event_core:
         return "the event core with its weight memory"
     if case.sums_described:

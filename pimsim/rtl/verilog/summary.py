@@ -19,7 +19,7 @@ def text(emitted: Emitted, width: int | None = None) -> str:
 
 def _parts(emitted: Emitted) -> Iterator[RenderableType]:
     case, top = emitted.case, emitted.top
-    yield Text(f"{case.layer.name} on {case.layer.engine}: {what(case)}; bench of {played_run(case)}")
+    yield Text(f"{case.name} on {case.layer.engine}: {what(case)}; bench of {played_run(case)}")
     if emitted.synthesis is not None:
         table = aligned_table("module", right=("gates", "flip-flops", "macros"))
         for unit in (*emitted.synthesis.units, emitted.synthesis.total):
