@@ -45,6 +45,36 @@ def run(recipe: Recipe, out: Path, messages: list[str] | None = None) -> dict[st
     )
 
 
+def test_a_network_that_fires_once_is_exported_as_it_was_trained(recipe: Recipe, tmp_path: Path) -> None:
+    changes = {"scene": recipe.scene, "ann.epochs": 2, "qstdb.epochs": 3, "qstdb.exact_epochs": 1}
+    chosen = load_recipe("cnn3d_hybrid_6b", changes)
+    run(recipe, tmp_path / "direct")
+    result = pipeline.train(
+        chosen,
+        tmp_path / "run",
+        command="pimsim train made",
+        report=lambda *_: None,
+        source=tmp_path / "direct",  # whose ReLU stage it shares
+    )
+    network = load_network(tmp_path / "run" / "cnn3d_hybrid_6b.npz")
+    trace = load_trace(tmp_path / "run" / "cnn3d_hybrid_6b_trace.npz")
+    codes = prepare(chosen)
+    values, counts = np.unique(codes.codes[codes.train].numpy(), return_counts=True)
+    shares = np.cumsum(counts) / counts.sum()
+    assert network.input_spikes is not None
+    # a deviation is 63 / 8 codes, the nearest power of two 2^3
+    found = (network.input_spikes.low, network.input_spikes.high, network.input_spikes.shift)
+    assert found == (values[shares >= 0.01][0], values[shares >= 0.99][0], 3)
+    assert [layer.neuron.kind for layer in network.layers] == ["single_spike"] * 6 + ["timed"]
+    agreement = result["spike_agreement_percent"]
+    assert isinstance(agreement, dict)
+    assert set(agreement["with_leak_rounded"].values()) == {100.0}
+    assert set(result["accuracy"]) == {"ann", "converted_5_steps", "qstdb", "export", "export_scale_weights"}
+    again = reference.run(network, trace.inputs)
+    assert np.array_equal(again.outputs, trace.outputs)
+    assert all(part.sum(1).max() == 1 for part in again.spikes)
+
+
 def test_the_exported_network_is_the_trained_one(recipe: Recipe, tmp_path: Path) -> None:
     result = run(recipe, tmp_path / "run")
     network = load_network(tmp_path / "run" / "cnn3d_6b.npz")
