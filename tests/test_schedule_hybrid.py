@@ -161,7 +161,7 @@ def as_hidden(network, trace):
     shapes = (front, *network.architecture.layers)
     behind = IntegerNetwork(
         Architecture("hidden", front.source_shape, shapes),
-        network.input,
+        replace(network.input, mean=np.zeros(source[1]), deviation=np.ones(source[1])),
         (replace(first, shape=front, weight=weight, neuron=kind), *network.layers),
         steps,
         DIRECT,
