@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from pimsim import report
-from pimsim.model import save_network
+from pimsim.model import load_network, save_network
 from pimsim.model.network import LIF, SINGLE_SPIKE
 from pimsim.report import Comparison, RunResult, render
-from pimsim.report.firing import LayerFiring
-from pimsim.traces import save_trace
+from pimsim.report.firing import LayerFiring, firing
+from pimsim.traces import load_trace, save_trace
 
 SAMPLES = 6
 
@@ -161,3 +161,27 @@ def test_a_network_that_fires_twice_would_be_told_of(hybrid: RunResult) -> None:
     """Traces that break the rule are refused before; the report counts all the same."""
     line = LayerFiring("conv1", SINGLE_SPIKE, 24, SAMPLES, (3, 1, 0, 0), 3, 1)
     assert "neurons that fired twice: 1 of 144" in render.text(replace(hybrid, firing=(line,)), 100)
+
+
+def test_maps_that_are_executed_again_are_those_that_are_told(folder: Path) -> None:
+    """Membranes of 6 bits compute something else than the recording."""
+    found = ran(folder, "hybrid_single_spike", "lean45nm")
+    assert found.executed
+    network = load_network(folder / "hybrid_single_spike.npz")
+    assert found.firing == firing(network, found.trace)
+    assert [line.twice for line in found.firing] == [0, 0, 0]
+
+
+def test_an_evaluation_tells_what_fires_over_all_its_samples(folder: Path, tmp_path: Path) -> None:
+    model, source = folder / "hybrid_single_spike.npz", folder / "hybrid_single_spike_trace.npz"
+    found = report.evaluate(model, source, membrane_bits=[8], out=tmp_path, threads=1)
+    trace = load_trace(source)
+    assert found.executed.firing == firing(load_network(model), trace)
+    assert np.array_equal(found.executed.predictions, trace.predictions)
+    rows = list(csv.DictReader((tmp_path / "firing.csv").read_text(encoding="utf-8").splitlines()))
+    document = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
+    assert [row["layer"] for row in rows] == [row["layer"] for row in document["firing"]]
+    assert len(found.membranes[0].shifts) == 2  # of hidden layers; the timed classifier keeps its running sum
+    text = report.evaluation_text(found, 120)
+    assert "one spike per input at steps 2 … 4" in text
+    assert f"neurons that fired twice: 0 of {39 * SAMPLES}" in text
