@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import made_hybrid
 import made_inputs
@@ -75,7 +76,12 @@ def test_codes_are_summed_on_one_engine_and_spikes_with_the_neurons_on_the_other
     assert codes.memories.current.words >= codes.sweep.words
     assert (codes.memories.weight is fires.memories.weight) or first != spikes
     assert mapping.numerics == (fires.numerics, *(layer.numerics for layer in mapping.layers[1:]))
-    assert [one.source for one in (fires.memories, mapping.layers[1].memories)].count(None) == 0
+    maps = steps if organisation["order"] == "layer_major" else 1
+    encoded = maps * -(-prod(codes.shape.source_shape) // hardware.engines.event.scan_width)
+    if organisation["schedule"] == "pipelined":
+        assert (fires.memories.source.words, fires.memories.source.ports) == (encoded, 1)
+    else:  # in one half, while the other one is written
+        assert fires.memories.source.words >= 2 * encoded
     assert fires.memories.target is mapping.layers[1].memories.source
 
 
