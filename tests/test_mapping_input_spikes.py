@@ -91,6 +91,7 @@ def test_one_engine_holds_the_weights_once_and_in_one_way(network, name, engine,
     """What holds the spikes' weights is then just what holds them for the same layer without input spikes."""
     assume(network.is_hybrid and network.input_spikes.shift < 8)
     keys = {**organisation, "layers__others": engine, "memories__macro_kib": 1024}
+    keys["engines__pim__copies_in_array"] = "shifted"
     mapping = map_model(network, two_engines(name, engine, engine, **keys))
     direct = replace(network, encoding="direct", input_spikes=None)
     plain = map_model(direct, two_engines(name, engine, engine, **keys))
@@ -106,6 +107,16 @@ def test_one_engine_holds_the_weights_once_and_in_one_way(network, name, engine,
         assert {layout.kernels for one in (codes, fires) for layout in one.plan.layouts} == {1}
     assert _built(mapping, "weight_memory") == _built(plain, "weight_memory")
     assert _built(mapping, "pim_array") == _built(plain, "pim_array")
+
+
+@pytest.mark.parametrize("arrays", [3, 2])
+def test_layers_stay_in_as_many_arrays_as_hold_each_of_them_once(arrays):
+    """Three layers of a tile each: the first one's is there for both of its phases."""
+    hardware = two_engines("pim45nm", "pim", "pim", layers__others="pim", engines__pim__arrays=arrays)
+    mapping = map_model(made(), hardware)
+    plans = [layer.plan for layer in (mapping.input_spikes, *mapping.layers)]
+    assert [len(plan.tiles) for plan in plans] == [1, 1, 1, 1]
+    assert {plan.resident for plan in plans} == {arrays == 3}
 
 
 def _built(mapping: Mapping, component: str) -> int:
