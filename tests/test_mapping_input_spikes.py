@@ -119,6 +119,15 @@ def test_layers_stay_in_as_many_arrays_as_hold_each_of_them_once(arrays):
     assert {plan.resident for plan in plans} == {arrays == 3}
 
 
+def test_tiles_of_weights_are_those_of_the_codes_where_both_phases_use_them():
+    """4 outputs of 27 inputs on 28 multipliers: two outputs a tile move fewer bits of codes, one fewer of spikes."""
+    outputs = {}
+    for first in ("mac", "pim"):
+        fires = map_model(made(), two_engines("pim45nm", first, "mac", engines__mac__multipliers=28)).input_spikes
+        outputs[first] = set(fires.plan.outputs.tolist())
+    assert outputs == {"mac": {2}, "pim": {1}}
+
+
 def _built(mapping: Mapping, component: str) -> int:
     """Bits, in all macros of a kind."""
     return sum(part.capacity_bits * part.instances for part in mapping.storage if part.component == component)
@@ -220,7 +229,7 @@ def test_an_engine_without_neurons_has_no_lanes_for_them():
 
 def test_the_sweep_of_step_1_reads_the_currents_beside_the_membranes():
     """Whichever macro is larger is waited for; without a zero point a core of its own sums has nothing to add."""
-    slow = {"engines.mac.accumulator_bits": 20, "engines.event.lanes": 1, "memories.macro_kib": 64}
+    slow = {"schedule": "pipelined", "engines.event.lanes": 1}
     network = made()
     layers = tuple(replace(layer, zero_point=0) for layer in network.layers)
     found = map_model(replace(network, layers=layers), load_hardware("digital45nm", slow))
@@ -228,6 +237,10 @@ def test_the_sweep_of_step_1_reads_the_currents_beside_the_membranes():
     adding = [one for one in sweeps if "accumulate" in {part.action for part in one.parts}]
     assert len(adding) == 1
     assert [part.action for part in adding[0].parts][:2] == ["access", "accumulate"]
+    # 24 membranes of 21 bits, and the currents of two samples, of 20 bits
+    front = found.layers[0].memories.current
+    assert (found.input_spikes.memories.membrane.macro_bits, front.macro_bits) == (24 * 21, 2 * 24 * 20)
+    assert adding[0].parts[0].capacity_bits == front.macro_bits
 
 
 @pytest.mark.parametrize(
