@@ -11,9 +11,9 @@ A single-spike neuron (arXiv 2107.12374) fires at its first crossing only, and i
 
     u[t] = λ u[t-1] + I[t]        s[t] = 1 if u[t] / v − 1 > 0 else 0        o[t] = s[t] Π (1 − s[τ]) over τ < t
 
-The gradient is that of the product, in which only ds/dz is a surrogate, the same as above: with g[t] = dL/do[t], every
-step τ up to the first crossing has dL/ds[τ] = g[τ] − g[n], n the first crossing after τ (0 without one), and later ones
-have none.  An earlier spike takes the place of the one at n.
+With g[t] = dL/do[t], dL/ds[t] = g[t] up to the first crossing and 0 behind it: the product is a constant for the
+gradient, as the spike of a reset is.  Differentiated too, it would take off g[n], n the first crossing after t, whose
+spike an earlier one replaces; that trains worse (docs/training.md).
 
 Of a forward pass only the currents are kept: computing the membranes anew takes less time than reading them.
 On processors compiled loops do both passes; other devices, float64 and rounded leaks take the same steps in whole
