@@ -23,9 +23,9 @@ class PimLayer(wiring.Component):
     """Steps of inferences, from ``start`` in cycle 0 of a step to ``done`` in its hand-over cycle.
 
     With ``once`` the sums are formed in front of an inference's first step, those of all steps where ``passes`` is
-    above 1; else in every step.  Sums end with a hand-over cycle of their own (``summed``); the sweep starts in the
-    cycle behind it.  ``summing`` holds from their cycle 0 until then.  ``last`` is held during the inference's last
-    step.  The maps and the weight memory are outside, the current memory and the membranes inside.
+    above 1; else in every step.  Sums end with a hand-over cycle of their own; the sweep starts in the cycle behind it.
+    ``last`` is held during the inference's last step.  The maps and the weight memory are outside, the current memory
+    and the membranes inside.
 
     Of input spikes ``first`` is held during the inference's first step, which only sweeps ``currents``; sums that are
     formed once are those of all other steps.
@@ -42,7 +42,7 @@ class PimLayer(wiring.Component):
         result = "target" if sweep.word_values else "winner"
         passed = {name: core[name] for name in ("source", "weights") if name in core}
         passed |= {name: swept[name] for name in (result, "probe")} | opening_ports(sweep)
-        flags = {name: Out(1) for name in ("done", "busy", "summing", "summed")}
+        flags = {name: Out(1) for name in ("done", "busy")}
         activity = joined(self.core.activity.shape(), self.sweep.activity.shape())
         super().__init__({"start": In(1), "last": In(1), **flags, **passed, "activity": Out(activity)})
 
@@ -60,8 +60,6 @@ class PimLayer(wiring.Component):
         m.d.comb += [
             core.start.eq(self.start & due & ~self._opens),
             sweep.last.eq(self.last),
-            self.summing.eq(core.busy),
-            self.summed.eq(core.done),
             self.done.eq(sweep.done),
             self.busy.eq(self.start | running),
         ]
