@@ -118,7 +118,7 @@ def test_what_images_do_not_have_is_refused(place: Path) -> None:
     made.as_folder(place / "two", {name: content for name, content in files.items() if "cow" not in name})
     with pytest.raises(SceneError, match=r"labels=a\.mat is of a scene; cifar10 is an image set"):
         report.evaluate(model, labels="a.mat")
-    with pytest.raises(SceneError, match="a map needs a whole scene, cifar10 is none"):
+    with pytest.raises(SceneError, match="a map needs a whole scene, cifar10 is an image set"):
         report.evaluate(model, whole_scene=True)
     with pytest.raises(SceneError, match="images of 3×1×9×9, the model takes 3×1×8×8"):
         report.run(model, "pim45nm", "large")

@@ -57,7 +57,8 @@ def evaluate(
     words = [(bits, membrane_numerics(network, bits)) for bits in dict.fromkeys(membrane_bits)]
     source = source_of(network, path.stem, network_hash(network), Wish(input, labels, pixels, samples))
     if whole_scene and source.scene is None:
-        raise SceneError(f"a map needs a whole scene, {source.subject.source} is none")
+        what = {"trace": "a trace", "images": "an image set"}[source.subject.kind]
+        raise SceneError(f"a map needs a whole scene, {source.subject.source} is {what}")
     template = None if results is None else template_of(path, source.subject, Path(results))
     work = Work(network, source, amount(source, len(words), whole_scene=whole_scene), threads, progress)
     found = work.run(source.indices)
