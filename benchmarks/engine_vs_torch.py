@@ -1,7 +1,7 @@
 """The engine beside the same network in torch, on the same samples and cores, in alternating rounds.
 
-    python benchmarks/engine_vs_torch.py [--model NAME] [--random RATE] [--samples N] [--rounds N] [--cores 1 2]
-                                         [--plain]
+    python benchmarks/engine_vs_torch.py [--model NAME] [--random RATE] [--vgg RATE] [--samples N] [--rounds N]
+                                         [--cores 1 2] [--plain]
 
 Rivals with weights, thresholds and leaks of the integer network:
 
@@ -10,6 +10,11 @@ Rivals with weights, thresholds and leaks of the integer network:
 * ``compiled``: ``torch`` through torch.compile.
 * ``gemm``: float32, layer by layer, all steps of a layer one matrix product; torch.compile; batches of 4, the fastest.
 * ``int8``: the same with bytes and `torch._int_mm`, bit by bit equal to the engine.
+
+Rivals of a hybrid network, which is given by ``--vgg`` or as a shipped model:
+
+* ``torch``: float32, batches of 64, the dense step loop, one conv2d per layer and step, also of the first one.
+* ``torch_last``: the same with channels innermost.
 
 ``--plain`` leaves the last three out, which need a C++ compiler and a minute to compile.
 ``engine_vs_strongest`` is the ratio to the fastest of them.
@@ -30,6 +35,13 @@ import sys
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch_rivals import Codes, Rivals
+
+    from pimsim.model.network import IntegerNetwork
+    from pimsim.traces import Trace
 
 BATCH = 64
 #: as many receptive fields as stay in a second cache
@@ -63,6 +75,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The engine beside the same network in torch.")
     parser.add_argument("--model", default="cnn3d_6b", help="a model with a shipped trace")
     parser.add_argument("--random", type=float, help="a random CNN-3D with this many spikes per neuron instead")
+    parser.add_argument("--vgg", type=float, help="a random hybrid VGG-6 with this many spikes per neuron instead")
     parser.add_argument("--hw", default="pim45nm", help="hardware file for scheduling and pricing")
     parser.add_argument("--samples", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=9)
@@ -90,8 +103,8 @@ def _ratio(times: Timed, above: str, below: str) -> float:
 def measure(options: argparse.Namespace) -> Timed:
     """Milliseconds per sample of every contestant in every round."""
     import torch
-    from gemm_rivals import GemmRival
-    from torch_rivals import Rivals, random_network, shipped
+    from hybrid_rivals import HybridRivals
+    from torch_rivals import Rivals
 
     from pimsim.cost import PriceBook, load_table, price
     from pimsim.hardware import load_hardware
@@ -99,23 +112,14 @@ def measure(options: argparse.Namespace) -> Timed:
     from pimsim.simulation import execute, schedule
 
     torch.set_num_threads(options.worker)
-    wanted = options.samples
-    network, inputs = random_network(options.random, wanted) if options.random else shipped(options.model, wanted)
-    rivals = Rivals(network, BATCH)
+    network, inputs = _network(options)
+    rivals = HybridRivals(network, BATCH) if network.is_hybrid else Rivals(network, BATCH)
     contestants: dict[str, Callable[[], object]] = {
-        "engine": lambda: execute(network, inputs, threads=options.worker),
-        "torch": lambda: rivals.in_batches(rivals.conv3d, inputs),
-        "torch_1d": lambda: rivals.in_batches(rivals.conv1d, inputs),
-    }
+        "engine": lambda: execute(network, inputs, threads=options.worker)
+    } | rivals.contestants(inputs)
     trace = execute(network, inputs, threads=options.worker)
-    if not options.plain:
-        compiled = torch.compile(rivals.conv3d, dynamic=False)
-        gemm, exact = (GemmRival(network, exact=integers) for integers in (False, True))
-        contestants["compiled"] = lambda: rivals.in_batches(compiled, inputs)
-        contestants["gemm"] = lambda: gemm.in_batches(inputs, GEMM_BATCH)
-        contestants["int8"] = lambda: exact.in_batches(inputs, GEMM_BATCH)
-        if (exact.in_batches(inputs, GEMM_BATCH) != trace.outputs).any():
-            raise SystemExit("int8: other outputs than the engine's")
+    if isinstance(rivals, Rivals) and not options.plain:
+        contestants |= _compiled(rivals, inputs, trace)
     spikes = rivals.agreement(trace, inputs)
     print(f"{network.name}, {len(inputs)} samples; torch gives {100 * spikes:.3f} % of the engine's spike bits")
     machine = load_hardware(options.hw)
@@ -135,6 +139,33 @@ def measure(options: argparse.Namespace) -> Timed:
             contestant()
             times[name].append((time.perf_counter() - start) * 1e3 / len(inputs))
     return times
+
+
+def _network(options: argparse.Namespace) -> tuple[IntegerNetwork, Codes]:
+    from hybrid_rivals import random_vgg
+    from torch_rivals import random_network, shipped
+
+    if options.vgg:
+        return random_vgg(options.vgg, options.samples)
+    if options.random:
+        return random_network(options.random, options.samples)
+    return shipped(options.model, options.samples)
+
+
+def _compiled(rivals: Rivals, inputs: Codes, trace: Trace) -> dict[str, Callable[[], object]]:
+    """Rivals that a C++ compiler is needed for."""
+    import torch
+    from gemm_rivals import GemmRival
+
+    compiled = torch.compile(rivals.conv3d, dynamic=False)
+    gemm, exact = (GemmRival(rivals.network, exact=integers) for integers in (False, True))
+    if (exact.in_batches(inputs, GEMM_BATCH) != trace.outputs).any():
+        raise SystemExit("int8: other outputs than the engine's")
+    return {
+        "compiled": lambda: rivals.in_batches(compiled, inputs),
+        "gemm": lambda: gemm.in_batches(inputs, GEMM_BATCH),
+        "int8": lambda: exact.in_batches(inputs, GEMM_BATCH),
+    }
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pimsim.model import load_network
+from pimsim.model import load_network, network_hash
 from pimsim.model.architecture import LayerShape, cnn3d
 from pimsim.model.input import InputQuantization
 from pimsim.model.network import ACCUMULATE, AFFINE, LIF, SINGLE_SPIKE, IntegerLayer, IntegerNetwork, Neuron
+from pimsim.report.inputs import shipped_trace
 from pimsim.resources import MODEL, TRACE, find
 from pimsim.traces import Trace, load_trace
 from pimsim.traces.spikes import unpack_spikes
@@ -33,6 +34,13 @@ class Rivals:
         self.weights = [torch.from_numpy(layer.centred.astype(np.float32)) for layer in network.layers]
         one = 2**network.leak_fraction_bits
         self.neurons = [(float(layer.neuron.threshold), layer.neuron.leak / one) for layer in network.layers]
+
+    def contestants(self, codes: Codes) -> dict[str, Callable[[], object]]:
+        """Those that need nothing but torch."""
+        return {
+            "torch": lambda: self.in_batches(self.conv3d, codes),
+            "torch_1d": lambda: self.in_batches(self.conv1d, codes),
+        }
 
     def in_batches(self, forward: Callable[[Tensor], Tensor], codes: Codes) -> npt.NDArray[np.float32]:
         """Outputs (N, classes) of every sample."""
@@ -124,7 +132,8 @@ def _conv3d(x: Tensor, weight: Tensor, shape: LayerShape) -> Tensor:
 def shipped(model: str, samples: int) -> tuple[IntegerNetwork, Codes]:
     """A shipped model and the first inputs of its shipped trace, repeated where it holds fewer."""
     network = load_network(find(MODEL, model))
-    trace = load_trace(find(TRACE, "cnn3d_indian_pines"))
+    own = shipped_trace(network_hash(network))
+    trace = load_trace(find(TRACE, "cnn3d_indian_pines") if own is None else own)
     return network, np.resize(trace.inputs, (samples, *trace.inputs.shape[1:]))
 
 

@@ -120,11 +120,15 @@ def test_engine_equals_the_reference_under_every_encoding(data: st.DataObject) -
     case=strategies.cases(of=strategies.coded_networks()),
     column_weights=st.sampled_from([0, 2**15]),
     table_bytes=st.sampled_from([0, 2**15]),
+    wide_weights=st.sampled_from([0, 2**18]),
 )
-def test_every_way_of_summing_gives_the_same(case: strategies.Case, column_weights: int, table_bytes: int) -> None:
-    """Events one by one, column by column, and looked up in tables, wherever a layer's shape allows it."""
+def test_every_way_of_summing_gives_the_same(
+    case: strategies.Case, column_weights: int, table_bytes: int, wide_weights: int
+) -> None:
+    """Events one by one, column by column, by blocks of weights, and looked up in tables, as a layer's shape allows."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(lowering, "MIN_COLUMN_WEIGHTS", column_weights)
+        patched.setattr(lowering, "MIN_WIDE_WEIGHTS", wide_weights)
         patched.setattr(tables, "TABLE_BYTES", table_bytes)
         check_equal(case.network, case.inputs)
 
@@ -369,3 +373,18 @@ def test_hostile_arguments_give_one_clear_line(change: dict[str, object], error:
     with pytest.raises(error, match=message) as caught:
         execute(network, **arguments)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pool", [(1, 1, 1), (2, 2, 1)])
+def test_more_events_than_add_up_in_16_bits_are_summed_in_parts(pool: tuple[int, int, int]) -> None:
+    """Weights of ±127: rows of 256 events stay below 2^15, which is less than fire; all of a batch take a block in
+    turn."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lowering, "MIN_WIDE_WEIGHTS", 0)
+        network = chain((6, 30, 40), bits=8, pool=pool)
+        layer = lower(network, (LayerNumerics(),) * 3)[2]
+        assert layer.chunk == 256  # 32767 // 127 = 258, in whole passes of 8
+        assert layer.sums == np.int32
+        # 7 · 5 · 5 positions and 30 channels are 5250 neurons
+        run = check_equal(network, codes(network, 3))
+    assert max(int(spikes.sum()) for spikes in run.spikes[1].reshape(-1, run.spikes[1][0, 0].size)) > 256

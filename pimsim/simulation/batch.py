@@ -18,7 +18,14 @@ from pimsim.model.macro import Macro
 from pimsim.simulation.crossbar import Crossbar
 from pimsim.simulation.geometry import Int64Array, UInt64Array, pool_sums
 from pimsim.simulation.kernels_crossbar import convert_spikes, convert_values
-from pimsim.simulation.kernels_execute import current_layer, event_layer, hybrid_layer, table_layer, value_layer
+from pimsim.simulation.kernels_execute import (
+    current_layer,
+    event_layer,
+    hybrid_layer,
+    table_layer,
+    value_layer,
+    wide_layer,
+)
 from pimsim.simulation.kernels_requantize import requantize
 from pimsim.simulation.lowering import CHUNK, LoweredLayer, Neurons
 from pimsim.simulation.packing import VECTOR_BITS, aligned
@@ -71,6 +78,16 @@ class Scratch(NamedTuple):
     membranes: Membranes
 
 
+class Wide(NamedTuple):
+    """Buffers of all samples of a layer that takes its weights block by block, see `wide_layer`."""
+
+    events: npt.NDArray[np.unsignedinteger]
+    ends: UInt64Array
+    currents: npt.NDArray[Any]
+    sums: npt.NDArray[np.int16]
+    chunk: np.uint64
+
+
 @dataclass(frozen=True, eq=False)
 class Results:
     """What all batches write, each in its own rows.
@@ -114,6 +131,7 @@ class Workspace:
     def __init__(self, layers: Sequence[LoweredLayer], samples: int) -> None:
         events = np.zeros(max(layer.maps * layer.most_events for layer in layers), np.uint64)
         self.scratch = [_scratch(layer, events) for layer in layers]
+        self.wide = [_wide(layer, samples) if layer.chunk else None for layer in layers]
         self.narrow = [_narrow(layer) for layer in layers]
         first = layers[0]
         self.encoded = np.zeros((samples, first.maps, first.most_events // 64 + 2), np.uint64)
@@ -191,6 +209,8 @@ def run_layer(
         value_layer(*values, *told[:2], workspace.narrow[index], *told[2:])
     elif layer.tables is not None:
         table_layer(before, layer.segments, layer.field, layer.tables, *told)
+    elif layer.chunk:
+        wide_layer(before, layer.segments, layer.weights, workspace.wide[index], compress, *told)
     else:
         event_layer(before, layer.segments, layer.field, layer.weights, layer.columns, compress, *told)
     if index < len(results.spikes):
@@ -266,7 +286,7 @@ def _scratch(layer: LoweredLayer, memory: UInt64Array) -> Scratch:
     """All layers list their events in the same ``memory``."""
     maps = layer.maps
     return Scratch(
-        row=_vectors(layer.width, layer.sums),
+        row=_vectors(layer.width, np.dtype(np.int16) if layer.chunk else layer.sums),
         group=(0,) * (layer.group or 4),
         cells=np.zeros(layer.cells if layer.valued else 0, np.int32),
         events=memory.view(layer.event_type)[: maps * layer.most_events].reshape(maps, layer.most_events),
@@ -279,6 +299,18 @@ def _scratch(layer: LoweredLayer, memory: UInt64Array) -> Scratch:
 
 def _membranes(layer: LoweredLayer, lanes: np.dtype[Any]) -> Membranes:
     return Membranes(_vectors(CHUNK, lanes), aligned((layer.padded,), lanes), aligned((CHUNK,), lanes))
+
+
+def _wide(layer: LoweredLayer, samples: int) -> Wide:
+    """Memory is taken as lists fill it: pages that nothing was written to cost none."""
+    lists = samples * layer.steps
+    return Wide(
+        events=np.zeros(lists * layer.most_events, layer.event_type),
+        ends=np.zeros(lists + 1, np.uint64),
+        currents=aligned((samples, layer.steps, layer.padded), layer.sums),
+        sums=np.zeros(0, np.int16),
+        chunk=np.uint64(layer.chunk),
+    )
 
 
 def _narrow(layer: LoweredLayer) -> Narrow | None:

@@ -46,6 +46,7 @@ from pimsim.simulation.lanes import (
     take_high,
     take_low,
     unequal,
+    widened,
     word,
 )
 
@@ -330,6 +331,49 @@ def event_layer(words_in, segments, field, weights, columns, compress, scratch, 
             gather(events, first, field, weights, scratch, scratch.partial)
             add_columns(scratch.partial, columns, u64(neuron.outputs), scratch.currents)
         fire(scratch.currents, neuron, scratch.membranes, words[sample], record[sample], extremes)
+        _keep(scratch.membranes.state, final[sample])
+
+
+@part
+def gather_few(events, begin, stop, weights, base, chunk, scratch, sums):
+    """The rows of events ``begin`` … ``stop`` in 32-bit lanes: in 16 bits at first, ``chunk`` of them at a time."""
+    zero = spread(0, sums, scratch.row)
+    start, none, many = few(weights, zero), halves(0, weights, zero), u64(len(scratch.group))
+    biases = u64(PASS) // many * bias(weights, zero)  # of a pass
+    blank = u64(weights.shape[1] * weights.shape[2]) - u64(weights.shape[2])
+    total, e = widened(zero), begin
+    while e < stop:
+        end = min(e + chunk, stop)
+        low, high = _add_events(none, none, start, events, e, end, weights, base, blank, scratch.group)
+        passes = (end - e + u64(PASS - 1)) // u64(PASS)
+        total = add(total, widened(joined(subtract(low, halves(passes * biases, weights, zero)), high, zero)))
+        e = end
+    return total
+
+
+@kernel
+def wide_layer(words_in, segments, weights, wide, compress, scratch, neuron, words, final, record, extremes):
+    """`event_layer` with one output position: all samples take one block of weights before the next is read.
+
+    wide  buffers of all samples: events one list behind the other, where the list of each step ends (samples · T + 1,),
+          currents (samples, T, neurons and slack); a type of sums, and events whose rows surely add up in it
+    """
+    steps, width = u64(words_in.shape[1]), u64(weights.shape[2])
+    for sample in range(u64(words_in.shape[0])):
+        for t in range(steps):
+            number = sample * steps + t
+            begin, listed = wide.ends[number], wide.events[wide.ends[number] :]
+            list_maps(words_in[sample, t : t + u64(1)], segments, weights.shape[2], compress, (listed,), scratch.first)
+            wide.ends[number + u64(1)] = begin + u64(scratch.first[0, -1])
+    for block in range(u64(weights.shape[0])):
+        base = block * u64(weights.shape[1]) * width
+        for sample in range(u64(words_in.shape[0])):
+            for t in range(steps):
+                begin, stop = wide.ends[sample * steps + t], wide.ends[sample * steps + t + u64(1)]
+                total = gather_few(wide.events, begin, stop, weights, base, wide.chunk, scratch, wide.sums)
+                store(total, wide.currents[sample, t], block * width)
+    for sample in range(words.shape[0]):
+        fire(wide.currents[sample], neuron, scratch.membranes, words[sample], record[sample], extremes)
         _keep(scratch.membranes.state, final[sample])
 
 

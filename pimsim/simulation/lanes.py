@@ -224,6 +224,24 @@ def joined(typing_context, low, high, like):
     return like(low, high, like), generate
 
 
+@intrinsic
+def widened(typing_context, x):
+    """16-bit lanes in 32 bits, twice as many vectors, lanes in their order."""
+    kind = Lanes(32, x.lanes // 2, 2 * x.count)
+
+    def generate(context, builder, signature, arguments):
+        wide = ir.VectorType(INT32, x.lanes)
+        parts = []
+        for (vector,) in _vectors(builder, x, *arguments):
+            whole = builder.sext(vector, wide)
+            for start in (0, kind.lanes):
+                order = ir.Constant(kind.vector, [ir.Constant(INT32, start + i) for i in range(kind.lanes)])
+                parts.append(builder.shuffle_vector(whole, whole, order))
+        return _build(builder, kind, parts)
+
+    return kind(x), generate
+
+
 def _slots(context, builder, array_kind, array, kind, *offsets):
     """Addresses of the vectors of ``kind`` that follow one another from an element of a contiguous array."""
     address = context.make_array(array_kind)(context, builder, array).data

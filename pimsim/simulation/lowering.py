@@ -23,6 +23,10 @@ from pimsim.simulation.tables import Tables, make_tables
 
 #: fewer stay in a first cache as they are
 MIN_COLUMN_WEIGHTS = 2**15
+#: more than a second cache keeps beside all else
+MIN_WIDE_WEIGHTS = 2**18
+#: events added per pass of the kernels
+PASS = 8
 #: more would not stay in a second cache
 MAX_COLUMN_SUMS = 2**18
 #: steps in which the currents of 16-bit membranes are narrowed until the proof succeeds
@@ -77,6 +81,8 @@ class LoweredLayer:
 
     weights  (blocks, rows + 1, lanes): C_out padded with zeros, the last row zero; 8 bits where ``group``
              events' rows surely add up within them (0: never)
+    chunk    where one block of weights after the other is taken by all samples, how many events' rows surely add up
+             in 16 bits; else 0
     sums     type of currents
     lanes    type of membranes, wide enough for whatever any input can cause
     narrow   the same neurons in fewer bits for values that do not cause so much; None where that saves nothing
@@ -100,6 +106,7 @@ class LoweredLayer:
     field: Field
     weights: npt.NDArray[Any]
     group: int
+    chunk: int
     sums: np.dtype[Any]
     lanes: np.dtype[Any]
     law: Neurons
@@ -167,17 +174,20 @@ def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> Lowere
     lanes, sums = _lanes(reach, law), _word(bounds.hull(sent.exact, (0, 0)))
     exact, spiked = sent.crossbar is None, sent.spike_rows is not None
     narrowed = valued and not spiked and exact and sums == np.int16 and lanes == np.int32
-    group = 0 if valued or sums != np.int16 else group_of(rows, pool)
     summed = exact and not valued  # event by event
+    chunk = _chunk(shape, rows, pool) if summed else 0
+    if chunk:
+        sums, lanes = np.dtype(np.int32), max(lanes, np.dtype(np.int32))
+    group = group_of(rows, pool) if chunk or (sums == np.int16 and not valued) else 0
     looked_up = rows if sent.spike_rows is None else sent.spike_rows
     tables = _tables(shape, order, looked_up, sums) if pool == 1 and (summed or (exact and spiked)) else None
-    axis = _column_axis(shape) if summed and tables is None else None
+    axis = _column_axis(shape) if summed and not chunk and tables is None else None
     fields, centred = shape, layer.centred
     if axis is not None:
         fields, centred = geometry.column_shape(shape, axis), geometry.column_weight(centred, axis)
         order = geometry.best_order(fields)
         rows = geometry.weight_rows(centred, order)
-    weights = weight_blocks(rows, np.int8 if group else sums, sums)
+    weights = weight_blocks(rows, np.int8 if group else sums, np.dtype(np.int16) if chunk else sums)
     return LoweredLayer(
         name=layer.name,
         neurons=shape.neurons,
@@ -185,6 +195,7 @@ def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> Lowere
         field=geometry.receptive_fields(fields, order, weights.shape[2]),
         weights=weights,
         group=group,
+        chunk=chunk,
         sums=sums,
         lanes=lanes,
         law=_neurons(shape, law, stored, widths.accumulator_bits, reach, lanes),
@@ -214,6 +225,14 @@ def _tables(
 ) -> Tables | None:
     span = geometry.receptive_fields(shape, order, rows.shape[1]).span
     return make_tables(rows, geometry.segment_rows(shape, order), span, sums)
+
+
+def _chunk(shape: LayerShape, rows: npt.NDArray[np.signedinteger], pool: int) -> int:
+    """Events per sum in 16 bits of a layer whose weights are too many to stay near a core from sample to sample; 0 of
+    others, and where not even one event's row fits in 8 bits."""
+    if shape.positions > 1 or shape.weights < MIN_WIDE_WEIGHTS or not group_of(rows, pool):
+        return 0
+    return (2**15 - 1) // int(np.abs(rows).max(initial=1)) // PASS * PASS
 
 
 def _column_axis(shape: LayerShape) -> int | None:
