@@ -17,7 +17,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter's lock, and keep the result on disk where a folder can be written.
 
     Folders are tried in numba's order: NUMBA_CACHE_DIR, ``__pycache__`` beside the source, the user's cache.
-    What is kept is forgotten when the kernel's file or `lanes` beside it is edited.
+    What is kept is forgotten when the kernel's file, or `lanes` or `event_lists` beside it, is edited.
     Where none can be written, as in a read-only installation without a home, every process compiles anew.
     """
     compiled = _njit(nogil=True, no_cfunc_wrapper=True)(function)
@@ -29,8 +29,9 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def _stamp(source: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, time and size of a kernel's file and of the one with vectors, which it may be compiled with."""
-    files = [source, *source.parent.glob("lanes.py")]
+    """Name, time and size of a kernel's file and of those with vectors and with event lists, which it may be compiled
+    with."""
+    files = [source, *source.parent.glob("lanes.py"), *source.parent.glob("event_lists.py")]
     return tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 

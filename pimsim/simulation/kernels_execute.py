@@ -17,6 +17,7 @@ Rows of bytes are added a few at a time, as many as surely fit; bytes then lie i
 import numpy as np
 
 from pimsim.simulation.compiled import inlined, kernel, part
+from pimsim.simulation.event_lists import list_maps
 from pimsim.simulation.lanes import (
     VECTOR_BITS,
     above,
@@ -36,12 +37,10 @@ from pimsim.simulation.lanes import (
     larger,
     leaked,
     load,
-    lowest_bit,
     set_bits,
     smaller,
     spread,
     store,
-    store_chosen,
     subtract,
     take_high,
     take_low,
@@ -57,50 +56,6 @@ PASS = 8
 
 
 # All index arithmetic is unsigned: a signed index costs a test for negative values at every access.
-
-
-@part
-def list_events(words, segments, width, events, first):
-    """Set bits of one step's spike map → events, sorted by cell.
-
-    words   uint64, the map in the order depth, height, width, channel, and a spare word
-    width   elements of a weight row
-    events  (capacity,) number of the neuron in the grid of cells, times ``width``
-    first   (segments + 1,) where each segment's events begin
-    """
-    size, count = u64(segments.bits.shape[0]), u64(0)
-    for segment in range(size):
-        first[segment] = count
-        bits = bits_from(words, segments.bits[segment]) & segments.masks[segment]
-        while bits:
-            events[count] = (segments.neurons[segment] + lowest_bit(bits)) * u64(width)
-            count += u64(1)
-            bits &= bits - u64(1)
-    first[size] = count
-
-
-@part
-def compress_events(words, segments, width, events, first):
-    """`list_events` without a branch per event, for 32-bit events on processors with AVX-512."""
-    size, half, count = u64(segments.bits.shape[0]), u64(16), u64(0)
-    for segment in range(size):
-        first[segment] = count
-        bits = bits_from(words, segments.bits[segment]) & segments.masks[segment]
-        neuron, low = segments.neurons[segment], bits & u64(0xFFFF)
-        store_chosen(events, count, neuron, u64(width), low)
-        store_chosen(events, count + set_bits(low), neuron + half, u64(width), bits >> half)
-        count += set_bits(bits)
-    first[size] = count
-
-
-@part
-def list_maps(maps, segments, width, compress, events, first):
-    """The events of every map (T, words); ``compress`` is None where `compress_events` cannot run."""
-    for t in range(u64(maps.shape[0])):
-        if compress is None:
-            list_events(maps[t], segments, width, events[t], first[t])
-        else:
-            compress_events(maps[t], segments, width, events[t], first[t])
 
 
 @inlined
