@@ -488,8 +488,7 @@ MAPS = {
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "scenes.md").read_text(encoding="utf-8")
 ROWS = [
     tuple(cell.strip() for cell in line.strip("|").split("|"))
-    for line in PAGE.partition("| scene | split |")[2].splitlines()[2:]
-    if line.startswith("|")
+    for line in PAGE.partition("| scene | split |")[2].partition("\n\n")[0].splitlines()[2:]
 ]
 
 
