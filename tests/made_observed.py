@@ -9,8 +9,8 @@ from collections import Counter
 from itertools import product
 
 import numpy as np
-from naive_event import core_of
-from naive_model import NaiveLayer, _step, sums
+from naive_event import core_of, reached_outputs
+from naive_model import NaiveLayer, _step, naive_outputs, sums
 
 from pimsim.hardware import Event
 from pimsim.model.fixed_point import effective_leak
@@ -24,11 +24,14 @@ def observe_naively(case: LayerCase) -> Observed:
     cycles, counts = machine_counts(case)
     values = [naive_values(case, sample) for sample in range(case.samples)]
     fired = sum(sum(spikes.values()) for one in values for spikes in one.spikes)
-    counts.update(neuron_counts(case, fired))
-    membranes = np.array([[in_order(case, m) for m in one.membranes] for one in values], np.int64)
+    gated = gated_lanes(case, values) if skips(case) else Counter()
+    counts.update(neuron_counts(case, fired, gated["swept"]))
+    for name, lanes in gated_fields(case, gated):
+        counts[name] -= lanes
+    membranes = np.array([[in_order(case, m) for m in written_back(case, one)] for one in values], np.int64)
     observed = {"step_cycles": cycles, "counts": dict(counts), "membranes": membranes}
     if case.classifies:
-        return Observed(**observed, classes=membranes[:, -1].argmax(1))
+        return Observed(**observed, classes=np.array([winner(case, one) for one in values]))
     spikes = np.array([[in_order(case, o) for o in one.spikes] for one in values], np.uint8)
     return Observed(**observed, spikes=np.packbits(spikes, axis=2, bitorder="little"))
 
@@ -99,9 +102,59 @@ def by_field(case: LayerCase, seen: Counter, gathers: bool) -> Counter:
     return found
 
 
-def neuron_counts(case: LayerCase, fired: int) -> Counter:
-    """What the sweep does with values."""
-    neurons, neuron = case.layer.shape.neurons * case.samples * case.steps, case.weights.neuron
+def skips(case: LayerCase) -> bool:
+    """Whether lanes of neurons that have fired do nothing."""
+    return event_core(case).skip_fired and case.weights.neuron.kind == "single_spike"
+
+
+def gated_lanes(case: LayerCase, values: list[NaiveLayer]) -> Counter:
+    """Neurons that fired in an earlier step, by step; and of what each event reaches in it, those."""
+    found, (targets, channels) = Counter(), reached_outputs(case.layer.shape)
+    for sample, one in zip(bits_of(case).tolist(), values, strict=True):
+        fired: set = set()
+        for bits, spikes in zip(sample, one.spikes, strict=True):
+            at = Counter(tuple(position) for _, *position in fired)
+            events = [event for event, bit in enumerate(bits) if bit]
+            found["reached"] += sum(at[target] for event in events for target in targets[event // channels])
+            found["swept"] += len(fired)
+            fired |= {index for index, spike in spikes.items() if spike}
+    return found
+
+
+def gated_fields(case: LayerCase, gated: Counter) -> list[tuple[str, int]]:
+    """What they leave out but the neurons' own: gathered sums are formed before a flag is read."""
+    gathers = event_core(case).dataflow == "gather"
+    own = ("neuron_integrate", gated["swept"]) if gathers else ("lane_accumulate", gated["reached"])
+    return [own, *([("correction_add", gated["swept"])] if case.weights.zero_point else [])]
+
+
+def written_back(case: LayerCase, values: NaiveLayer) -> list[dict]:
+    """Membranes of every step; that of a neuron whose lane is gated stays as it was when it fired."""
+    if not skips(case):
+        return values.membranes
+    kept: dict = {}
+    found = []
+    for spikes, membranes in zip(values.spikes, values.membranes, strict=True):
+        found.append(membranes | kept)
+        kept |= {index: membranes[index] for index, spike in spikes.items() if spike}
+    return found
+
+
+def winner(case: LayerCase, values: NaiveLayer) -> int:
+    """The class of a sample, the first of equals."""
+    last = values.membranes[-1]
+    if case.weights.neuron.kind == "timed":
+        outputs = naive_outputs(case.network, values)
+        return outputs.index(max(outputs))
+    sums_ = in_order(case, last)
+    return sums_.index(max(sums_))
+
+
+def neuron_counts(case: LayerCase, fired: int, gated: int) -> Counter:
+    """What the sweep does with values; ``gated`` lanes of it do nothing."""
+    neurons, neuron = case.layer.shape.neurons * case.samples * case.steps - gated, case.weights.neuron
+    if neuron.kind == "timed":  # the threshold in every step, the argmax and the time taken off in the last one
+        return Counter(neuron_compare=neurons + neurons // case.steps, neuron_integrate=neurons // case.steps)
     if case.classifies:
         return Counter(neuron_compare=neurons // case.steps)
     found = Counter(neuron_compare=neurons)
@@ -122,7 +175,7 @@ def naive_values(case: LayerCase, sample: int) -> NaiveLayer:
     record, state, fired = NaiveLayer(), {}, set()
     widths = case.layer.numerics
     for bits in bits_of(case)[sample].tolist():
-        current = sums(case.weights, dict(zip(places, bits, strict=True)), 0, widths)
+        current = sums(case.weights, dict(zip(places, bits, strict=True)), 0, widths.crossbar)
         _step(case.network, case.weights, current, state, fired, widths, record)
     return record
 

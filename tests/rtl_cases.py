@@ -106,13 +106,17 @@ def on_event_core(network: IntegerNetwork, knobs: dict[str, Any], slack: int) ->
 
 @st.composite
 def event_cases(
-    draw: st.DrawFn, most_cycles: int = 4000, knobs: st.SearchStrategy[dict[str, Any]] | None = None
+    draw: st.DrawFn,
+    most_cycles: int = 4000,
+    knobs: st.SearchStrategy[dict[str, Any]] | None = None,
+    *,
+    behind: bool = False,
 ) -> LayerCase:
     """A layer on an event core, and maps for it, or codes if its inputs fire; ``most_cycles`` in all, or a single small
-    map."""
+    map.  Always one ``behind`` another, if so: it is then the core alone that is described."""
     network = draw(coded_networks(max_hidden=2))
     hardware, mapping = on_event_core(network, draw(event_knobs() if knobs is None else knobs), draw(st.integers(0, 3)))
-    index = draw(st.integers(0 if network.is_hybrid else 1, len(network.layers) - 1))
+    index = draw(st.integers(0 if network.is_hybrid and not behind else 1, len(network.layers) - 1))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     maps = _inputs(draw, rng, network, index, draw(st.integers(1, 3)))
     case = LayerCase(network, mapping, hardware, index, maps)

@@ -84,7 +84,7 @@ def test_random_layers_on_the_event_core_pass_their_bench(case: LayerCase) -> No
 @settings(SLOWLY, max_examples=6)
 @given(crossbar_cases(most_cycles=800))
 def test_random_layers_on_a_bit_serial_crossbar_pass_their_bench(case: LayerCase) -> None:
-    passes(case)
+    passes(replace(case, of_codes=False))  # sums of codes are not emitted: what sweeps them is
 
 
 @icarus.needed

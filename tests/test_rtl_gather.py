@@ -18,11 +18,11 @@ pytest.importorskip("amaranth", reason="needs the extra 'verify'")
 from amaranth.sim import Simulator
 
 from pimsim.model.architecture import LayerShape
-from pimsim.rtl.bench.run_event import run_event
 from pimsim.rtl.event.gather import GatherCore
 from pimsim.rtl.event.gather_generator import TapAddress
 from pimsim.rtl.parts.design import EventDesign, NeuronDesign, SweepDesign, event_design
 from pimsim.rtl.verify.compare import compare
+from pimsim.rtl.verify.run_case import run_case
 
 NEURON = NeuronDesign("if", 5, 1, 0, True, (), 20, 12, 0, True, 0, 0, 0)
 WIDE = LayerShape("wide", "conv3d", (2, 5, 4, 3), 7, (2, 3, 3), (1, 1, 1), (1, 1, 1))
@@ -165,7 +165,7 @@ def test_every_unit_does_in_every_cycle_what_the_machine_stepped_by_the_clock_do
 def test_cycles_counts_spikes_and_membranes_of_random_layers_are_those_of_the_simulator(case):
     design = event_design(case.network, case.mapping, case.hardware, case.index)
     assert design.gather
-    verdict = compare(case, run_event(design, case.weights.weight, case.inputs))
+    verdict = compare(case, run_case(case))
     assert verdict.equal, verdict.differences
 
 

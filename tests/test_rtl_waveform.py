@@ -33,7 +33,7 @@ def drawn(case, kinds=("sums", "step", "sweep")):
     silent = case.classifies or case.network.is_cnn
     for sample in range(case.samples):
         inputs, spikes = case.inputs[sample : sample + 1], None if silent else fired[sample]
-        phases += layer_phases(case.mapping, case.hardware, case.index, inputs, spikes)
+        phases += layer_phases(case.mapping, case.hardware, case.number, inputs, spikes)
     waves = [(phase, {wave.name: wave for wave in phase.waves()}) for phase in phases if phase.kind in kinds]
     names = {name for _, own in waves for name in own}
     none = counting("", "", np.empty(0, np.int64))
@@ -56,7 +56,7 @@ WORDS = {"scanner_word", "membrane_word", "sweep_word"}
 
 
 @FEW
-@given(event_cases(most_cycles=1500))
+@given(event_cases(most_cycles=1500, behind=True))
 def test_every_signal_that_a_core_reports_is_the_waveforms_in_every_cycle(case):
     design = event_design(case.network, case.mapping, case.hardware, case.index)
     _, seen = watch_event(design, case.weights.weight, case.inputs)
@@ -66,7 +66,7 @@ def test_every_signal_that_a_core_reports_is_the_waveforms_in_every_cycle(case):
 
 
 @FEW
-@given(event_cases(most_cycles=800))
+@given(event_cases(most_cycles=800, behind=True))
 def test_words_and_controls_are_those_of_the_units(case):
     design = event_design(case.network, case.mapping, case.hardware, case.index)
     seen = watched(case, design)

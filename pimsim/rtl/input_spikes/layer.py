@@ -24,15 +24,16 @@ class InputSpikeLayer(wiring.Component):
     """Steps of inferences, from ``start`` in cycle 0 of a step to ``done`` in its hand-over cycle, around a ``core``
     that does what is not the encoder's.
 
-    Step 1 sweeps ``currents``.  Every later one begins with the encoder, whose hand-over the core's step follows; a
-    crossbar that forms the sums of all steps at once takes all maps in front of them, in step 2.  ``last`` is held
-    during the inference's last step.  The input memory (``codes``), the current memory of step 1, the weight memory and
-    the map behind are outside.
+    Step 1 sweeps ``currents``.  Every later one begins with the encoder, whose hand-over the core's step follows; with
+    ``together`` (``order: layer_major``) all maps are made in front of step 2, as they are for a crossbar that forms
+    the sums of all steps at once.  ``last`` is held during the inference's last step.  The input memory (``codes``),
+    the current memory of step 1, the weight memory and the map behind are outside.
     """
 
-    def __init__(self, encoder: EncoderDesign, core: Core) -> None:
-        self.core, self.encoder = core, Encoder(encoder)
-        self._design, self._maps = encoder, core.design.passes if isinstance(core, PimLayer) else 1
+    def __init__(self, encoder: EncoderDesign, core: Core, *, together: bool = False) -> None:
+        self.core, self.encoder, self._design = core, Encoder(encoder), encoder
+        at_once = core.design.passes if isinstance(core, PimLayer) else 1
+        self._maps = encoder.steps - 1 if together else at_once
         self.map = self._buffer()
         ports = core.signature.members
         passed = {name: ports[name] for name in ("weights", "target", "winner", "probe") if name in ports}
@@ -54,7 +55,7 @@ class InputSpikeLayer(wiring.Component):
         packed = self._design.packed
         if isinstance(self.core, PimLayer):
             return ValueBuffer(packed, maps=self._maps, readers=self.core.design.readers, halves=1)
-        return MapBuffer(MAP, packed, maps=1, halves=1)
+        return MapBuffer(MAP, packed, maps=self._maps, halves=1)
 
     def elaborate(self, _platform: object) -> Module:
         m, core, encoder = Module(), self.core, self.encoder
@@ -73,7 +74,8 @@ class InputSpikeLayer(wiring.Component):
     def _control(self, m: Module) -> None:
         """Who works: the core at once, or the encoder and behind it the core."""
         core, encoder, steps = self.core, self.encoder, self._design.steps
-        step, running, encoded = Signal(range(steps + 1), init=1), Signal(), Signal()
+        running, encoded = Signal(), Signal()
+        self._step = step = Signal(range(steps + 1), init=1)
         self._number = Signal(range(steps + 1), init=2)  # of the map that is encoded
         at_once = self._maps > 1
         encodes = step == 2 if at_once else step != 1
@@ -103,9 +105,10 @@ class InputSpikeLayer(wiring.Component):
     def _connect_map(self, m: Module) -> None:
         """Written by the encoder, read by the core; never at the same time."""
         wiring.connect(m, self.encoder.target, self.map.write)
+        m.d.comb += self.map.write_map.eq(self._number - 2 if self._maps > 1 else 0)
         if isinstance(self.map, MapBuffer):
+            m.d.comb += self.map.read_map.eq(self._step - 2 if self._maps > 1 else 0)
             wiring.connect(m, self.core.source, self.map.read)
             return
-        m.d.comb += self.map.write_map.eq(self._number - 2 if self._maps > 1 else 0)
         for reader, port in zip(self.core.source, self.map.read, strict=True):
             wiring.connect(m, reader, port)

@@ -104,7 +104,7 @@ class PipelineDesign:
         """What sweeps the first sums, and is in front of all maps."""
         if self.spikes is None or self.encoder is None:
             return CurrentSweep(self.sweep)
-        return InputSpikeLayer(self.encoder, self.spikes.core())
+        return InputSpikeLayer(self.encoder, self.spikes.core(), together=self.whole_samples)
 
 
 class Pipeline(wiring.Component):

@@ -53,6 +53,11 @@ class LayerCase:
         return self.layer.name + (SPIKES_SUFFIX if self.of_input_spikes else "")
 
     @property
+    def number(self) -> int:
+        """Of its record in an Activity."""
+        return self.index + (self.mapping.input_spikes is not None and not self.of_codes)
+
+    @property
     def of_input_spikes(self) -> bool:
         """Whether the layer's inputs fire."""
         return self.index == 0 and self.mapping.input_spikes is not None and not self.of_codes
@@ -106,9 +111,8 @@ class LayerCase:
 
     def timing(self) -> LayerTiming:
         """What the simulator says of every cycle."""
-        number = self.index + (self.mapping.input_spikes is not None and not self.of_codes)
         spikes = self.record().spikes if self.skips else None
-        return time_layer(self.mapping, self.hardware, number, self.maps, spikes)
+        return time_layer(self.mapping, self.hardware, self.number, self.maps, spikes)
 
 
 def _ideal(numerics: Numerics) -> bool:
@@ -171,6 +175,7 @@ def layer_case(
         raise MappingError("network=iso_cnn costs a CNN of the same layers, of which no value is executed")
     index = layer_index(network, layer)
     crop = _effective(network.layers[index].shape, crop)
+    cut = _told(network, trace, index, crop)
     inputs, steps = _shortened(network, trace, index, crop)
     used = replace(network, time_steps=steps)
     if crop.cuts_layer:
@@ -178,7 +183,7 @@ def layer_case(
         used, hardware, index, inputs = small.network, small.hardware, small.index, small.inputs
     mapping = map_model(used, hardware)
     of_codes = mapping.input_spikes is not None and layer == network.layers[0].name
-    return LayerCase(used, mapping, hardware, index, inputs, _told(network, trace, index, crop), of_codes)
+    return LayerCase(used, mapping, hardware, index, inputs, cut, of_codes)
 
 
 def layer_index(network: IntegerNetwork, layer: str | int) -> int:
