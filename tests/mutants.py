@@ -98,8 +98,8 @@ def neurons_by(made: ModuleType) -> Iterator[None]:
     """Neurons fire in ``made``, a plain `kernels_execute`; the sums that they are given are still compiled code's."""
     real = execute_layer._run
 
-    def run(layers: Any, index: int, inputs: Any, results: Any) -> None:
-        real(layers, index, inputs, results)
+    def run(layers: Any, index: int, inputs: Any, fired: Any, results: Any) -> None:
+        real(layers, index, inputs, fired, results)
         _fire(layers, index, results, made.current_layer)
 
     execute_layer._run = run

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from pimsim.errors import ModelError, SceneError, TraceError
 from pimsim.model import load_network, network_hash, reference
 from pimsim.model.architecture import Architecture, LayerShape
-from pimsim.model.input import InputQuantization
+from pimsim.model.input import InputQuantization, InputSpikes
 from pimsim.model.macro import Macro
 from pimsim.model.network import (
     ACCUMULATE,
+    HYBRID,
     LIF,
     SCALE,
     SINGLE_SPIKE,
@@ -139,6 +140,32 @@ def test_engine_equals_the_reference_on_random_cnns(data: st.DataObject) -> None
     """Activations of 1 to 16 bits, every ratio, pools, reshapes, paddings, word widths; any layer's converters clip."""
     case = data.draw(strategies.cases(of=strategies.cnns()))
     check_equal(case.network, case.inputs, data.draw(strategies.numerics(case.network, every_layer=True)))
+
+
+def test_tables_of_input_spikes_have_the_words_of_the_codes_sums() -> None:
+    """Four rows of ±15 sum to 60, within 8 bits; eight inputs of up to 4095 to 491,400, which takes 32."""
+    shapes = LayerShape("first", "conv3d", (8, 2, 2, 1), 20, (1, 1, 1)), LayerShape.linear("sum", (20, 2, 2, 1), 3)
+    rng = np.random.default_rng(3)
+    layers = tuple(
+        IntegerLayer(
+            shape,
+            rng.integers(-15, 16, (shape.out_channels, shape.in_shape[0], *shape.kernel)).astype(np.int32),
+            5,
+            SCALE,
+            0,
+            1.0,
+            neuron,
+        )
+        for shape, neuron in zip(shapes, (Neuron(LIF, 20, 4096), Neuron(ACCUMULATE)), strict=True)
+    )
+    quantization = InputQuantization(12, 1.0, 0, np.zeros(2), np.ones(2))
+    architecture = Architecture("coded", (8, 2, 2, 1), shapes)
+    spikes = InputSpikes(500, 3500, 0)
+    network = IntegerNetwork(architecture, quantization, layers, time_steps=4, encoding=HYBRID, input_spikes=spikes)
+    first = lower(network, (LayerNumerics(),) * 2)[0]
+    assert first.tables is not None
+    assert first.tables.sums.dtype == first.sums == np.int32
+    check_equal(network, codes(network, 3))
 
 
 @pytest.mark.parametrize("channels", [(1, 1, 1), (33, 64, 31), (20, 130, 3), (150, 40, 2)])

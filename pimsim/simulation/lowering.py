@@ -180,7 +180,8 @@ def _lower(network: IntegerNetwork, index: int, widths: LayerNumerics) -> Lowere
         sums, lanes = np.dtype(np.int32), max(lanes, np.dtype(np.int32))
     group = group_of(rows, pool) if chunk or (sums == np.int16 and not valued) else 0
     looked_up = rows if sent.spike_rows is None else sent.spike_rows
-    tables = _tables(shape, order, looked_up, sums) if pool == 1 and (summed or (exact and spiked)) else None
+    small = pool == 1 and not chunk and (summed or (exact and spiked))
+    tables = _tables(shape, order, looked_up, sums) if small else None
     axis = _column_axis(shape) if summed and not chunk and tables is None else None
     fields, centred = shape, layer.centred
     if axis is not None:

@@ -69,7 +69,8 @@ def _tables(
     members = padded.reshape(-1, bits, rows.shape[1])
     chosen = np.arange(1 << bits)[:, None] >> np.arange(bits) & 1
     entries = np.einsum("eb,tbc->tec", chosen, members)
-    few = _few(entries.reshape(len(segment_rows), indices, *entries.shape[1:]))
+    parts = entries.reshape(len(segment_rows), indices, *entries.shape[1:])
+    few = _few(parts) if sums == np.int16 else 0  # bytes are widened to 16 bits alone
     packed = weight_blocks(entries.reshape(-1, rows.shape[1]), np.int8 if few else sums, sums)
     together = few or indices
     return Tables(packed, (0,) * bits, (0,) * together, (0,) * (indices // together), (0,) * span)
