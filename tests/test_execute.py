@@ -108,7 +108,7 @@ def test_engine_equals_the_reference_on_random_networks(data: st.DataObject) -> 
     check_equal(case.network, case.inputs, data.draw(strategies.numerics(case.network)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_engine_equals_the_reference_under_every_encoding(data: st.DataObject) -> None:
     """Direct and hybrid encoding, either classifier, crossbars of codes, of input spikes, of both or of neither."""
