@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -86,6 +87,19 @@ def test_automatic_buffers_hold_exactly_what_is_kept_in_them(network, name, chan
     apart = changes["engines__event__dataflow"] == "gather"  # the classifier's sums
     if not pipelined:
         assert mapping.layers[-1].memories.membrane.words == (event_words[-1] if apart else sum(event_words))
+
+
+@pytest.mark.parametrize(
+    ("steps", "order", "words"), [(4, "step_major", "beside"), (1, "step_major", "in turn"), (4, "layer_major", "in turn")]
+)
+def test_sums_that_every_step_sweeps_are_not_overwritten_by_those_of_other_layers(steps, order, words):
+    mapping = map_model(
+        replace(made_network(), time_steps=steps), machine("allpim45nm", schedule="shared", order=order)
+    )
+    first, *others = (layer.sweep.words * layer.operands.passes for layer in mapping.layers)
+    assert mapping.layers[0].operands.evaluations == 1
+    expected = first + max(others) if words == "beside" else max(first, *others)
+    assert {layer.memories.current.words for layer in mapping.layers} == {expected}
 
 
 @settings(max_examples=40)

@@ -1,10 +1,10 @@
 """Sizes of the buffers, from what the layers keep in them.
 
 With the schedule ``shared``, layers on one engine share its buffers: weights and membranes of all of them
-stay, sums and counts are those of the layer at work, and two spike maps (or activation maps) exist at a
-time.  With ``pipelined`` every layer has its own, and maps, first-layer currents and the
-input are doubled.  In the order ``layer_major`` a map is that of all steps, and shared membranes are those of
-the layer at work.  The two phases of a first layer whose inputs fire share what they have on one engine, with
+stay, and sums of a first layer that are swept in every step; other sums and counts are those of the layer at work, and
+two spike maps (or activation maps) exist at a time.  With ``pipelined`` every layer has its own, and maps, first-layer
+currents and the input are doubled.  In the order ``layer_major`` a map is that of all steps, and shared membranes and
+sums are those of the layer at work.  The two phases of a first layer whose inputs fire share what they have on one engine, with
 either schedule; its weights are then there once.
 """
 
@@ -53,7 +53,8 @@ class _Need:
     """Content of one buffer that one layer asks for: ``words`` of ``word_bits``, made of ``value_bits``.
 
     ``ports`` is 2 where a word may be read in the cycle in which another one is written.  Words lie in ``banks`` by
-    their address modulo the banks.  A need ``apart`` gets a buffer of its own, though others ask for the component.
+    their address modulo the banks.  What ``stays`` lies beside what other layers ask for, else they take turns in it.
+    A need ``apart`` gets a buffer of its own, though others ask for the component.
     """
 
     component: str
@@ -62,6 +63,7 @@ class _Need:
     value_bits: int = 1
     ports: int = 1
     banks: int = 1
+    stays: bool = False
     apart: bool = False
 
     @property
@@ -176,7 +178,7 @@ def _buffers(placed: tuple[Placed, ...], hardware: Hardware) -> dict[str, dict[s
     for group in by_engine(placed, hardware):
         where = f"engines.{group[0].name}" if hardware.schedule != PIPELINED else _layer(group[0])
         in_front = hardware.schedule == PIPELINED and group[0] is placed[0] and len(group) == 1
-        needs = {layer.facts.record: _doubled(in_front, list(_needs(layer))) for layer in group}
+        needs = {layer.facts.record: _doubled(in_front, list(_needs(layer, hardware))) for layer in group}
         shared = _shared([need for own in needs.values() for need in own], hardware, where)
         found |= {name: {need.component: shared[need.buffer] for need in own} for name, own in needs.items()}
     return found
@@ -195,39 +197,43 @@ def _shared(needs: list[_Need], hardware: Hardware, where: str) -> dict[tuple[st
     plans = {}
     for buffer in {need.buffer: None for need in needs}:
         asked = [need for need in needs if need.buffer == buffer]
-        component = asked[0].component
-        # layer after layer, membranes start anew with each of them
-        kept = component == "weight_memory" or (component == "membrane_memory" and hardware.order != LAYER_MAJOR)
-        words = sum(need.words for need in asked) if kept else max(need.words for need in asked)
+        in_turn = max((need.words for need in asked if not need.stays), default=0)
+        words = in_turn + sum(need.words for need in asked if need.stays)
         width, ports = max(need.word_bits for need in asked), max(need.ports for need in asked)
         whole = replace(asked[0], words=words, word_bits=width, ports=ports)
         plans[buffer] = _planned(whole, hardware, where)
     return plans
 
 
-def _needs(layer: Placed) -> Iterator[_Need]:
-    """What one layer keeps in its engine's buffers."""
+def _needs(layer: Placed, hardware: Hardware) -> Iterator[_Need]:
+    """What one layer keeps in its engine's buffers; layer after layer, only weights stay in them."""
     shape, engine, plan = layer.facts.shape, layer.engine, layer.plan
+    in_turn = hardware.order == LAYER_MAJOR
     lanes = layer.lanes
     words = shape.positions * -(-shape.out_channels // lanes)
     flag = _flag_bits(layer)
     if isinstance(plan, EventPlan):
         assert isinstance(engine, Event)
-        yield from _event_needs(layer, plan, engine, words, flag)
+        yield from _event_needs(layer, plan, engine, words, flag, in_turn)
         return
     loads = 0 if layer.finds_weights else 1
     ports = 2 if _sums_in_parts(plan) else 1
     yield _Need(
-        "current_memory", words * layer.operands.passes, lanes * engine.accumulator_bits, engine.accumulator_bits, ports
+        "current_memory",
+        words * layer.operands.passes,
+        lanes * engine.accumulator_bits,
+        engine.accumulator_bits,
+        ports,
+        stays=layer.facts.held and not in_turn,
     )
     if layer.facts.membranes:
-        yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag), ports=2)
+        yield _Need("membrane_memory", words, lanes * (_stored_bits(layer) + flag), ports=2, stays=not in_turn)
     if isinstance(plan, CrossbarPlan):
         if plan.reloaded and not isinstance(engine, Event | Mac):
-            yield _Need("weight_memory", loads * sum(tile.rows for tile in plan.tiles), row_bits(engine))
+            yield _Need("weight_memory", loads * sum(tile.rows for tile in plan.tiles), row_bits(engine), stays=True)
     elif isinstance(plan, MultiplierPlan) and isinstance(engine, Mac):
         port = engine.weight_port_bits * engine.weight_banks
-        yield _Need("weight_memory", loads * (int(plan.fetch.sum()) // engine.weight_read_cycles), port)
+        yield _Need("weight_memory", loads * (int(plan.fetch.sum()) // engine.weight_read_cycles), port, stays=True)
 
 
 def _flag_bits(layer: Placed) -> int:
@@ -237,7 +243,9 @@ def _flag_bits(layer: Placed) -> int:
     return 1 if layer.facts.neuron == SINGLE_SPIKE else 0
 
 
-def _event_needs(layer: Placed, plan: EventPlan, event: Event, words: int, flag: int) -> Iterator[_Need]:
+def _event_needs(
+    layer: Placed, plan: EventPlan, event: Event, words: int, flag: int, in_turn: bool
+) -> Iterator[_Need]:
     """Sums are added in place, in the membranes, or apart from them, in registers.
 
     In registers the membranes can be as narrow as they are kept; the classifier's running sums cannot, so they do
@@ -247,8 +255,11 @@ def _event_needs(layer: Placed, plan: EventPlan, event: Event, words: int, flag:
     bits = (event.accumulator_bits if in_place else _stored_bits(layer)) + flag
     ports, banks = event.membrane_ports, event.membrane_banks
     apart = not in_place and layer.facts.neuron in CLASSIFIERS
-    yield _Need("membrane_memory", words, event.lanes * bits, ports=ports, banks=banks, apart=apart)
-    yield _Need("weight_memory", layer.facts.shape.fan_in * plan.beats, event.lanes * layer.operands.weight_bits)
+    yield _Need(
+        "membrane_memory", words, event.lanes * bits, ports=ports, banks=banks, stays=not in_turn, apart=apart
+    )
+    weights = layer.facts.shape.fan_in * plan.beats
+    yield _Need("weight_memory", weights, event.lanes * layer.operands.weight_bits, stays=True)
     if layer.operands.weight_zero and in_place:
         yield _Need("count_memory", layer.facts.shape.positions, plan.count_bits, ports=ports, banks=banks)
 

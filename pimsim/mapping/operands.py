@@ -26,7 +26,8 @@ class LayerFacts:
     ``signed`` codes have the zero point 0; inputs are 0 … ``highest_input`` before the pool; ``leak`` is λ of
     ``leak_bits`` fraction bits, 0 of them where no leak is computed.  ``activations`` tells the layers of a CNN
     from spiking ones, ``output_bits`` is the width of a value that the layer hands on.  ``swept`` is False for sums
-    that another phase's neurons take; ``input_spikes`` tells this other phase.
+    that another phase's neurons take; ``input_spikes`` tells this other phase.  Sums that are ``held`` are computed in
+    the first step and swept in every one.
     """
 
     shape: LayerShape
@@ -46,6 +47,7 @@ class LayerFacts:
     output_bits: int
     swept: bool = True
     input_spikes: bool = False
+    held: bool = False
 
     @property
     def record(self) -> str:
@@ -88,6 +90,7 @@ def _network_facts(network: IntegerNetwork, index: int, hardware: Hardware) -> L
         membranes=not iso and not network.is_cnn,
         activations=iso or network.is_cnn,
         output_bits=(_activation(hardware) if iso else layer.neuron.largest).bit_length(),
+        held=first and not iso and network.time_steps > 1 and not network.is_hybrid,
     )
 
 
