@@ -164,6 +164,7 @@ def test_a_public_set_that_is_not_there_is_named_with_where_it_is_to_be_had(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PIMSIM_SCENES", raising=False)
     message = refused(MissingFileError, name)
     assert all(word in message for word in ("-binary", "www.cs.toronto.edu", "PIMSIM_SCENES"))
     with pytest.raises(MissingFileError, match="is an image set"):
