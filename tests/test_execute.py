@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -287,6 +288,21 @@ def test_a_network_changed_in_place_is_laid_out_anew() -> None:
     network.layers[1].weight[:] = -network.layers[1].weight
     check_equal(network, inputs)
     assert not same(before, execute(network, inputs))
+
+
+def test_a_content_is_recognized_bit_by_bit() -> None:
+    """Also the sign of a zero is in the hash, and no comparison of numbers would see it."""
+    network = chain((3, 4, 3))
+    network.input.mean[0] = 0.0
+    contents = [program.content_of(network)]
+    network.input.mean[0] = -0.0
+    contents.append(program.content_of(network))
+    last = network.layers[-1].weight.reshape(-1)[-1:]
+    last[:] = last == 0
+    contents.append(program.content_of(network))
+    assert contents[-1] == network_hash(network) == program.content_of(replace(network))
+    contents.append(program.content_of(replace(network, time_steps=network.time_steps + 1)))
+    assert len(set(contents)) == 4
 
 
 def test_a_network_too_large_to_keep_runs_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,8 @@ def test_automatic_buffers_hold_exactly_what_is_kept_in_them(network, name, chan
 
 
 @pytest.mark.parametrize(
-    ("steps", "order", "words"), [(4, "step_major", "beside"), (1, "step_major", "in turn"), (4, "layer_major", "in turn")]
+    ("steps", "order", "words"),
+    [(4, "step_major", "beside"), (1, "step_major", "in turn"), (4, "layer_major", "in turn")],
 )
 def test_sums_that_every_step_sweeps_are_not_overwritten_by_those_of_other_layers(steps, order, words):
     mapping = map_model(

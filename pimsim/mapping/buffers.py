@@ -1,11 +1,11 @@
 """Sizes of the buffers, from what the layers keep in them.
 
-With the schedule ``shared``, layers on one engine share its buffers: weights and membranes of all of them
-stay, and sums of a first layer that are swept in every step; other sums and counts are those of the layer at work, and
-two spike maps (or activation maps) exist at a time.  With ``pipelined`` every layer has its own, and maps, first-layer
+With the schedule ``shared``, layers on one engine share its buffers: weights and membranes of all of them stay, and
+sums of a first layer that are swept in every step; other sums and counts are those of the layer at work, and two
+spike maps (or activation maps) exist at a time.  With ``pipelined`` every layer has its own, and maps, first-layer
 currents and the input are doubled.  In the order ``layer_major`` a map is that of all steps, and shared membranes and
-sums are those of the layer at work.  The two phases of a first layer whose inputs fire share what they have on one engine, with
-either schedule; its weights are then there once.
+sums are those of the layer at work.  The two phases of a first layer whose inputs fire share what they have on one
+engine, with either schedule; its weights are then there once.
 """
 
 from __future__ import annotations
@@ -243,9 +243,7 @@ def _flag_bits(layer: Placed) -> int:
     return 1 if layer.facts.neuron == SINGLE_SPIKE else 0
 
 
-def _event_needs(
-    layer: Placed, plan: EventPlan, event: Event, words: int, flag: int, in_turn: bool
-) -> Iterator[_Need]:
+def _event_needs(layer: Placed, plan: EventPlan, event: Event, words: int, flag: int, in_turn: bool) -> Iterator[_Need]:
     """Sums are added in place, in the membranes, or apart from them, in registers.
 
     In registers the membranes can be as narrow as they are kept; the classifier's running sums cannot, so they do
@@ -255,9 +253,7 @@ def _event_needs(
     bits = (event.accumulator_bits if in_place else _stored_bits(layer)) + flag
     ports, banks = event.membrane_ports, event.membrane_banks
     apart = not in_place and layer.facts.neuron in CLASSIFIERS
-    yield _Need(
-        "membrane_memory", words, event.lanes * bits, ports=ports, banks=banks, stays=not in_turn, apart=apart
-    )
+    yield _Need("membrane_memory", words, event.lanes * bits, ports=ports, banks=banks, stays=not in_turn, apart=apart)
     weights = layer.facts.shape.fan_in * plan.beats
     yield _Need("weight_memory", weights, event.lanes * layer.operands.weight_bits, stays=True)
     if layer.operands.weight_zero and in_place:

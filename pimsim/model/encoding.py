@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pimsim.errors import ModelError
 from pimsim.model.network import SINGLE_SPIKE, TIMED, IntegerNetwork
 
-#: samples unpacked at a time, so that few bytes stand where bits will
+#: samples at a time whose firing steps stay near a core
 AT_ONCE = 16
 
 
@@ -17,13 +17,8 @@ def input_spikes(network: IntegerNetwork, codes: npt.NDArray[np.integer]) -> npt
 
     Raises ModelError for a network of another encoding.
     """
-    if network.input_spikes is None:
-        raise ModelError(f"encoding={network.encoding}: its inputs do not fire")
-    every = np.arange(int(codes.max(initial=0)) + 1, dtype=np.uint32)
-    of_code = network.input_spikes.steps(every, network.time_steps).astype(np.uint16)
-    when = of_code[codes].transpose(0, 2, 3, 4, 1)
-    steps = np.arange(1, network.time_steps + 1, dtype=np.uint16)
-    fired: npt.NDArray[np.bool_] = when[:, None] == steps[:, None, None, None, None]
+    when, steps = firing_steps(network, codes), np.arange(1, network.time_steps + 1)
+    fired: npt.NDArray[np.bool_] = when[:, None] == steps.astype(when.dtype)[:, None, None, None, None]
     return fired
 
 
@@ -33,9 +28,23 @@ def packed_input_spikes(network: IntegerNetwork, codes: npt.NDArray[np.integer])
     packed = np.empty((samples, steps, -(-inputs // 8)), np.uint8)
     for start in range(0, samples, AT_ONCE):
         part = slice(start, start + AT_ONCE)
-        bits = input_spikes(network, codes[part]).reshape(-1, steps, inputs)
-        packed[part] = np.packbits(bits, axis=2, bitorder="little")
+        when = firing_steps(network, codes[part]).reshape(-1, inputs)
+        for step in range(steps):
+            packed[part, step] = np.packbits(when == step + 1, axis=1, bitorder="little")
     return packed
+
+
+def firing_steps(network: IntegerNetwork, codes: npt.NDArray[np.integer]) -> npt.NDArray[np.unsignedinteger]:
+    """The step 2 … T at which each of the input codes (N, C, D, H, W) fires, (N, D, H, W, C).
+
+    Raises ModelError for a network of another encoding.
+    """
+    if network.input_spikes is None:
+        raise ModelError(f"encoding={network.encoding}: its inputs do not fire")
+    every = np.arange(int(codes.max(initial=0)) + 1, dtype=np.uint32)
+    of_code = network.input_spikes.steps(every, network.time_steps).astype(np.min_scalar_type(network.time_steps))
+    when: npt.NDArray[np.unsignedinteger] = np.ascontiguousarray(of_code.take(codes).transpose(0, 2, 3, 4, 1))
+    return when
 
 
 def tells_time(network: IntegerNetwork) -> bool:

@@ -69,14 +69,18 @@ def network_hash(network: IntegerNetwork) -> str:
 
     Two files of equal content have the same hash however they were packed (docs/model-format.md §6).
     """
-    text = json.dumps(_bits(describe(network)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    digest = hashlib.sha256(text.encode("ascii"))
+    digest = hashlib.sha256(hashed_text(network).encode("ascii"))
     for name, array in arrays(network).items():
         kind = "<f8" if array.dtype.kind == "f" else "<i4"
         digest.update(f"\n{name}\n".encode("ascii"))
         for start in range(0, array.size, _HASHED_AT_ONCE):
             digest.update(array.reshape(-1)[start : start + _HASHED_AT_ONCE].astype(kind).data)
     return digest.hexdigest()
+
+
+def hashed_text(network: IntegerNetwork) -> str:
+    """What `network_hash` takes in front of the arrays."""
+    return json.dumps(_bits(describe(network)), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def describe(network: IntegerNetwork) -> dict[str, object]:

@@ -104,13 +104,14 @@ def _execute(
     layers = program.layers
     results = Results.empty(layers, len(inputs), -(-len(inputs) // size), record=record)
     codes = np.ascontiguousarray(inputs, network.input.code_dtype)
-    fired = packed_input_spikes(network, codes) if network.is_hybrid else None
-    _run(program, codes, fired, results, size, workers, progress)
+    fired = np.empty((len(codes), network.time_steps, -(-codes[0].size // 8)), np.uint8) if network.is_hybrid else None
+    _run(network, program, codes, fired, results, size, workers, progress)
     check_words(layers, results)
     return _trace(content, layers, codes, fired, labels, results), results, layers
 
 
 def _run(
+    network: IntegerNetwork,
     program: Program,
     codes: npt.NDArray[np.unsignedinteger],
     fired: npt.NDArray[np.uint8] | None,
@@ -119,14 +120,19 @@ def _run(
     workers: int,
     progress: Progress | None,
 ) -> None:
-    """All batches of ``size`` samples, on as many threads as workers; the calling thread reports progress."""
+    """All batches of ``size`` samples, on as many threads as workers; the calling thread reports progress.
+
+    Under hybrid encoding ``fired`` is filled with the inputs' spikes.
+    """
     samples, flat = len(codes), codes.reshape(len(codes), -1)
     starts = range(0, samples, size)
 
     def work(start: int) -> int:
+        part = slice(start, start + size)
+        if fired is not None:
+            fired[part] = packed_input_spikes(network, codes[part])
+        spikes = None if fired is None else fired[part]
         with program.workspace() as workspace:
-            part = slice(start, start + size)
-            spikes = None if fired is None else fired[part]
             run_batch(program.layers, flat[part], spikes, start, start // size, workspace, results)
         return min(size, samples - start)
 
