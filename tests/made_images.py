@@ -66,6 +66,16 @@ def claimed(width: int, height: int) -> bytes:
     return bytes(content)
 
 
+def deep(edge: int) -> bytes:
+    """A PNG file of colours of 16 bits, which Pillow reads and cannot write."""
+    header = struct.pack(">IIBBBBB", edge, edge, 16, 2, 0, 0, 0)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(edge * (b"\0" + edge * bytes(6))), b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks.items()
+    )
+
+
 def by_class(train: Pixels, test: Pixels, kind: str = "png") -> dict[str, bytes]:
     """Files of an image set: image i is of class i mod 3."""
     return {

@@ -63,7 +63,9 @@ def test_an_archive_of_the_binary_version_is_read_as_the_folder_is(
     made.as_archive(tmp_path / "cifar-10-binary.tar.gz", files)
     monkeypatch.setenv("PIMSIM_SCENES", str(tmp_path))
     packed, unpacked = load_images("cifar10"), load_images(folder)
-    assert packed.describe() == unpacked.describe()
+    (tmp_path / "cifar10").mkdir()
+    (tmp_path / "cifar-10-binary.tar.gz").rename(tmp_path / "cifar10" / "cifar-10-binary.tar.gz")
+    assert packed.describe() == unpacked.describe() == load_images(tmp_path / "cifar10").describe()
     assert np.array_equal(packed.labels, unpacked.labels)
 
 
@@ -102,7 +104,7 @@ def test_all_readers_give_the_same_arrays_for_the_same_pixels(
 
 def test_a_constant_channel_has_deviation_1() -> None:
     samples = np.zeros((3, 1, 1, 2, 2), np.uint8) + np.uint8(7)
-    images = ImageSet("made", samples, np.zeros(3, np.int64), 2, ("only",), "PNG files")
+    images = ImageSet("made", samples, np.array([0, 1, 0]), 2, ("ant", "bee"), "PNG files")
     mean, deviation = channel_statistics(images)
     assert (mean.tolist(), deviation.tolist()) == ([[7.0]], [[1.0]])
 
@@ -125,6 +127,34 @@ def test_a_public_set_in_jpeg_files_says_that_it_was_encoded_anew(name: str, for
     assert form in images.summary
     assert images.label == f"given {form}"
     assert images.attribution.endswith("; JPEG re-encoded") == (name != "birds")
+
+
+@pytest.mark.parametrize(
+    ("place", "given", "name"),
+    [
+        ("cifar10", ".", "cifar10"),
+        ("cifar10/train", "..", "cifar10"),
+        (".", "sets", "sets"),  # of which a folder, or one of two archives, says what it holds
+        ("cifar10/train", "../../sets", "sets"),
+    ],
+)
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_public_set_is_known_however_its_place_is_named(
+    place: str, given: str, name: str, archived: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.as_folder(tmp_path / "cifar10", made.by_class(TRAIN, TEST, "jpg"))
+    for side in ("train", "test"):
+        files = made.by_class(TRAIN, TEST, "jpg")
+        if archived:
+            (tmp_path / "sets").mkdir(exist_ok=True)
+            chosen = {path: content for path, content in files.items() if path.startswith(side)}
+            made.as_archive(tmp_path / "sets" / f"cifar10_jpg_{side}.tar.gz", chosen)
+        else:
+            made.as_folder(tmp_path / "sets" / "cifar10_jpg", files)
+    monkeypatch.chdir(tmp_path / place)
+    images = load_images(given)
+    assert (images.name, images.form) == (name, "JPEG re-encoded")
+    assert is_image_set(given)
 
 
 def test_a_bare_name_is_looked_up_in_the_working_folder_and_that_of_scenes(
@@ -173,6 +203,17 @@ def test_a_public_set_that_is_not_there_is_named_with_where_it_is_to_be_had(
 
 def test_a_set_that_nobody_knows_is_named(tmp_path: Path) -> None:
     assert "one of cifar10, cifar100, cifar100_coarse" in refused(MissingFileError, tmp_path / "fish")
+
+
+def test_several_public_sets_or_copies_of_one_are_not_chosen_from(tmp_path: Path) -> None:
+    made.cifar10(tmp_path / "sets" / "ten", TRAIN, TEST)
+    assert load_images(tmp_path / "sets").name == "cifar10"
+    made.cifar100(tmp_path / "sets" / "hundred", TRAIN, TEST)
+    assert 'sets" holds CIFAR-10 and CIFAR-100: give one of them' in refused(SceneError, tmp_path / "sets")
+    made.cifar10(tmp_path / "twice" / "first", TRAIN, TEST)
+    made.cifar10(tmp_path / "twice" / "second", TRAIN, TEST)
+    message = refused(SceneError, tmp_path / "twice")
+    assert '"first/batches.meta.txt" and "second/batches.meta.txt" are of two copies' in message
 
 
 @pytest.fixture
@@ -267,10 +308,12 @@ def test_images_of_another_size_are_refused_by_name(tmp_path: Path) -> None:
         (made.encoded(TRAIN[0], mode="RGBA"), "pixels of mode RGBA; images are RGB or grey"),
         (made.encoded(TRAIN[0], mode="I;16"), "pixels of mode I;16"),
         (made.encoded(np.zeros((3, 1, 4097), np.uint8)), "is 4097×1 pixels, at most 4096 a side"),
+        (made.deep(32), "has 16 bits a channel, at most 8"),
+        (made.encoded(TRAIN[0], "jpg"), "is not a readable image: no PNG file"),
         (made.claimed(10_000, 10_000), "is not a readable image: Image size (100000000 pixels)"),
         (made.claimed(100_000, 100_000), "is not a readable image: Image size (10000000000 pixels)"),
     ],
-    ids=["truncated", "empty", "gif", "transparent", "16 bits", "wide", "large", "huge"],
+    ids=["truncated", "empty", "gif", "transparent", "16 bits", "wide", "16 bits of colour", "jpeg", "large", "huge"],
 )
 def test_a_file_that_is_no_image_is_refused(content: bytes, words: str, tmp_path: Path) -> None:
     files = made.by_class(TRAIN, TEST) | {"train/ant/0003.png": content}
@@ -375,6 +418,7 @@ def test_images_without_pillow_say_what_to_install(tmp_path: Path, monkeypatch: 
         ({"labels": np.zeros(3, np.int64)}, "3 labels do not fit 4 images"),
         ({"labels": np.array([0, 1, 2, 0])}, "label 2 is of no class; there are 2"),
         ({"labels": np.array([0, -1, 1, 0])}, "label -1 is of no class"),
+        ({"labels": np.zeros(4, np.int64), "class_names": ("ant",)}, "1 class, at least 2"),
         ({"training": 0}, "no training image"),
         ({"training": 4}, "no test image"),
     ],

@@ -21,17 +21,19 @@ PIXELS = CHANNELS * EDGE * EDGE
 def binary_version(files: Files, wanted: PublishedImages | None) -> ImageSet | None:
     """The public set whose binary version ``files`` are; None where they are none.
 
-    ``wanted``: the set that was asked for by name; else the first of which there is a file of records.  Raises
-    SceneError for a missing file, records of another length, a label of no class, or another set than was wanted.
+    ``wanted``: the set that was asked for by name; else the one of which there are files of records.  Raises
+    SceneError for a missing file or one that is there twice, several sets of which none was asked for, records of
+    another length, or a label of no class.
     """
-    found = {path.name: (path, content) for path, content in files.contents.items() if path.name in BINARY_NAMES}
-    there = [images for images in PUBLISHED_IMAGES if {*images.train, images.test} & found.keys()]
+    held = {path.name for path in files.contents}
+    there = [images for images in PUBLISHED_IMAGES if {*images.train, images.test} & held]
     if not there:
         return None
+    titles = dict.fromkeys(images.title for images in there)
+    if wanted is None and len(titles) > 1:
+        raise SceneError(f'"{files.origin}" holds {" and ".join(titles)}: give one of them')
     published = wanted or there[0]
-    missing = [name for name in published.files if name not in found]
-    if missing:
-        raise SceneError(f'"{files.origin}": {published.title} in its binary version lacks {", ".join(missing)}')
+    found = _found(files, published)
     names = _names(files, *found[published.names])
     parts = [_records(files, *found[name], published, len(names)) for name in (*published.train, published.test)]
     labels, pixels = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -44,6 +46,21 @@ def binary_version(files: Files, wanted: PublishedImages | None) -> ImageSet | N
         form=FORM,
         attribution=published.attribution,
     )
+
+
+def _found(files: Files, published: PublishedImages) -> dict[str, tuple[PurePosixPath, bytes]]:
+    """The files of a binary version by name, each with its path."""
+    found: dict[str, tuple[PurePosixPath, bytes]] = {}
+    for path, content in files.contents.items():
+        if path.name in found:
+            first = found[path.name][0]
+            raise SceneError(f'"{files.origin}": "{first}" and "{path}" are of two copies: give one of them')
+        if path.name in published.files:
+            found[path.name] = path, content
+    missing = [name for name in published.files if name not in found]
+    if missing:
+        raise SceneError(f'"{files.origin}": {published.title} in its binary version lacks {", ".join(missing)}')
+    return found
 
 
 def _names(files: Files, path: PurePosixPath, content: bytes) -> tuple[str, ...]:

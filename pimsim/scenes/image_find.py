@@ -23,7 +23,7 @@ def find_images(given: Path) -> Sources:
     for folder in folders_of(given):
         for path in _candidates(folder, given.name):
             if path.is_dir():
-                return _pair(path, "") or (path,)
+                return _pair(path, "") or _packed(path, given.name) or (path,)
             if path.is_file() and is_archive(path):
                 return _with_partner(path)
         if given.name and folder.is_dir() and (pair := _pair(folder, given.name)):
@@ -79,6 +79,13 @@ def _with_partner(path: Path) -> Sources:
             if partner.is_file():
                 return (path, partner) if side == TRAIN else (partner, path)
     return (path,)
+
+
+def _packed(folder: Path, name: str) -> Sources:
+    """The archive of a public set's binary version, as it was downloaded into a folder of the set's name."""
+    published = published_images(name)
+    archive = folder / published.archive if published else folder
+    return (archive,) if archive.is_file() else ()
 
 
 def _pair(folder: Path, name: str) -> Sources:

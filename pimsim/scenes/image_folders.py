@@ -22,6 +22,8 @@ MOST_EDGE = 4096
 MOST_BYTES = 4 << 30
 #: what Pillow calls images whose pixels have a colour and nothing else; grey and palettes become RGB
 _MODES = ("RGB", "L", "1", "P")
+#: which byte of a PNG file says how many bits a channel has; of colours of 16 Pillow would hand on the upper 8
+_PNG_DEPTH = 24
 
 Images = list[tuple[str, bytes]]
 """(name of the file for messages, its content)"""
@@ -100,16 +102,21 @@ def _stacked(reader: ModuleType, images: Images) -> npt.NDArray[np.uint8]:
 
 
 def _pixels(reader: ModuleType, name: str, content: bytes) -> npt.NDArray[np.uint8]:
-    """One image (H, W, 3)."""
+    """One image (H, W, 3), of the format that its name says: a set's form is told by the names."""
+    kind = FORMATS[PurePosixPath(name).suffix.lower()]
     try:
-        with reader.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+        with reader.open(io.BytesIO(content), formats=(kind,)) as image:
             if max(image.size) > MOST_EDGE:
                 raise SceneError(f'"{name}" is {image.size[0]}×{image.size[1]} pixels, at most {MOST_EDGE} a side')
             if image.mode not in _MODES or "transparency" in image.info:
                 raise SceneError(f'"{name}" has pixels of mode {image.mode}; images are RGB or grey, 8 bits, opaque')
+            if kind == "PNG" and content[_PNG_DEPTH] > 8:
+                raise SceneError(f'"{name}" has {content[_PNG_DEPTH]} bits a channel, at most 8')
             return np.asarray(image.convert("RGB"))
     except SceneError:
         raise
+    except reader.UnidentifiedImageError:  # its message is of an object in memory
+        raise SceneError(f'"{name}" is not a readable image: no {kind} file') from None
     except (OSError, ValueError, SyntaxError, reader.DecompressionBombError, reader.DecompressionBombWarning) as error:
         raise SceneError(f'"{name}" is not a readable image: {error}') from error
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from pimsim.errors import SceneError
 from pimsim.scenes.image_binary import BINARY_NAMES, binary_version
-from pimsim.scenes.image_catalogue import PUBLISHED_IMAGES, SOURCE, copied_images, published_images
+from pimsim.scenes.image_catalogue import (
+    PUBLISHED_IMAGES,
+    SOURCE,
+    PublishedImages,
+    copied_images,
+    published_images,
+)
 from pimsim.scenes.image_files import Files, read_files
 from pimsim.scenes.image_find import find_images, required_images, set_name
 from pimsim.scenes.image_folders import FORMATS, SIDES, image_folders
@@ -25,7 +32,7 @@ def load_images(name: str | os.PathLike[str]) -> ImageSet:
     Raises MissingFileError, which says where the public set is to be had; SceneError for files that are damaged,
     incomplete or contradict each other; MissingPackageError where Pillow is needed and not there.
     """
-    given = Path(name)
+    given = _named(name)
     sources = required_images(given)
     if len(sources) == 2:
         return _by_class(given, {side: read_files(path, _wanted) for side, path in zip(SIDES, sources, strict=True)})
@@ -39,8 +46,14 @@ def load_images(name: str | os.PathLike[str]) -> ImageSet:
 
 def is_image_set(name: str | os.PathLike[str]) -> bool:
     """Whether a name means an image set and not a scene.  Raises what `find_images` raises."""
-    given = Path(name)
+    given = _named(name)
     return published_images(given.name) is not None or (not is_scene(given) and bool(find_images(given)))
+
+
+def _named(name: str | os.PathLike[str]) -> Path:
+    """A path that ends in a name, also of ``.`` and ``..``: a set is called by it, and known as a public one."""
+    given = Path(name)
+    return given.resolve() if given.name in ("", "..") else given
 
 
 def _by_class(given: Path, sides: dict[str, Files]) -> ImageSet:
@@ -51,8 +64,15 @@ def _by_class(given: Path, sides: dict[str, Files]) -> ImageSet:
                 f'"{files.origin}" holds no {side} images: expected are {side}/CLASS/*.jpg or *.png, or the binary '
                 f"version of CIFAR ({archives}, on {SOURCE})"
             )
-    public = copied_images(given.name)
+    public = _public(given, sides.values())
     return image_folders(set_name(given), sides, public.attribution if public else "")
+
+
+def _public(given: Path, sides: Collection[Files]) -> PublishedImages | None:
+    """The public set that images are of, by the name that was given, of a file that holds them, or of a folder."""
+    inside = (part for files in sides for path in files.contents for part in path.parts[:-3])
+    names = dict.fromkeys([given.name, *(files.origin.name for files in sides), *inside])
+    return next(filter(None, map(copied_images, names)), None)
 
 
 def _side(files: Files, side: str) -> Files:

@@ -23,7 +23,7 @@ class ImageSet:
     form         in which files it came, for whoever states a figure: an image set in JPEG files has lost something
     attribution  whom to credit
 
-    Raises SceneError where a side is empty, sizes differ, or a label is of no class.
+    Raises SceneError where a side is empty, sizes differ, a label is of no class, or there is one class alone.
     """
 
     name: str
@@ -44,6 +44,8 @@ class ImageSet:
         if not 0 < self.training < len(self.samples):
             side = "training" if self.training <= 0 else "test"
             raise SceneError(f"{where}: no {side} image")
+        if len(self.class_names) < 2:
+            raise SceneError(f"{where}: {len(self.class_names)} class, at least 2 are told from each other")
         lowest, highest = int(self.labels.min()), int(self.labels.max())
         if lowest < 0 or highest >= len(self.class_names):
             wrong = lowest if lowest < 0 else highest
