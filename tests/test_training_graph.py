@@ -146,8 +146,9 @@ def test_settings_that_exclude_each_other_are_named(name: str, changes: dict[str
         ({"spike_percentiles": [9.0, 9.0]}, "spike_percentiles=[9.0, 9.0]: the first has to be below the second"),
         ({"encoding": "direct", "spike_percentiles": [1.0, 98.0]}, "only inputs of the encoding hybrid fire"),
         ({"time_steps": 1}, "time_steps=1: inputs of the encoding hybrid fire from step 2 on"),
-        ({"conversion.steps": 100}, "conversion.steps: time_steps take its place where inputs or neurons fire once"),
+        ({"conversion.steps": 100}, "conversion.steps: time_steps take its place where the step of a spike counts"),
         ({"encoding": "direct", "conversion.steps": 9}, "conversion.steps: time_steps take its place"),
+        ({"encoding": "direct", "neuron": "lif", "conversion.steps": 9}, "conversion.steps: time_steps take its place"),
         ({"qat": QAT, "qstdb": None}, "time_steps: only a spiking network has it"),
         ({"qat": QAT, "qstdb": None, "time_steps": None, "encoding": "hybrid"}, "encoding: only a spiking network"),
     ],
@@ -174,6 +175,15 @@ def test_the_coding_changes_the_conversion_and_all_behind_it_but_not_the_relu_ne
     assert [stage for stage in before if before[stage].digest != after[stage].digest] == list(before)[1:]
     assert keys(load_recipe("cnn3d_6b"))["ann"].digest == before["ann"].digest
     assert f"{key}" in after["conversion"].differences(before["conversion"].settings)
+
+
+def test_a_network_whose_outputs_count_when_they_cross_is_converted_over_its_own_steps() -> None:
+    """Over 100 steps an output sums up twenty times as much as over 5, and would cross no such threshold in these."""
+    timed = {"readout": "timed", "conversion.steps": None}
+    assert load_recipe("cnn3d_6b").conversion_steps == 100
+    assert load_recipe("cnn3d_6b", timed).conversion_steps == 5
+    before, after = keys(load_recipe("cnn3d_6b", timed)), keys(load_recipe("cnn3d_6b", {**timed, "time_steps": 6}))
+    assert before["conversion"].digest != after["conversion"].digest
 
 
 def test_a_recipe_without_a_coding_has_the_keys_that_it_had_before_there_were_any() -> None:

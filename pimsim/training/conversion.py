@@ -56,9 +56,10 @@ def convert(network: Network, codes: Tensor, *, steps: int, percentile: float, f
                 threshold = _peak(currents if index == 0 else again(), percentile)
             if threshold <= 0:  # z = u / v − 1 divides by it, and below 0 a neuron fires for ever
                 few = "all sums of its input currents are" if summed else f"{percentile} % of its input currents are"
+                other = "" if summed else ", or raise conversion.percentile"
                 raise TrainingError(
                     f'layer "{layer.name}": {few} at or below {threshold:g}, which leaves no threshold above 0: train '
-                    "the ReLU stage longer, or raise conversion.percentile"
+                    f"the ReLU stage longer{other}"
                 )
             if index + 1 < len(network.thresholds):  # somebody listens
                 spikes = _fire(again(), threshold, once=coding.fires_once)

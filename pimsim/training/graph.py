@@ -95,7 +95,7 @@ def keys(recipe: Recipe, content: str) -> dict[str, Key]:
 def _depends(recipe: Recipe, stage: str) -> tuple[str, ...]:
     """What a stage's result depends on beside the stages before it."""
     names = _DEPENDS[stage]
-    if stage == CONVERSION and recipe.fires_once:
+    if stage == CONVERSION and recipe.tells_time:
         names = (*names, "time_steps")
     return tuple(name for name in names if name not in recipe.unused)
 

@@ -18,7 +18,7 @@ from pydantic import (
 
 from pimsim.errors import MissingFileError, TrainingError
 from pimsim.model.architecture import ARCHITECTURES, VGG_CHANNELS, Architecture, Shape4, vgg
-from pimsim.model.network import HYBRID, SINGLE_SPIKE
+from pimsim.model.network import HYBRID, SINGLE_SPIKE, TIMED
 from pimsim.scenes import Split
 from pimsim.scenes.split import FILE, TRAIN_FRACTION
 from pimsim.training.split_settings import SplitSettings
@@ -180,8 +180,8 @@ class Recipe(Strict):
             raise ValueError("spike_percentiles: only inputs of the encoding hybrid fire, this recipe's is direct")
         if self.is_hybrid and self.time_steps < 2:
             raise ValueError(f"time_steps={self.time_steps}: inputs of the encoding hybrid fire from step 2 on")
-        if self.fires_once and "steps" in self.conversion.model_fields_set:
-            raise ValueError("conversion.steps: time_steps take its place where inputs or neurons fire once")
+        if self.tells_time and "steps" in self.conversion.model_fields_set:
+            raise ValueError("conversion.steps: time_steps take its place where the step of a spike counts")
 
     @property
     def is_hybrid(self) -> bool:
@@ -189,14 +189,17 @@ class Recipe(Strict):
         return self.encoding == HYBRID
 
     @property
-    def fires_once(self) -> bool:
-        """Whether inputs or neurons do: what they do over T steps is then no part of what they do over more."""
-        return self.is_hybrid or self.neuron == SINGLE_SPIKE
+    def tells_time(self) -> bool:
+        """Whether the step of a spike counts: of inputs or neurons that fire once, or of an output's first crossing.
+
+        What the network does over T steps is then no part of what it does over more.
+        """
+        return self.is_hybrid or self.neuron == SINGLE_SPIKE or self.readout == TIMED
 
     @property
     def conversion_steps(self) -> int:
         """Steps over which the ReLU network is converted."""
-        return self.time_steps if self.fires_once else self.conversion.steps
+        return self.time_steps if self.tells_time else self.conversion.steps
 
     @property
     def takes_images(self) -> bool:

@@ -79,7 +79,7 @@ class Conversion(Strict):
     """ANN → SNN conversion: one batch, percentile of the input currents, factor on the thresholds.
 
     Of neurons that fire once, and of a timed classifier: percentile of the membranes that rise above 0.  ``steps`` are
-    the recipe's time_steps where inputs or neurons fire once.
+    the recipe's time_steps where the step of a spike counts.
     """
 
     batch: Positive = 50

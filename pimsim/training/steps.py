@@ -127,7 +127,7 @@ def set_thresholds(job: Job) -> Outcome:
     run.report(graph.CONVERSION, 1, 1, f"thresholds {thresholds}")
     steps = job.recipe.time_steps
     forwards = {f"converted_{steps}_steps": spiking_forward(network, Precision(), steps)}
-    if not job.recipe.fires_once:
+    if not job.recipe.tells_time:
         # a spike is exact in bfloat16; over so many steps the rounding of the sums changes next to no prediction
         many = spiking_forward(network, Precision(half=True), CONVERTED_STEPS)
         forwards = {f"converted_{CONVERTED_STEPS}_steps": many} | forwards
