@@ -15,6 +15,7 @@ from pimsim import report  # noqa: E402
 from pimsim.cli.main import main  # noqa: E402
 from pimsim.errors import MissingFileError, ModelError, SceneError, TrainingError  # noqa: E402
 from pimsim.model import load_network, reference, save_network  # noqa: E402
+from pimsim.report import render  # noqa: E402
 from pimsim.report.inputs import Samples, resolve  # noqa: E402
 from pimsim.report.run_rows import rows_of_file  # noqa: E402
 from pimsim.scenes import load_images  # noqa: E402
@@ -100,14 +101,24 @@ def test_images_that_are_run_are_those_that_lie_there(place: Path) -> None:
         assert report.evaluate(place / "run" / "made.npz", pixels=pixels).confusion.sum() == count
 
 
-def test_an_evaluation_tells_when_the_training_had_the_images_in_other_files(place: Path) -> None:
+def test_a_run_and_an_evaluation_of_recorded_images_say_in_which_form_they_came(place: Path) -> None:
+    train("made.yaml", "run")
+    model, trace = place / "run" / "made.npz", place / "run" / "made_trace.npz"
+    outcome = report.run(model, "ann45nm", trace, samples=5)
+    assert "the first 5 of 12 recorded samples, JPEG re-encoded" in render.text(outcome, 120)
+    found = report.evaluate(model, trace)
+    assert found.subject.selection == "the first 12 of 12 recorded samples, JPEG re-encoded, executed again"
+
+
+def test_reports_tell_when_the_training_had_the_images_in_other_files(place: Path) -> None:
     train("made.yaml", "run")
     (place / "cifar10").rename(place / "jpeg")
     made.as_folder(place / "cifar10", made.by_class(made.pixels(3, edge=8), made.pixels(3, edge=8)))
+    told = "the model was trained on them in another form, JPEG re-encoded"
     found = report.evaluate(place / "run" / "made.npz")
-    assert found.subject.selection == (
-        "3 of 3 test images, PNG files; the model was trained on them in another form, JPEG re-encoded"
-    )
+    assert found.subject.selection == f"3 of 3 test images, PNG files; {told}"
+    given = resolve(load_network(place / "run" / "made.npz"), "", "cifar10", None)
+    assert given.selection == f"3 of 3 test images, PNG files, evenly spaced; {told}"
 
 
 def test_what_images_do_not_have_is_refused(place: Path) -> None:

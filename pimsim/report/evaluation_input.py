@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from pimsim.errors import MissingFileError, SceneError
 from pimsim.model.input import InputQuantization
 from pimsim.model.network import IntegerNetwork
 from pimsim.report.evaluation import LABELLED, PIXELS, TEST, TRAIN, Int64Array, Subject
-from pimsim.report.inputs import check_fits, check_images_fit, is_trace, resolve, spread
+from pimsim.report.inputs import check_fits, check_images_fit, is_trace, other_form, resolve, spread
 from pimsim.scenes import (
     Division,
     ImageSet,
@@ -25,7 +25,6 @@ from pimsim.scenes import (
     load_scene,
     trained_division,
 )
-from pimsim.scenes.trained import KEY
 from pimsim.traces import Trace
 
 Codes = npt.NDArray[np.unsignedinteger]
@@ -140,7 +139,7 @@ def _of_images(network: IntegerNetwork, model: str, model_hash: str, images: Ima
     eligible = {TEST: images.test, TRAIN: images.train, LABELLED: everything}[kind]
     words = {TEST: "test", TRAIN: "training", LABELLED: "labelled"}[kind]
     chosen = spread(eligible, wish.samples, images.name)
-    how = ("" if len(chosen) == len(eligible) else ", evenly spaced") + _trained_form(network, images)
+    how = ("" if len(chosen) == len(eligible) else ", evenly spaced") + other_form(network, images)
     subject = Subject(
         model=model,
         network=network,
@@ -156,14 +155,6 @@ def _of_images(network: IntegerNetwork, model: str, model_hash: str, images: Ima
         split=images.describe(),
     )
     return Source(subject, chosen, images.labels[chosen], lambda part: network.input.quantize(images.samples[part]))
-
-
-def _trained_form(network: IntegerNetwork, images: ImageSet) -> str:
-    """In which files the training had these images, where that was in others."""
-    split = network.provenance.get(KEY)
-    form = split.get("form", images.form) if isinstance(split, Mapping) else images.form
-    known = network.provenance.get("scene") == images.name and form != images.form
-    return f"; the model was trained on them in another form, {form}" if known else ""
 
 
 def codes_of(quantization: InputQuantization, cube: npt.NDArray[Any]) -> Codes:

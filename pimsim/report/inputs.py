@@ -24,6 +24,7 @@ from pimsim.scenes import (
     load_images,
     load_scene,
     trained_division,
+    trained_form,
 )
 from pimsim.simulation.schedule import check_trace
 from pimsim.traces import Trace, check_belongs, load_trace, select
@@ -118,7 +119,8 @@ def _from_trace(network: IntegerNetwork, model_hash: str, path: Path, samples: i
         check_trace(chosen, network)
     except TraceError as error:
         raise TraceError(f"{path.name}: {error}") from None
-    selection = f"the first {chosen.samples} of {trace.samples} recorded samples"
+    form = trained_form(trace.provenance)
+    selection = f"the first {chosen.samples} of {trace.samples} recorded samples{f', {form}' if form else ''}"
     return Source("trace", path.name, selection, chosen, _text(trace.provenance, "attribution"))
 
 
@@ -137,9 +139,17 @@ def _from_scene(network: IntegerNetwork, scene: Scene, samples: int | None) -> S
 def _from_images(network: IntegerNetwork, images: ImageSet, samples: int | None) -> Source:
     check_images_fit(network, images)
     chosen = spread(images.test, samples, images.name)
-    selection = f"{len(chosen)} of {len(images.test)} test images, {images.form}, evenly spaced"
+    how = f"{images.form}, evenly spaced{other_form(network, images)}"
+    selection = f"{len(chosen)} of {len(images.test)} test images, {how}"
     content = Samples(network.input.quantize(images.samples[chosen]), images.labels[chosen])
     return Source("images", images.name, selection, content, images.attribution)
+
+
+def other_form(network: IntegerNetwork, images: ImageSet) -> str:
+    """In which form the training had these images, where that was another; behind a selection."""
+    form = trained_form(network.provenance)
+    known = network.provenance.get("scene") == images.name and form not in ("", images.form)
+    return f"; the model was trained on them in another form, {form}" if known else ""
 
 
 def check_images_fit(network: IntegerNetwork, images: ImageSet) -> None:

@@ -11,7 +11,7 @@ from pimsim.scenes.split import Split, chosen_split
 from pimsim.scenes.split_file import SplitFile
 from pimsim.scenes.statistics import band_statistics
 from pimsim.scenes.stratified import stratified_split
-from pimsim.scenes.trained import trained_division
+from pimsim.scenes.trained import trained_division, trained_form
 
 __all__ = [
     "Division",
@@ -31,4 +31,5 @@ __all__ = [
     "load_scene",
     "stratified_split",
     "trained_division",
+    "trained_form",
 ]

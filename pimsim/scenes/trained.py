@@ -1,4 +1,4 @@
-"""The split that a model was trained on, read back from its provenance."""
+"""What a model was trained on, read back from its provenance: the split, and the form of images."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def trained_division(provenance: Mapping[str, object], scene: Scene, patch: int)
             "are not those of the training"
         )
     return division
+
+
+def trained_form(provenance: Mapping[str, object]) -> str:
+    """In which form the images came that a model was trained on, or that a trace holds; empty where there were none."""
+    recorded = provenance.get(KEY)
+    form = recorded.get("form") if isinstance(recorded, Mapping) else None
+    return form if isinstance(form, str) else ""
 
 
 def split_from(described: Mapping[str, object]) -> Split:
