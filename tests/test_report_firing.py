@@ -120,9 +120,11 @@ def test_hybrid_networks_are_compared_at_one_width_as_their_paper_does() -> None
     energy = MACS[0] * 3.3 + (MACS[1] * 0.25 + MACS[2] * 0.5) * 0.1
     assert found.value("same_width_previous") == pytest.approx(sum(MACS) * 3.2 / energy)
     assert found.value("ceiling_same_width") == pytest.approx(sum(MACS) * 3.2 / (MACS[0] * 3.3))
-    assert found.known("rate_for_125") is None  # its first layer alone has too large a share
+    with pytest.raises(KeyError):
+        found.value("rate_for_125")  # its first layer alone has too large a share
     direct = analysis.analyse(SHAPES, analysis.SpikeRates((0.25, 0.5)))
-    assert direct.known("same_width_previous") is None
+    with pytest.raises(KeyError):
+        direct.value("same_width_previous")
 
 
 def test_the_rate_for_the_papers_ratio_is_that_of_vgg16() -> None:

@@ -79,10 +79,6 @@ class Analysis:
         """Value of one figure by name; KeyError for an unknown one."""
         return {figure.quantity: figure.value for figure in self.figures}[quantity]
 
-    def known(self, quantity: str) -> float | None:
-        """The same; None for one that does not exist for this network."""
-        return {figure.quantity: figure.value for figure in self.figures}.get(quantity)
-
 
 def analyse(shapes: Sequence[LayerShape], rates: SpikeRates) -> Analysis:
     """The papers' formulas for layers and what fires in them: those of the digital SNN, then of a PIM first layer."""
@@ -115,7 +111,7 @@ def _same_width(macs: Sequence[int], rates: SpikeRates) -> Iterator[Figure]:
     for convention in READINGS:
         ratio = ann / rates.energy_pj(macs, wide, convention)
         yield Figure(paper, f"same_width_{convention}", ratio, "x", "CNN over SNN, both at 32 bit as in the paper")
-    most = ann / rates.silent.energy_pj(macs, wide, OWN)
+    most = single_spike.ceiling(macs, wide, input_spikes_per_pixel=rates.inputs)
     yield Figure(paper, "ceiling_same_width", most, "x", "likewise without any hidden spike")
     needed = rate_needed(macs, stated, rates.inputs)
     if needed is not None:

@@ -340,9 +340,7 @@ def _formula_row(form: str, one: Encoded | None, columns: int) -> tuple[str, ...
 
 def _ceiling(macs: Sequence[int], inputs: float) -> float:
     """CNN over SNN without any hidden spike, both at 32 bit."""
-    wide = hypersnn.TABLE_V[32]
-    silent = SpikeRates((0.0,) * (len(macs) - 1), inputs)
-    return hypersnn.ann_energy_pj(macs, wide) / silent.energy_pj(macs, wide, OWN)
+    return single_spike.ceiling(macs, hypersnn.TABLE_V[32], input_spikes_per_pixel=inputs)
 
 
 def parts(found: Iterable[Measured]) -> dict[str, Part]:

@@ -52,9 +52,15 @@ def hybrid_energy_pj(
     return direct + dense_macs[0] * input_spikes * energies.ac_pj
 
 
-def ceiling(dense_macs: Sequence[int]) -> float:
-    """Improvement over the CNN of the same width with neither a hidden nor an input spike: Σ F / F_1."""
-    return sum(dense_macs) / dense_macs[0]
+def ceiling(dense_macs: Sequence[int], energies: OperationEnergies, *, input_spikes_per_pixel: float) -> float:
+    """Improvement over the CNN of the same width without a hidden spike; without an input spike either Σ F / F_1."""
+    return ann_energy_pj(dense_macs, energies) / _silent_pj(dense_macs, energies, input_spikes_per_pixel)
+
+
+def _silent_pj(dense_macs: Sequence[int], energies: OperationEnergies, input_spikes_per_pixel: float) -> float:
+    """Energy of one inference in which no hidden neuron spikes."""
+    silent = (0.0,) * (len(dense_macs) - 1)
+    return energy_pj(dense_macs, silent, energies, input_spikes_per_pixel=input_spikes_per_pixel)
 
 
 def rate_for_improvement(
@@ -65,8 +71,7 @@ def rate_for_improvement(
     Raises CostError where even ζ = 0 does not reach it.
     """
     budget = ann_energy_pj(dense_macs, energies) / improvement
-    silent = (0.0,) * (len(dense_macs) - 1)
-    floor = energy_pj(dense_macs, silent, energies, input_spikes_per_pixel=input_spikes_per_pixel)
+    floor = _silent_pj(dense_macs, energies, input_spikes_per_pixel)
     if budget < floor:
         raise CostError(f"improvement={improvement} exceeds what no hidden spike at all gives")
     return (budget - floor) / (sum(dense_macs[1:]) * energies.ac_pj)
