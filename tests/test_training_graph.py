@@ -186,6 +186,17 @@ def test_a_network_whose_outputs_count_when_they_cross_is_converted_over_its_own
     assert before["conversion"].digest != after["conversion"].digest
 
 
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_the_settings_that_a_run_notes_are_a_recipe_for_it(name: str) -> None:
+    """None of them is without effect: that would be refused."""
+    before = load_recipe(name)
+    again = Recipe.model_validate(before.settings)
+    assert again.settings == before.settings
+    assert {stage: key.digest for stage, key in keys(again).items()} == {
+        stage: key.digest for stage, key in keys(before).items()
+    }
+
+
 def test_a_recipe_without_a_coding_has_the_keys_that_it_had_before_there_were_any() -> None:
     # of the version before the encoding hybrid: checkpoints with these digests are in use
     found = {stage: key.digest for stage, key in keys(load_recipe("cnn3d_6b")).items()}

@@ -139,9 +139,10 @@ def test_what_images_do_not_have_is_refused(place: Path) -> None:
         report.evaluate(model, samples=13)
     assert report.evaluate(model, samples=4).subject.selection == "4 of 12 test images, JPEG re-encoded, evenly spaced"
     network = load_network(model)
-    save_network(replace(network, provenance={"scene": "fish"}), place / "fish.npz")
-    with pytest.raises(MissingFileError, match='"fish" does not exist'):
-        report.evaluate(place / "fish.npz")
+    for provenance, what in (({}, "scene"), ({"split": {"form": "PNG files"}}, "image set")):
+        save_network(replace(network, provenance={"scene": "fish", **provenance}), place / "fish.npz")
+        with pytest.raises(MissingFileError, match=f'{what} "fish" does not exist'):
+            report.evaluate(place / "fish.npz")
 
 
 @pytest.mark.usefixtures("place")

@@ -24,6 +24,7 @@ from pimsim.scenes import (
     load_images,
     load_scene,
     trained_division,
+    trained_form,
 )
 from pimsim.traces import Trace
 
@@ -64,7 +65,7 @@ def source_of(network: IntegerNetwork, model: str, model_hash: str, wish: Wish) 
     given = _trained_on(network, model) if wish.input is None else wish.input
     if is_trace(given):
         return _of_trace(network, model, model_hash, given, wish)
-    if is_image_set(given):
+    if is_image_set(given) or (wish.input is None and trained_form(network.provenance)):
         return _of_images(network, model, model_hash, load_images(given), wish)
     scene = load_scene(given, labels=wish.labels)
     check_fits(network, scene)

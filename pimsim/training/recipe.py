@@ -231,7 +231,8 @@ class Recipe(Strict):
     @property
     def settings(self) -> dict[str, object]:
         """What the run depends on, as JSON has it."""
-        return self.model_dump(exclude_none=True, exclude=set(self.unused))
+        exclude: dict[str, bool | set[str]] = {"conversion": {"steps"}} if self.tells_time else {}
+        return self.model_dump(exclude_none=True, exclude=exclude | dict.fromkeys(self.unused, True))
 
 
 def shipped_recipes() -> list[str]:
