@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from made_hybrid import network as made_network
@@ -272,19 +273,20 @@ def gated_twin(layer, events, fired, steps):
     return adds, neurons
 
 
-@FEW
-@given(runs())
-def test_lanes_of_neurons_that_have_fired_are_left_out_one_by_one(run):
-    """Against the machine that skips nothing: cycles, units and memories stay, the arithmetic of gated lanes goes."""
-    network, trace, hardware, mapping = run
+def check_left_out(network, trace, hardware):
+    """Against the machine that skips nothing: cycles, units and memories stay, the arithmetic of gated lanes goes.
+
+    Returns how often each action was left out.
+    """
     content = hardware.to_dict()
     for engine in content["engines"].values():
         engine["skip_fired"] = False
-    busy = from_dict(content)
+    busy, mapping = from_dict(content), map_model(network, hardware)
     skipping = schedule(trace, network, mapping, hardware)
     whole = schedule(trace, network, map_model(network, busy), busy)
     assert (skipping.latency_cycles, skipping.total_cycles) == (whole.latency_cycles, whole.total_cycles)
     assert skipping.layers[0] == whole.layers[0]
+    all_left_out = Counter()
     for record, layer in enumerate(network.layers, 1):
         ours, theirs = skipping.layers[record], whole.layers[record]
         assert (ours.cycles, ours.units) == (theirs.cycles, theirs.units)
@@ -309,6 +311,37 @@ def test_lanes_of_neurons_that_have_fired_are_left_out_one_by_one(run):
         expected[leak] = neurons * (placed.leak_terms or bool(placed.leak_bits))
         assert +left_out == +expected
         assert theirs.accumulates - ours.accumulates == expected["lane", "accumulate"]
+        all_left_out.update(+left_out)
+    return all_left_out
+
+
+@FEW
+@given(runs())
+def test_lanes_of_neurons_that_have_fired_are_left_out_one_by_one(run):
+    network, trace, hardware, _ = run
+    check_left_out(network, trace, hardware)
+
+
+@pytest.mark.parametrize("leak", ["multiplier", "shifts"])
+@pytest.mark.parametrize(
+    ("engine", "dataflow", "saved"),
+    [
+        ("event", "scatter", {("lane", "accumulate"), ("correction", "add")}),
+        ("event", "gather", {("neuron", "integrate"), ("correction", "add")}),
+        ("mac", "scatter", {("neuron", "integrate")}),
+        ("pim", "scatter", {("neuron", "integrate")}),
+    ],
+)
+def test_every_action_that_a_gated_lane_saves_is_saved(engine, dataflow, saved, leak):
+    """Where all neurons fire early, so that none of what could be left out is 0 by chance."""
+    network = made_network()
+    changes = {f"engines__{name}__skip_fired": True for name in ("pim", "mac", "event")}
+    changes |= {f"engines__{name}__leak": leak for name in ("pim", "mac", "event")}
+    hardware = chip("mac", engine, layers__others=engine, engines__event__dataflow=dataflow, **changes)
+    trace = trace_of(network, np.random.default_rng(0), 2, 0.5)
+    left_out = check_left_out(network, trace, hardware)
+    leaks = ("neuron", "leak" if leak == "multiplier" else "shift_leak")
+    assert left_out.keys() == {("neuron", "compare"), leaks, *saved}
 
 
 @FEW
@@ -372,6 +405,13 @@ def test_every_input_fires_once_and_samples_add_up(run):
             summed.update(totals_of(one.layers[record]))
         assert +summed == totals_of(layer)
         assert layer.cycles == sum(one.layers[record].cycles for one in alone)
+        for name, unit in layer.units:  # but for the port of the busiest bank, which may be another one in each
+            together = [dict(one.layers[record].units)[name] for one in alone]
+            if name != "membrane_port":
+                assert (unit.busy, unit.stall) == (sum(u.busy for u in together), sum(u.stall for u in together))
+    width = {"event": hardware.engines.event.lanes, "mac": hardware.engines.mac.multipliers}
+    for layer in (one for one in (codes, spikes) if one.engine in width):
+        assert layer.utilization == pytest.approx(layer.accumulates / (layer.cycles * width[layer.engine]))
 
 
 @FEW
@@ -422,6 +462,43 @@ def test_input_spikes_are_scanned_once_for_machines_that_scan_alike():
         mapping = map_model(network, hardware)
         assert rescheduler.schedule(mapping, hardware) == schedule(trace, network, mapping, hardware)
         assert rescheduler.reuse == Reuse(computed=3, reused=3 * number)
+
+
+@pytest.mark.parametrize("engine", ["event", "mac", "pim"])
+def test_what_an_encoder_counts_by_hand(engine):
+    # 72 codes of 6 bits over a port of 16: 5 words, each a packed word of 16 bits; maps of 3 steps and 2 samples are 6.
+    # Both bounds of every code are compared; 72 bits are 2 words of 64. Nothing else writes the map.
+    network = made_network()
+    lanes = {"engines__event__lanes": 42} | {f"engines__{one}__neuron_lanes": 42 for one in ("pim", "mac")}
+    hardware = chip("mac", engine, engines__mac__input_port_codes=16, memories__macro_width_bits=96, **lanes)
+    trace, mapping = trace_of(network, np.random.default_rng(0), 2, 0.2), map_model(network, hardware)
+    spikes = schedule(trace, network, mapping, hardware).layers[1]
+    found = {(one.component, one.action, one.bits): one.count for one in spikes.actions}
+    assert found["neuron", "compare", 6] == 2 * 72 * 6
+    assert found["packer", "pack", 16] == 5 * 6
+    assert found["input_memory", "read", 96] == 5 * 6
+    # the neurons of all four steps besides: 24 comparisons of sums of 32 bits, 6 words of up to 42, which are 1 of 64
+    assert found["neuron", "compare", 32] == 24 * 4 * 2
+    assert found["packer", "pack", 42] == 6 * 4 * 2
+    assert found["spike_memory", "write", 64] == 2 * 6 + 1 * 4 * 2
+
+
+@pytest.mark.parametrize(
+    ("first", "spikes", "lanes", "cycles", "bottleneck"),
+    [
+        ("mac", "mac", 1, (90, 390, 477), "conv1:spikes.loader"),  # one engine is one stage, of 480 cycles
+        ("pim", "event", 5, (610, 516, 185), "conv1.adc"),  # of two engines each is a stage
+        ("mac", "event", 5, (90, 492, 185), "conv1:spikes.address_generator"),
+    ],
+)
+def test_the_slowest_stage_of_a_pipeline_may_be_both_phases_together(first, spikes, lanes, cycles, bottleneck):
+    changes = {"engines__event__lanes": lanes, "engines__mac__multipliers": 28}
+    hardware = chip(first, spikes, schedule="pipelined", layers__others="event", **changes)
+    network = made_network()
+    trace = trace_of(network, np.random.default_rng(0), 2, 0.5)
+    found = schedule(trace, network, map_model(network, hardware), hardware)
+    assert tuple(layer.cycles for layer in found.layers[:3]) == cycles
+    assert found.bottleneck == bottleneck
 
 
 def test_an_encoder_by_hand():
