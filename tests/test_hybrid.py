@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import made_hybrid
 import model_files
 import numpy as np
 import pytest
@@ -204,6 +205,14 @@ def test_headers_that_contradict_themselves_are_refused(tmp_path: Path, change: 
     with pytest.raises(ModelError, match=words) as caught:
         load_network(model_files.write(tmp_path / "a.npz", head))
     assert "a.npz" in str(caught.value)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_cnn_has_no_steps_in_which_inputs_could_fire(steps: int) -> None:
+    """Said at once, not after the steps that the one or the other would need."""
+    cnn = made_hybrid.cnn(made_hybrid.network())
+    with pytest.raises(ModelError, match=r"^encoding=hybrid: its inputs fire at steps 2 … T, a CNN has no steps$"):
+        replace(cnn, encoding=HYBRID, input_spikes=made_hybrid.SPIKES, time_steps=steps)
 
 
 def _flip(trace: Trace, step: int) -> Trace:

@@ -170,12 +170,12 @@ class IntegerNetwork:
     def __post_init__(self) -> None:
         checks.integer("time_steps", self.time_steps, 1, MAX_TIME_STEPS)
         checks.choice("encoding", self.encoding, ENCODINGS)
-        _check_encoding(self)
         checks.integer("leak_fraction_bits", self.leak_fraction_bits, 0, MAX_FRACTION_BITS)
         checks.choice("leak_rounding", self.leak_rounding, ROUNDINGS)
         if not self.input.fits(shape := self.architecture.input_shape):
             raise ModelError(f"input.mean: shape {self.input.mean.shape} does not fit the input shape {shape}")
         _check_chain(self)
+        _check_encoding(self)
 
     @property
     def name(self) -> str:
@@ -300,6 +300,8 @@ def _check_cnn(network: IntegerNetwork) -> None:
         raise ModelError(
             f'layer "{network.layers[-1].name}": neuron="{TIMED}" waits for a threshold; a CNN has no steps'
         )
+    if network.is_hybrid:
+        raise ModelError(f"encoding={HYBRID}: its inputs fire at steps 2 … T, a CNN has no steps")
     checks.integer("time_steps", network.time_steps, 1, 1)
     checks.integer("leak_fraction_bits", network.leak_fraction_bits, 0, 0)
     checks.choice("leak_rounding", network.leak_rounding, (FLOOR,))
