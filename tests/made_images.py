@@ -51,10 +51,13 @@ def cifar100(folder: Path, train: Pixels, test: Pixels) -> Path:
     return folder
 
 
-def encoded(image: Pixels, kind: str = "png", mode: str = "RGB") -> bytes:
-    """One image (3, H, W) as a file."""
+def encoded(
+    image: Pixels, kind: str = "png", mode: str = "RGB", *, transparency: int | tuple[int, int, int] | None = None
+) -> bytes:
+    """One image (3, H, W) as a file, in which one colour may be ``transparency``."""
     stream = io.BytesIO()
-    Image.fromarray(image.transpose(1, 2, 0)).convert(mode).save(stream, {"jpg": "JPEG"}.get(kind, kind))
+    picture = Image.fromarray(image.transpose(1, 2, 0)).convert(mode)
+    picture.save(stream, {"jpg": "JPEG"}.get(kind, kind), transparency=transparency)
     return stream.getvalue()
 
 

@@ -14,7 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pimsim.errors import MissingFileError, MissingPackageError, PimsimError, SceneError
-from pimsim.scenes import ImageSet, channel_statistics, image_files, is_image_set, load_images, load_scene
+from pimsim.scenes import (
+    ImageSet,
+    channel_statistics,
+    image_files,
+    image_folders,
+    is_image_set,
+    load_images,
+    load_scene,
+)
 
 TRAIN, TEST = made.pixels(7), made.pixels(4, seed=1)
 
@@ -306,6 +314,8 @@ def test_images_of_another_size_are_refused_by_name(tmp_path: Path) -> None:
         (b"", "is not a readable image"),
         (b"GIF89a" + bytes(40), "is not a readable image"),
         (made.encoded(TRAIN[0], mode="RGBA"), "pixels of mode RGBA; images are RGB or grey"),
+        (made.encoded(TRAIN[0], mode="P", transparency=0), "pixels of mode P; images are RGB or grey"),
+        (made.encoded(TRAIN[0], transparency=(1, 2, 3)), "pixels of mode RGB; images are RGB or grey"),
         (made.encoded(TRAIN[0], mode="I;16"), "pixels of mode I;16"),
         (made.encoded(np.zeros((3, 1, 4097), np.uint8)), "is 4097×1 pixels, at most 4096 a side"),
         (made.deep(32), "has 16 bits a channel, at most 8"),
@@ -313,7 +323,7 @@ def test_images_of_another_size_are_refused_by_name(tmp_path: Path) -> None:
         (made.claimed(10_000, 10_000), "is not a readable image: Image size (100000000 pixels)"),
         (made.claimed(100_000, 100_000), "is not a readable image: Image size (10000000000 pixels)"),
     ],
-    ids=["truncated", "empty", "gif", "transparent", "16 bits", "wide", "16 bits of colour", "jpeg", "large", "huge"],
+    ids=["truncated", "empty", "gif", "alpha", "palette", "colour", "grey16", "wide", "rgb16", "jpeg", "large", "huge"],
 )
 def test_a_file_that_is_no_image_is_refused(content: bytes, words: str, tmp_path: Path) -> None:
     files = made.by_class(TRAIN, TEST) | {"train/ant/0003.png": content}
@@ -386,6 +396,25 @@ def test_a_set_beyond_the_limits_is_refused(
     message = refused(SceneError, path)
     assert "more than" in message
     assert words in message
+
+
+def test_pixels_beyond_the_limit_are_refused_before_they_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = made.as_folder(tmp_path / "made", made.by_class(TRAIN, TEST))
+    monkeypatch.setattr(image_folders, "MOST_BYTES", 11 * 3 * 32 * 32)  # of 7 + 4 images
+    assert len(load_images(path).labels) == 11
+    monkeypatch.setattr(image_folders, "MOST_BYTES", 11 * 3 * 32 * 32 - 1)
+    assert "11 images of 32×32×3 take" in refused(SceneError, path)
+
+
+def test_images_lie_by_class_and_name_wherever_their_folders_are(tmp_path: Path) -> None:
+    """Of one name in two places the places decide, in an archive in any order too."""
+    places = ("z/train/ant/0.png", "a/train/ant/1.png", "b/train/ant/0.png", "train/bee/0.png")
+    files = {place: made.encoded(image) for place, image in zip(places, TRAIN, strict=False)}
+    files |= {f"test/{name}/0.png": made.encoded(TEST[0]) for name in ("ant", "bee")}
+    for path in (made.as_folder(tmp_path / "made", files), made.as_archive(tmp_path / "made.tar", files)):
+        assert np.array_equal(flat(load_images(path))[:4], TRAIN[[2, 0, 1, 3]])
 
 
 def test_a_member_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path: Path) -> None:

@@ -112,6 +112,8 @@ def test_each_formula_names_its_paper_or_itself_as_ours(hybrid: bool, kind: str,
 def test_a_layer_of_neurons_that_fire_freely_makes_the_formula_ours() -> None:
     rates = analysis.SpikeRates((0.5, 1.5), inputs=1.0, once=(True, False))
     assert rates.paper == "hybrid encoding (ours)"
+    direct = replace(rates, inputs=0.0)
+    assert (direct.paper, direct.pim_paper) == ("single-spike HYPER-SNN (ours)", "single-spike ACE-SNN / IMAC (ours)")
 
 
 def test_hybrid_networks_are_compared_at_one_width_as_their_paper_does() -> None:

@@ -68,7 +68,7 @@ def _form(formats: set[str], *, public: bool) -> str:
 
 def _by_class(files: Files) -> ByClass:
     result: ByClass = {}
-    for path in sorted(files.contents, key=lambda path: path.parts[-2:]):
+    for path in sorted(files.contents, key=lambda path: (path.parts[-2:], path.parts)):
         if len(path.parts) < 2:
             raise SceneError(f'"{files.origin}": "{path}" lies in no folder of a class')
         result.setdefault(path.parts[-2], []).append((f"{files.origin}/{path}", files.contents[path]))
