@@ -18,6 +18,7 @@ from pimsim.activity.activity import SPIKES_SUFFIX
 from pimsim.errors import AccumulatorError, MappingError
 from pimsim.hardware import Hardware, load_hardware
 from pimsim.mapping import Mapping, map_model
+from pimsim.mapping.accumulators import sum_range
 from pimsim.mapping.crossbar import CrossbarPlan
 from pimsim.mapping.multipliers import MultiplierPlan
 from pimsim.model.architecture import cnn3d, vgg
@@ -294,6 +295,83 @@ def test_every_shipped_machine_takes_networks_of_the_size_that_is_shipped(name, 
         mapping = map_model(made_hybrid.of(architecture, kind=kind), load_hardware(name))
         if mapping.input_spikes is not None:
             assert mapping.input_spikes.engine == load_hardware(name).layers.others
+
+
+@pytest.mark.parametrize(("zero_point", "shift"), [(0, 6), (63, 6), (30, 5)])
+def test_a_first_layers_membranes_take_the_codes_and_one_spike_of_each_input(zero_point, shift):
+    """Words of that many bits are enough, whatever spikes could bring to a membrane of theirs, and no narrower ones.
+
+    Weights are all positive, all negative, or both; together codes and spikes need a bit more than each.
+    """
+    network = made()
+    layer = replace(network.layers[0], zero_point=zero_point)
+    worth = replace(network.input_spikes, shift=shift)
+    network = replace(network, layers=(layer, *network.layers[1:]), input_spikes=worth)
+    codes, each = sum_range(layer, (-32, 31)), sum_range(layer, (0, 1 << shift))
+    needed = word_bits(codes[0] + each[0], codes[1] + each[1])
+    assert needed == 1 + max(word_bits(*codes), word_bits(*each))
+    for bits in (needed, needed - 1):
+        words = {"accumulator_bits": bits, "membrane_bits": bits}
+        keys = {f"engines__event__{key}": value for key, value in words.items()}
+        hardware = two_engines("pim45nm_bitserial", "mac", "event", layers__others="mac", **keys)
+        if bits == needed:
+            assert map_model(network, hardware).input_spikes.numerics.membrane_bits == bits
+            continue
+        with pytest.raises(
+            AccumulatorError, match=rf"on membranes of {bits} bits and need {needed} bits, engines.event"
+        ):
+            map_model(network, hardware)
+
+
+def test_sums_of_codes_are_proved_on_the_engine_that_forms_them():
+    network = made()
+    low, high = sum_range(network.layers[0], (-32, 31))
+    needed = word_bits(low, high)
+    narrow = {"accumulator_bits": needed - 1, "membrane_bits": needed - 1}
+    keys = {f"engines__mac__{key}": value for key, value in narrow.items()}
+    with pytest.raises(AccumulatorError) as caught:
+        map_model(network, two_engines("pim45nm_bitserial", "mac", "event", **keys))
+    assert str(caught.value) == (
+        f'layer "conv1": sums reach {low} … {high} at step 1 and need {needed} bits, '
+        f"engines.mac.accumulator_bits={needed - 1}"
+    )
+
+
+def test_a_converter_may_add_to_membranes_behind_neurons_that_fire_once():
+    words = {"accumulator_bits": 18, "membrane_bits": 18, "adc_bits": 1}
+    keys = {f"engines__pim__{key}": value for key, value in words.items()}
+    hardware = two_engines("pim45nm_bitserial", "mac", "event", layers__others="pim", **keys)
+    with pytest.raises(AccumulatorError, match=r'^layer "conv2": .* on membranes of 18 bits and need 19 bits'):
+        map_model(made(), hardware)
+
+
+@pytest.mark.parametrize(
+    ("spikes", "words", "refused"),
+    [
+        ("event", {"accumulator_bits": 18, "membrane_bits": 18}, None),
+        ("pim", {"accumulator_bits": 18, "membrane_bits": 18}, None),
+        # a converter of 1 bit may give something where nothing fires; 2^17 and any sum are more than 18 bits hold
+        ("pim", {"accumulator_bits": 18, "membrane_bits": 18, "adc_bits": 1}, "of 18 bits and need 19 bits"),
+        # 1024 thresholds of 300 are reached by 2047 · 2^8, as far as the accumulator goes; 2^11 · 2^8 takes 20 bits
+        (
+            "event",
+            {"accumulator_bits": 20, "membrane_bits": 12, "membrane_step": "auto", "membrane_range": 1024},
+            "of 12 bits in steps of 256 and need 21 bits",
+        ),
+    ],
+)
+def test_rounding_and_converters_may_add_to_membranes_of_a_first_layer_too(spikes, words, refused):
+    """Without them membranes stay within the sums of step 1 and one spike of each input, whatever their words hold."""
+    network = made()
+    codes, each = sum_range(network.layers[0], (-32, 31)), sum_range(network.layers[0], (0, 8))
+    assert word_bits(codes[0] + each[0], codes[1] + each[1]) <= 18
+    keys = {f"engines__{spikes}__{key}": value for key, value in words.items()}
+    hardware = two_engines("pim45nm_bitserial", "mac", spikes, **keys)
+    if refused is None:
+        assert map_model(network, hardware).input_spikes.numerics.accumulator_bits == 18
+        return
+    with pytest.raises(AccumulatorError, match=rf'^layer "conv1": sums reach .* on membranes {refused}, '):
+        map_model(network, hardware)
 
 
 def test_a_machine_that_is_too_small_names_the_layer_and_the_bits():
