@@ -16,7 +16,7 @@ from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
 from pimsim.model.input import InputSpikes
 from pimsim.model.network import HYBRID, IntegerNetwork
-from pimsim.rtl.verify.case import layer_case
+from pimsim.rtl.verify.case import layer_case, layer_index
 from pimsim.rtl.verify.compare import compare
 from pimsim.rtl.verify.crop import Crop
 from pimsim.rtl.verify.layers import cases
@@ -53,6 +53,16 @@ def test_sums_of_codes_that_are_not_described_are_refused_by_name() -> None:
     made, hardware = hybrid(), load_hardware("digital45nm")
     with pytest.raises(MappingError, match='layer "conv1": its sums of codes, on engine mac, are not described'):
         list(cases(made, hardware, traced(made, hardware), ["conv1"], Crop(), full=True, pass_over=False))
+
+
+def test_both_parts_of_the_first_layer_are_among_the_names_that_are_known() -> None:
+    made = hybrid()
+    assert [layer_index(made, name) for name in ("conv1", "conv1:spikes", "conv2", "classifier")] == [0, 0, 1, 2]
+    known = r'did you mean "conv1:spikes"\? \(layers: conv1, conv1:spikes, conv2, classifier\)$'
+    with pytest.raises(MappingError, match=rf'has no layer "conv1:spike"; {known}'):
+        layer_index(made, "conv1:spike")
+    with pytest.raises(MappingError, match=r'has no layer "conv1:spikes".*\(layers: conv1, conv2, classifier\)$'):
+        layer_index(network(), "conv1:spikes")
 
 
 @pytest.mark.parametrize("name", ["pim45nm_bitserial", "allpim45nm"])

@@ -188,16 +188,15 @@ def layer_case(
 
 def layer_index(network: IntegerNetwork, layer: str | int) -> int:
     """Number of a layer; raises MappingError for a name that the network lacks."""
-    names = [one.name for one in network.layers]
     if isinstance(layer, int):
         return layer
-    if network.is_hybrid and layer == names[0] + SPIKES_SUFFIX:
-        return 0
+    first, *others = [one.name for one in network.layers]
+    names = [first, *([first + SPIKES_SUFFIX] if network.is_hybrid else []), *others]
     if layer not in names:
         close = get_close_matches(layer, names, n=1)
         hint = f'; did you mean "{close[0]}"?' if close else ""
         raise MappingError(f'network "{network.name}" has no layer "{layer}"{hint} (layers: {", ".join(names)})')
-    return names.index(layer)
+    return max(names.index(layer) - network.is_hybrid, 0)
 
 
 def _effective(shape: LayerShape, crop: Crop) -> Crop:
