@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
+import made_hybrid
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,12 +15,15 @@ from made_inputs import network as made_network
 from made_trace import machine, rates, trace_of
 from strategies import networks
 from test_schedule import runs
+from test_schedule_hybrid import chip
 from test_schedule_hybrid import runs as hybrid_runs
 
 from pimsim.errors import MappingError, TraceError
 from pimsim.mapping import map_model
 from pimsim.simulation import schedule
+from pimsim.simulation.schedule_encoder import encoder_cycles
 from pimsim.simulation.timeline import timeline
+from pimsim.simulation.timeline_encoder import encoder_waves
 from pimsim.traces import single
 
 FEW = settings(max_examples=40)
@@ -102,6 +106,37 @@ def test_so_do_those_of_input_spikes_on_any_pair_of_engines(run, data):
     encoded = [phase.step for phase in own if phase.kind == "encoder"]
     assert encoded == list(range(1, network.time_steps))
     assert all(a.stop <= b.start for a, b in pairwise(own))
+
+
+@pytest.mark.parametrize("order", ["step_major", "layer_major"])
+@pytest.mark.parametrize("schedule", ["shared", "pipelined"])
+@pytest.mark.parametrize("spikes", ["pim", "mac", "event"])
+@pytest.mark.parametrize("first", ["pim", "mac"])
+def test_and_those_of_every_pair_of_engines_in_every_schedule(first, spikes, schedule, order):
+    """Of neurons that fire once and whose lanes are then gated, and a classifier that takes its time off."""
+    gated = {f"engines__{name}__skip_fired": True for name in ("pim", "mac", "event")}
+    hardware = chip(first, spikes, schedule=schedule, order=order, layers__others=spikes, **gated)
+    network = made_hybrid.network()
+    trace = trace_of(network, np.random.default_rng(0), 1, 0.5)
+    check(network, trace, hardware, map_model(network, hardware), 0)
+
+
+def test_an_encoder_cycle_by_cycle_by_hand():
+    # 72 codes over a port of 16: words of 16, 16, 16, 16 and 8 codes are addressed in cycles 0 … 4 and compared with
+    # both bounds in the cycle behind. 64 bits are there at the end of cycle 4, the other 8 of cycle 5: the map's words
+    # are written in cycles 5 and 6.
+    hardware = machine("digital45nm", engines__mac__input_port_codes=16)
+    mapping = map_model(made_hybrid.network(), hardware)
+    waves = {wave.name: wave for wave in encoder_waves(mapping.layers[0], mapping.input_spikes)}
+    for name, expected in {
+        "encoder_busy": [1, 1, 1, 1, 1, 0, 0, 0],
+        "input_memory_read": [1, 1, 1, 1, 1, 0, 0, 0],
+        "encoder_compare": [0, 32, 32, 32, 32, 16, 0, 0],
+        "encoder_pack": [0, 1, 1, 1, 1, 1, 0, 0],
+        "encoder_write": [0, 0, 0, 0, 0, 1, 1, 0],
+    }.items():
+        assert waves[name].dense(8).tolist() == expected, name
+    assert encoder_cycles(mapping) == 8
 
 
 @FEW
