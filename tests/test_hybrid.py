@@ -25,6 +25,7 @@ from pimsim.model.reference import run
 from pimsim.simulation.schedule import check_trace
 from pimsim.traces import (
     Trace,
+    check_input_spikes,
     first_repeat,
     holds_for,
     load_trace,
@@ -34,6 +35,7 @@ from pimsim.traces import (
     single,
     trace_hash,
 )
+from pimsim.traces.repeats import AT_ONCE, Repeat
 
 
 def recorded(case: Case, widths: tuple[LayerNumerics, ...] | None = None) -> Trace:
@@ -238,6 +240,12 @@ def test_input_spikes_are_what_the_encoding_makes_of_the_codes(tmp_path: Path, c
         check_trace(change(trace), network)
 
 
+def test_input_spikes_of_another_shape_than_the_encodings_are_told(tmp_path: Path) -> None:
+    trace = recorded(Case(small(tmp_path), np.zeros((2, 2, 4, 3, 3), np.uint8), np.array([0, 1])))
+    with pytest.raises(TraceError, match=r"^input_spikes: shape \(2, 3, 9\), the model has \(2, 2, 9\)$"):
+        check_input_spikes(trace, trace.input_spikes[:, :2])
+
+
 def test_a_model_whose_inputs_do_not_fire_takes_no_input_spikes(tmp_path: Path) -> None:
     network = load_network(model_files.write(tmp_path / "direct.npz"))
     trace = recorded(Case(network, np.zeros((1, 2, 4, 3, 3), np.uint8), np.array([0])))
@@ -263,6 +271,14 @@ def test_input_spikes_of_another_shape_or_type_are_no_trace(tmp_path: Path, fire
         replace(trace, input_spikes=fired)
 
 
+def test_a_trace_of_activations_has_no_input_spikes(tmp_path: Path) -> None:
+    trace = recorded(Case(small(tmp_path), np.zeros((1, 2, 4, 3, 3), np.uint8), np.array([0])))
+    values = tuple(np.zeros((1, 4), np.uint8) for _ in trace.spikes)
+    replace(trace, spikes=(), activations=values, input_spikes=None)
+    with pytest.raises(TraceError, match=r"^input_spikes: the trace holds activations; a CNN has no spikes$"):
+        replace(trace, spikes=(), activations=values, input_spikes=np.zeros((1, 1, 9), np.uint8))
+
+
 def test_a_neuron_that_fires_twice_is_named(tmp_path: Path) -> None:
     network = small(tmp_path)
     trace = recorded(Case(network, np.zeros((2, 2, 4, 3, 3), np.uint8), np.array([0, 0])))
@@ -275,6 +291,14 @@ def test_a_neuron_that_fires_twice_is_named(tmp_path: Path) -> None:
     check_trace(twice, network)
     conv2 = np.full_like(trace.spikes[1], 0b11)  # an "if" neuron may
     check_trace(replace(trace, spikes=(trace.spikes[0], conv2)), network)
+
+
+def test_a_spike_too_many_is_told_with_its_sample_however_many_are_compared_at_a_time() -> None:
+    spikes = np.zeros((2 * AT_ONCE + 9, 3, 2), np.uint8)
+    spikes[2 * AT_ONCE + 5, 1:, 1] = 0b10  # neuron 8 + 1 at steps 2 and 3
+    assert first_repeat(spikes) == Repeat(2 * AT_ONCE + 5, 9, (2, 3))
+    spikes[AT_ONCE - 1, ::2, 0] = 0b1
+    assert first_repeat(spikes) == Repeat(AT_ONCE - 1, 0, (1, 3))
 
 
 @settings(max_examples=50, deadline=None)

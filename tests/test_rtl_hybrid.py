@@ -11,7 +11,7 @@ import pytest
 from made_inputs import network
 from rtl_hybrid_cases import made_hybrid_case
 
-from pimsim.errors import MappingError
+from pimsim.errors import MappingError, TraceError
 from pimsim.hardware import load_hardware
 from pimsim.mapping import map_model
 from pimsim.model.input import InputSpikes
@@ -63,6 +63,15 @@ def test_both_parts_of_the_first_layer_are_among_the_names_that_are_known() -> N
         layer_index(made, "conv1:spike")
     with pytest.raises(MappingError, match=r'has no layer "conv1:spikes".*\(layers: conv1, conv2, classifier\)$'):
         layer_index(network(), "conv1:spikes")
+
+
+@pytest.mark.parametrize("layer", ["conv1:spikes", "conv2"])
+def test_no_inference_of_fewer_steps_than_inputs_need_is_left(layer: str) -> None:
+    made, hardware = hybrid(), load_hardware("digital45nm")
+    trace = traced(made, hardware)
+    assert layer_case(made, hardware, trace, layer, Crop(steps=2)).steps == 2
+    with pytest.raises(TraceError, match=r'^steps=1 is outside 2 … 4, those of network "made"$'):
+        layer_case(made, hardware, trace, layer, Crop(steps=1))
 
 
 @pytest.mark.parametrize("name", ["pim45nm_bitserial", "allpim45nm"])

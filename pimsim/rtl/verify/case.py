@@ -215,8 +215,9 @@ def _shortened(network: IntegerNetwork, trace: Trace, index: int, crop: Crop) ->
     samples, steps = crop.samples or trace.samples, crop.steps or network.time_steps
     if samples > trace.samples:
         raise TraceError(f"samples={samples} is outside 1 … {trace.samples}, what the trace holds")
-    if steps > network.time_steps:
-        raise TraceError(f'steps={steps} is outside 1 … {network.time_steps}, those of network "{network.name}"')
+    least = 2 if network.is_hybrid else 1  # in which inputs fire
+    if not least <= steps <= network.time_steps:
+        raise TraceError(f'steps={steps} is outside {least} … {network.time_steps}, those of network "{network.name}"')
     inputs = (trace.inputs if index == 0 else (trace.spikes or trace.activations)[index - 1])[:samples]
     return (inputs[:, :steps] if index > 0 and not network.is_cnn else inputs), steps
 
