@@ -80,6 +80,20 @@ def test_vgg6_has_the_macs_of_its_layers() -> None:
     assert [layer.macs for layer in vgg("vgg6", 10, hidden=512).layers] == macs
 
 
+@pytest.mark.parametrize(
+    ("name", "macs"),
+    [
+        # from the fourth convolution on: 256·2304·8², 512·2304·8², 512·4608·4², 512·4608·2², then 10·(512·2²), 10·10
+        ("vgg9", [37_748_736, 75_497_472, 37_748_736, 9_437_184, 20_480, 100]),
+        # 512·2304·8², 512·4608·8², 512·4608·4², 512·4608·2² twice, then 10·(512·2²), 10·10 twice
+        ("vgg11", [75_497_472, 150_994_944, 37_748_736, 9_437_184, 9_437_184, 20_480, 100, 100]),
+    ],
+)
+def test_vgg9_and_vgg11_have_the_macs_of_their_layers(name: str, macs: list[int]) -> None:
+    # 64·27·32², 128·576·16² and 256·1152·16² come first in both
+    assert [layer.macs for layer in vgg(name, 10, hidden=10).layers] == [1_769_472, 18_874_368, 75_497_472, *macs]
+
+
 def test_images_too_small_for_the_pools_are_refused() -> None:
     assert vgg("vgg6", 10, height=4, width=4).layers[3].in_shape == (128, 1, 1, 1)
     with pytest.raises(ModelError, match=r'layer "fc1": pool=\(1, 2, 2\) is larger'):

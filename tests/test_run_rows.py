@@ -105,6 +105,13 @@ def test_a_split_and_parameters_of_the_network_are_named() -> None:
     assert row.split == "blocks guard 2"
 
 
+@pytest.mark.parametrize(("hidden", "network"), [(4096, "vgg6"), (512, "vgg6 hidden 512")])
+def test_a_vgg_network_is_named_with_a_width_that_is_not_the_papers(hidden: int, network: str) -> None:
+    found = document(accuracy={"ann": FIGURES})
+    found["recipe"] |= {"network": {"name": "vgg6", "hidden": hidden}}
+    assert [row.network for row in rows_of(found)] == [network]
+
+
 def test_the_coding_of_a_spiking_network_is_named_and_its_relu_network_is_any_others() -> None:
     coded = document(accuracy={"ann": FIGURES, "converted_5_steps": FIGURES, "qstdb": FIGURES})
     coded["recipe"] |= {"encoding": "hybrid", "neuron": "single_spike", "readout": "timed"}

@@ -54,12 +54,12 @@ def test_a_network_is_trained_on_images_run_and_evaluated(place: Path) -> None:
     images, network = load_images("cifar10"), load_network(place / "run" / "made.npz")
     assert network.architecture.input_shape == (3, 1, 8, 8)
     assert network.input.mean.shape == (3, 1)
-    # the grid holds every pixel: black and white of no channel are clipped, and one of them is at an end of the codes
+    # the 64 codes span what black and white become in whichever channel they reach furthest, and no further
     real = (np.array([0, 255]) - network.input.mean) / network.input.deviation
+    assert network.input.scale == pytest.approx((real.max() - real.min()) / 63)
     steps = real / network.input.scale + network.input.zero_point
     assert steps.min() > -0.5 - 1e-9
     assert steps.max() < 63.5 + 1e-9
-    assert steps.min() < 0.5 + 1e-9 or steps.max() > 62.5 - 1e-9
     assert result["split"] == images.describe() == network.provenance["split"]
     assert result["split_label"] == "given JPEG re-encoded"
     assert "JPEG re-encoded" in str(network.provenance["attribution"])
@@ -189,6 +189,18 @@ def test_a_bare_name_of_a_vgg_network_stands_for_the_papers_width() -> None:
     named = load_recipe("vgg6_hybrid_6b", {"network.hidden": 4096})
     assert graph.keys(bare, "")["ann"].digest == graph.keys(named, "")["ann"].digest
     assert bare.network.architecture((3, 1, 32, 32), 10).layers[3].out_channels == 4096
+
+
+def test_images_are_augmented_as_images_and_fire_by_the_codes_of_the_training_alone(place: Path) -> None:
+    text = RECIPE.format(scene="cifar10").replace("qat:", "qstdb:").replace(", calibration: 8", "")
+    (place / "hybrid.yaml").write_text(f"{text}encoding: hybrid\n")
+    recipe = load_recipe("hybrid.yaml")
+    data = prepare(recipe)
+    assert data.augment is augment_images
+    codes = data.codes.clone()
+    codes[data.test] = 0
+    of_both, of_training = (pipeline._network(recipe, given).coding for given in (data, replace(data, codes=codes)))
+    assert of_both.input_spikes == of_training.input_spikes
 
 
 def test_an_augmented_image_is_its_own_mirrored_or_not_and_moved() -> None:
