@@ -209,6 +209,14 @@ def test_a_public_set_that_is_not_there_is_named_with_where_it_is_to_be_had(
         load_scene(name)
 
 
+@pytest.mark.parametrize("name", ["birds.tar", "birds.tar.gz", "birds.tgz"])
+def test_an_archive_that_is_there_is_no_scene(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"")
+    assert is_image_set(tmp_path / name)
+    (tmp_path / "cube.mat").write_bytes(b"")
+    assert not is_image_set(tmp_path / "cube.mat")
+
+
 def test_a_set_that_nobody_knows_is_named(tmp_path: Path) -> None:
     assert "one of cifar10, cifar100, cifar100_coarse" in refused(MissingFileError, tmp_path / "fish")
 
