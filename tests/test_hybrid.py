@@ -145,7 +145,7 @@ def test_a_saved_trace_keeps_its_input_spikes(
         last = trace.samples - 1
         assert (select(loaded, 1).input_spikes == trace.input_spikes[:1]).all()
         assert (single(loaded, last).input_spikes == trace.input_spikes[last:]).all()
-        assert trace_hash(replace(trace, input_spikes=None)) != trace_hash(trace)
+        assert trace_hash(replace(trace, input_spikes=trace.input_spikes ^ 1)) != trace_hash(trace)
 
 
 def test_another_crossbar_of_input_spikes_computes_something_else(tmp_path: Path) -> None:
@@ -155,16 +155,17 @@ def test_another_crossbar_of_input_spikes_computes_something_else(tmp_path: Path
     other[0]["spike_crossbar"] = "bit_serial:9:2"
     assert holds_for(trace, trace.numerics)
     assert not holds_for(trace, other)
-    with pytest.raises(TraceError, match=r"numerics\[0\].spike_crossbar=\'none\' is not the name"):
+    with pytest.raises(TraceError, match=r"layers\[0\].spike_crossbar=\'none\' is not the name"):
         replace(trace, numerics=({**trace.numerics[0], "spike_crossbar": "none"}, *trace.numerics[1:]))
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"spike_low": 12}, r"input.spike_high=12 is outside 13"),
+        ({"spike_low": 12}, r"input.spike_high=12 must be above input.spike_low=12"),
+        ({"spike_low": 16, "spike_high": 17}, r"input.spike_low=16 is outside 0 … 15"),
         ({"spike_low": -1}, r"input.spike_low=-1 is outside 0"),
-        ({"spike_high": 16}, r"input.spike_high=16 is outside 3 … 15"),
+        ({"spike_high": 16}, r"input.spike_high=16 is outside 0 … 15"),
         ({"spike_shift": 17}, r"input.spike_shift=17 is outside 0 … 16"),
         ({"spike_shift": 1.0}, r"input.spike_shift: expected a 64-bit integer"),
         ({"spike_step": 1}, r"spike_step"),
@@ -175,6 +176,11 @@ def test_input_spikes_out_of_range_are_refused(tmp_path: Path, change: dict[str,
         load_network(model_files.write(tmp_path / "a.npz", hybrid(**change)))
     assert "a.npz" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def _spiking_classifier(head: dict[str, Any]) -> None:
+    del head["layers"][2]["time_weight"]
+    head["layers"][2] |= {"neuron": "if", "leak": 2 ** head["leak_fraction_bits"]}
 
 
 def _drop(*keys: str) -> Any:
@@ -198,7 +204,8 @@ def _drop(*keys: str) -> Any:
         (lambda head: head["layers"][2].update(time_weight=2**31), r"time_weight=2147483648 is outside 0"),
         (lambda head: head["layers"][2].update(leak=3), r"timed. has leak 0, got 3"),
         (lambda head: head["layers"][1].update(time_weight=3), r"time_weight"),
-        (lambda head: head["layers"][1].update(neuron="timed", time_weight=3, leak=0), r"neuron=.timed., expected one"),
+        (lambda head: head["layers"][1].update(neuron="timed", time_weight=3, leak=0), r"one of lif.*: it is a hidden"),
+        (_spiking_classifier, r"neuron=.if., expected one of accumulate, timed: it is a last layer"),
     ],
 )
 def test_headers_that_contradict_themselves_are_refused(tmp_path: Path, change: Any, words: str) -> None:
@@ -219,7 +226,7 @@ def test_a_cnn_has_no_steps_in_which_inputs_could_fire(steps: int) -> None:
 
 def _flip(trace: Trace, step: int) -> Trace:
     fired = trace.input_spikes.copy()
-    fired[1, step - 1, 0] ^= 1
+    fired[1, step - 1, 1] ^= 1
     return replace(trace, input_spikes=fired)
 
 
@@ -227,8 +234,8 @@ def _flip(trace: Trace, step: int) -> Trace:
     ("change", "words"),
     [
         (lambda trace: replace(trace, input_spikes=None), r"inputs of the model fire, the trace holds no input spikes"),
-        (lambda trace: _flip(trace, 1), r"sample 1 differs at step 1 "),
-        (lambda trace: _flip(trace, 3), r"sample 1 differs at step 3 "),
+        (lambda trace: _flip(trace, 1), r"sample 1 differs at step 1, input 8, "),
+        (lambda trace: _flip(trace, 3), r"sample 1 differs at step 3, input 8, "),
     ],
 )
 def test_input_spikes_are_what_the_encoding_makes_of_the_codes(tmp_path: Path, change: Any, words: str) -> None:

@@ -160,6 +160,18 @@ def test_a_membrane_word_says_which_neurons_fired_and_when_a_class_did(form, bit
     assert words == [42 * bits[0], 42 * bits[0], 42 * bits[1]]
 
 
+@pytest.mark.parametrize("timed", [False, True])
+def test_the_steps_that_classes_note_do_not_widen_the_membranes_of_other_layers(timed):
+    # Words of 42 lanes: conv1 has 24 neurons in 6 positions of 4 channels, conv2 15 in 3 of 5, and there are 4 classes.
+    mapping = map_model(made(timed=timed), load_hardware("digital45nm"))
+    spikes, hidden, readout = (one.memories.membrane for one in (mapping.input_spikes, *mapping.layers[1:]))
+    assert spikes is hidden
+    assert (readout is hidden) is not timed
+    assert (hidden.words, hidden.word_bits) == (6 + 3 + (0 if timed else 1), 42 * 21)
+    assert (readout.words, readout.word_bits) == ((1, 42 * 23) if timed else (10, 42 * 21))
+    assert _built(mapping, "membrane_memory") == hidden.capacity_bits + (readout.capacity_bits if timed else 0)
+
+
 def test_a_pipelines_input_memory_holds_every_sample_that_is_still_needed():
     # 72 codes through a port of 16: 5 words per sample.
     kinds = {}

@@ -208,6 +208,14 @@ def test_a_cnn_is_a_model_of_its_own() -> None:
     assert "active/" in report.text(digital)
 
 
+def test_a_cnn_in_a_spiking_networks_place_has_no_spikes() -> None:
+    """Nothing is executed: what left its layers is not known either."""
+    table = report.run("cnn3d_6b", "ann45nm", samples=1).layers.iloc[:-1]
+    for column in ("input_spikes", "output_spikes", "spikes_per_neuron", "output_activations"):
+        assert table[column].isna().all()
+    assert (table["accumulates"] > 0).all()
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_cnn_is_compared_on_the_machines_that_take_it() -> None:
     save_trace(execute(load_network("cnn.npz"), load_trace("trace.npz").inputs), Path("activations.npz"))

@@ -246,13 +246,13 @@ def _flag_bits(layer: Placed) -> int:
 def _event_needs(layer: Placed, plan: EventPlan, event: Event, words: int, flag: int, in_turn: bool) -> Iterator[_Need]:
     """Sums are added in place, in the membranes, or apart from them, in registers.
 
-    In registers the membranes can be as narrow as they are kept; the classifier's running sums cannot, so they do
-    not widen the memory of the others.
+    In registers the membranes can be as narrow as they are kept; the classifier's running sums cannot, nor can the
+    steps that a timed one notes: what is wider than the membranes does not widen their memory.
     """
     in_place = event.dataflow != GATHER
     bits = (event.accumulator_bits if in_place else _stored_bits(layer)) + flag
     ports, banks = event.membrane_ports, event.membrane_banks
-    apart = not in_place and layer.facts.neuron in CLASSIFIERS
+    apart = layer.facts.neuron == TIMED or (layer.facts.neuron in CLASSIFIERS and not in_place)
     yield _Need("membrane_memory", words, event.lanes * bits, ports=ports, banks=banks, stays=not in_turn, apart=apart)
     weights = layer.facts.shape.fan_in * plan.beats
     yield _Need("weight_memory", weights, event.lanes * layer.operands.weight_bits, stays=True)

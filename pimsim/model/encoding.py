@@ -65,10 +65,10 @@ def described(network: IntegerNetwork) -> str:
 
 
 def codes_by_step(network: IntegerNetwork) -> dict[int, str]:
-    """Input codes that fire at each of the steps 2 … T, "lowest-highest", "" for none; {} where inputs do not fire."""
+    """Input codes, "lowest-highest", by the step 2 … T at which they fire; {} where inputs do not fire."""
     if network.input_spikes is None:
         return {}
     codes = np.arange(2**network.input.bits)
     steps = network.input_spikes.steps(codes, network.time_steps)
-    found = {step: codes[steps == step] for step in range(2, network.time_steps + 1)}
-    return {step: f"{held[0]}-{held[-1]}" if held.size else "" for step, held in found.items()}
+    found = {int(step): codes[steps == step] for step in np.unique(steps)}
+    return {step: f"{held[0]}-{held[-1]}" for step, held in found.items()}

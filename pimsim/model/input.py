@@ -94,9 +94,15 @@ class InputSpikes:
     shift: int
 
     def __post_init__(self) -> None:
-        checks.integer("input.spike_low", self.low, 0, 2**MAX_CODE_BITS - 2)
-        checks.integer("input.spike_high", self.high, self.low + 1, 2**MAX_CODE_BITS - 1)
+        self.check_codes(MAX_CODE_BITS)
+        if self.high <= self.low:
+            raise ModelError(f"input.spike_high={self.high} must be above input.spike_low={self.low}")
         checks.integer("input.spike_shift", self.shift, 0, MAX_SPIKE_SHIFT)
+
+    def check_codes(self, bits: int) -> None:
+        """ModelError where ``low`` or ``high`` is no code of ``bits``."""
+        checks.integer("input.spike_low", self.low, 0, 2**bits - 1)
+        checks.integer("input.spike_high", self.high, 0, 2**bits - 1)
 
     def steps(self, codes: npt.NDArray[np.integer], time_steps: int) -> npt.NDArray[np.int64]:
         """T_i of every input code, in 2 … ``time_steps``; same shape as ``codes``.

@@ -252,7 +252,7 @@ def _check_encoding(network: IntegerNetwork) -> None:
         has = "needs" if spikes is None else "has no"
         raise ModelError(f"encoding={network.encoding}: {has} input.spike_low, input.spike_high and input.spike_shift")
     if spikes is not None:
-        checks.integer("input.spike_high", spikes.high, spikes.low + 1, 2**network.input.bits - 1)
+        spikes.check_codes(network.input.bits)
         if network.time_steps < 2:
             raise ModelError(
                 f"time_steps={network.time_steps}: inputs of the encoding {HYBRID} fire at steps 2 … T, of which there "
@@ -283,8 +283,8 @@ def _check_chain(network: IntegerNetwork) -> None:
 def _check_neuron(network: IntegerNetwork, layer: IntegerLayer, *, last: bool) -> None:
     neuron, one = layer.neuron, 2**network.leak_fraction_bits
     if (neuron.kind in CLASSIFIERS) != last:
-        wanted = f"{ACCUMULATE} or {TIMED}" if last else f"one of {LIF}, {IF}, {SINGLE_SPIKE}, {RELU}"
-        raise ModelError(f'neuron="{neuron.kind}", expected {wanted} (these two are the last layer, and only that)')
+        place, wanted = ("last", CLASSIFIERS) if last else ("hidden", (LIF, IF, SINGLE_SPIKE, RELU))
+        raise ModelError(f'neuron="{neuron.kind}", expected one of {", ".join(wanted)}: it is a {place} layer')
     checks.integer("leak", neuron.leak, one if neuron.kind == IF else 0, one)
 
 

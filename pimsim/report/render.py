@@ -14,7 +14,7 @@ from rich.text import Text
 from pimsim.cost import ACCOUNTINGS, COMPUTE_ONLY, FULL, MACHINE, WITH_MEMORY, Cost, Range
 from pimsim.cost.prices import CLOCK, COMPUTE_ENERGY, MEMORY_ENERGY
 from pimsim.cost.timing import TIGHT, UNKNOWN, Timing
-from pimsim.hardware.hardware import ISO_CNN, NONE, UNITS
+from pimsim.hardware.hardware import NONE, UNITS
 from pimsim.model.accuracy import Accuracy
 from pimsim.report import numerals
 from pimsim.report.accuracies import SIMULATED
@@ -87,7 +87,7 @@ def _layers(result: RunResult) -> Table:
     energies = (f"compute\n{unit}", f"memory\n{unit}", f"energy\n{unit}", "share\n%")
     table = aligned_table("\nlayer", "\nengine", right=(*counts, *energies))
     samples, last = result.activity.samples, result.activity.layers[-1]
-    known = result.active is not None or result.hardware.network != ISO_CNN
+    known = result.active or result.spiking
     active = result.active or [layer.output_spikes / samples for layer in result.activity.layers[:-1]]
     for layer, handed_on in zip(result.activity.layers, (*active, 0.0), strict=True):
         table.add_row(

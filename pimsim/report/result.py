@@ -103,11 +103,14 @@ class RunResult:
         return (*(0.0,) * (len(self.activity.layers) - len(counts)), *counts)
 
     @cached_property
-    def active(self) -> tuple[float, ...] | None:
-        """Per hidden layer of a CNN, activations of one inference that are not 0; None for a spiking network."""
-        if not self.trace.activations:
-            return None
+    def active(self) -> tuple[float, ...]:
+        """Per hidden layer of a CNN, activations of one inference that are not 0; () where none was executed."""
         return tuple(np.count_nonzero(values) / self.trace.samples for values in self.trace.activations)
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the machine ran the spiking network, not a CNN, nor a CNN of the network's shape in its place."""
+        return not self.trace.activations and self.hardware.network != ISO_CNN
 
     @cached_property
     def summary_table(self) -> rows.Table:
@@ -121,7 +124,7 @@ class RunResult:
 
     @cached_property
     def layer_table(self) -> rows.Table:
-        return rows.layers(self.activity, self.cost, self.saturations, self.active)
+        return rows.layers(self.activity, self.cost, self.saturations, self.active, spiking=self.spiking)
 
     @property
     def firing_table(self) -> rows.Table:

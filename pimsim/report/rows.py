@@ -208,19 +208,20 @@ def energy_ratio(cost: Cost, reference: Cost, accounting: str) -> Range | None:
 
 
 def layers(
-    activity: Activity, cost: Cost, saturations: Sequence[float], active: Sequence[float] | None = None
+    activity: Activity, cost: Cost, saturations: Sequence[float], active: Sequence[float] = (), *, spiking: bool = True
 ) -> Table:
     """Every layer per inference, then the machine's leakage and clock; energies add up to the full total.
 
     saturations  per record, membrane writes of one inference that saturated
-    active       per hidden layer of a CNN, activations of one inference that are not 0: in place of spikes
+    active       per hidden layer of a CNN, activations of one inference that are not 0; () where none was executed
+    spiking      False of a CNN: its layers have no spikes
     """
     total, samples = cost.energy(FULL).nominal, activity.samples
     rows: list[tuple[Cell, ...]] = []
-    behind = (None,) * len(activity.layers) if active is None else (*active, None)
+    behind = (*active, None) if active else (None,) * len(activity.layers)
     for layer, saturated, values in zip(activity.layers, saturations, behind, strict=True):
         spikes: tuple[Cell, ...] = (None,) * 3
-        if active is None:
+        if spiking:
             # the sums of codes of a hybrid first layer have no neurons of their own
             zeta = spikes_per_neuron(layer.output_spikes, layer.neurons, samples) if layer.neurons else None
             spikes = (layer.input_spikes / samples, layer.output_spikes / samples, zeta)

@@ -15,7 +15,7 @@ from pimsim.scenes.image_catalogue import (
     copied_images,
     published_images,
 )
-from pimsim.scenes.image_files import Files, is_archive, read_files
+from pimsim.scenes.image_files import Files, read_files
 from pimsim.scenes.image_find import find_images, required_images, set_name
 from pimsim.scenes.image_folders import FORMATS, SIDES, image_folders
 from pimsim.scenes.image_set import ImageSet
@@ -47,8 +47,7 @@ def load_images(name: str | os.PathLike[str]) -> ImageSet:
 def is_image_set(name: str | os.PathLike[str]) -> bool:
     """Whether a name means an image set and not a scene.  Raises what `find_images` raises."""
     given = _named(name)
-    called = is_archive(given) or not is_scene(given)  # any file that is there passes for a scene
-    return published_images(given.name) is not None or (called and bool(find_images(given)))
+    return published_images(given.name) is not None or (not is_scene(given) and bool(find_images(given)))
 
 
 def _named(name: str | os.PathLike[str]) -> Path:

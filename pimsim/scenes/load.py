@@ -73,8 +73,9 @@ def _from_tensorly() -> Scene:
 
 
 def is_scene(given: Path) -> bool:
-    """Whether a name or a path means a scene that is there."""
-    return os.fspath(given) == BUNDLED or _find_cube(given) is not None
+    """Whether a name or a path means a scene that is there, a file of whose kind can be read."""
+    found = _find_cube(given)
+    return os.fspath(given) == BUNDLED or (found is not None and found.suffix.lower() in SUFFIXES)
 
 
 def _find_cube(given: Path) -> Path | None:

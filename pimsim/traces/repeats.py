@@ -49,7 +49,8 @@ def check_single_spikes(spikes: Packed, layer: str) -> None:
 def check_input_spikes(trace: Trace, expected: Packed | None) -> None:
     """Compare a trace's input spikes with those (N, T, bytes) that a model's encoding makes of its input codes.
 
-    ``expected`` is None where inputs do not fire.  Raises `TraceError` naming the first sample and step that differ.
+    ``expected`` is None where inputs do not fire.  Raises `TraceError` naming the first sample, step and input that
+    differ.
     """
     held = trace.input_spikes
     if held is None or expected is None:
@@ -62,8 +63,10 @@ def check_input_spikes(trace: Trace, expected: Packed | None) -> None:
     differ = (held != expected).any(axis=2)
     if differ.any():
         sample, step = np.argwhere(differ)[0].tolist()
+        wrong = np.unpackbits(held[sample, step] ^ expected[sample, step], bitorder="little")
         raise TraceError(
-            f"input_spikes: sample {sample} differs at step {step + 1} from what the encoding makes of its codes"
+            f"input_spikes: sample {sample} differs at step {step + 1}, input {int(wrong.argmax())}, from what the "
+            "encoding makes of its codes"
         )
 
 

@@ -155,7 +155,9 @@ def _check_layers(trace: Trace) -> None:
     if len(trace.numerics) != layers:
         raise TraceError(f"numerics: {len(trace.numerics)} entries for {layers} layers")
     for index, widths in enumerate(trace.numerics):
-        _check_widths(f"numerics[{index}]", widths)
+        if widths.get(SPIKE_CROSSBAR) and (index > 0 or trace.input_spikes is None):
+            raise TraceError(f"layers[{index}].{SPIKE_CROSSBAR}: a first layer has it, and only where inputs fire")
+        _check_widths(f"layers[{index}]", widths)
 
 
 def _check_widths(name: str, widths: Widths) -> None:
