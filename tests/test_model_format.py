@@ -244,7 +244,7 @@ HOSTILE: dict[str, tuple[Damage, tuple[str, ...]]] = {
     "unknown scheme": (layer(0, "scheme", "ternary"), ("scheme", "ternary", "affine")),
     "zero point beyond the codes": (layer(0, "zero_point", 64), ("conv1", "zero_point=64", "0 … 63")),
     "zero point with scale": (layer(1, "zero_point", 1), ("conv2", "zero_point=1", "0")),
-    "scale NaN": (layer(0, "scale", float("nan")), ("header", "NaN")),
+    "scale NaN": (layer(0, "scale", float("nan")), ("header", "scale", "NaN")),
     "scale infinite": (put("input", "scale", float("inf")), ("header", "Infinity")),
     "scale zero": (layer(0, "scale", 0), ("conv1", "scale=0", "above 0")),
     "scale negative": (put("input", "scale", -1.0), ("input.scale=-1.0", "above 0")),

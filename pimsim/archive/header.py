@@ -12,6 +12,10 @@ from pimsim.errors import PimsimError
 ErrorClass = type[PimsimError]
 
 
+class _Constant(str):
+    """NaN, Infinity or −Infinity, which Python reads and JSON does not have."""
+
+
 def shown(value: object) -> str:
     """A value for an error message, on one line and not longer than a line."""
     return reprlib.repr(value).replace("\n", " ")
@@ -20,19 +24,19 @@ def shown(value: object) -> str:
 def decode(text: str, where: str, error: ErrorClass) -> dict[str, object]:
     """JSON text → dict; NaN, Infinity, a key given twice and anything but an object raise `error`."""
 
-    def refuse(constant: str) -> object:
-        raise error(f"{where}: {constant} is not a JSON number")
-
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    def checked(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)
         if len(result) != len(pairs):
             names = [key for key, _ in pairs]
             twice = next(key for key in names if names.count(key) > 1)
             raise error(f"{where}: key {shown(twice)} is given twice")
+        for key, value in pairs:
+            if constant := _constant_in(value):
+                raise error(f"{where}: key {shown(key)} holds {constant}, which is not a JSON number")
         return result
 
     try:
-        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+        value = json.loads(text, parse_constant=_Constant, object_pairs_hook=checked)
     except (ValueError, RecursionError) as problem:
         if isinstance(problem, error):
             raise
@@ -44,6 +48,13 @@ def decode(text: str, where: str, error: ErrorClass) -> dict[str, object]:
     except UnicodeEncodeError:  # "\\ud800" is valid JSON, but no text that a file could hold
         raise error(f"{where}: holds half a surrogate pair, which is not text") from None
     return value
+
+
+def _constant_in(value: object) -> str:
+    """The first that a value or a list holds; objects in it have been checked."""
+    if isinstance(value, list):
+        return next(filter(None, map(_constant_in, value)), "")
+    return value if isinstance(value, _Constant) else ""
 
 
 class Fields:

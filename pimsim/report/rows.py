@@ -208,7 +208,7 @@ def energy_ratio(cost: Cost, reference: Cost, accounting: str) -> Range | None:
 
 
 def layers(
-    activity: Activity, cost: Cost, saturations: Sequence[float], active: Sequence[float] = (), *, spiking: bool = True
+    activity: Activity, cost: Cost, saturations: Sequence[float], active: Sequence[float], *, spiking: bool
 ) -> Table:
     """Every layer per inference, then the machine's leakage and clock; energies add up to the full total.
 
