@@ -42,7 +42,7 @@ def decode(text: str, where: str, error: ErrorClass) -> dict[str, object]:
             raise
         raise error(f"{where}: not valid JSON ({problem})") from None
     if not isinstance(value, dict):
-        raise error(f"{where}: expected a JSON object, got {type(value).__name__}")
+        raise error(f"{where}: expected a JSON object, got {shown(value)}")
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # "\\ud800" is valid JSON, but no text that a file could hold

@@ -37,8 +37,8 @@ from pimsim.model.macro import Macro
 IntArray = npt.NDArray[np.integer]
 
 LIF, IF, SINGLE_SPIKE, RELU, ACCUMULATE, TIMED = "lif", "if", "single_spike", "relu", "accumulate", "timed"
-NEURON_KINDS = (LIF, IF, SINGLE_SPIKE, RELU, ACCUMULATE, TIMED)
-CLASSIFIERS = (ACCUMULATE, TIMED)
+HIDDEN, CLASSIFIERS = (LIF, IF, SINGLE_SPIKE, RELU), (ACCUMULATE, TIMED)
+NEURON_KINDS = (*HIDDEN, *CLASSIFIERS)
 AFFINE, SCALE = "affine", "scale"
 SCHEMES = (AFFINE, SCALE)
 DIRECT, HYBRID = "direct", "hybrid"
@@ -283,7 +283,7 @@ def _check_chain(network: IntegerNetwork) -> None:
 def _check_neuron(network: IntegerNetwork, layer: IntegerLayer, *, last: bool) -> None:
     neuron, one = layer.neuron, 2**network.leak_fraction_bits
     if (neuron.kind in CLASSIFIERS) != last:
-        place, wanted = ("last", CLASSIFIERS) if last else ("hidden", (LIF, IF, SINGLE_SPIKE, RELU))
+        place, wanted = ("last", CLASSIFIERS) if last else ("hidden", HIDDEN)
         raise ModelError(f'neuron="{neuron.kind}", expected one of {", ".join(wanted)}: it is a {place} layer')
     checks.integer("leak", neuron.leak, one if neuron.kind == IF else 0, one)
 
